@@ -1,0 +1,106 @@
+"""The doorkeeper: what every public function asks of what it is handed.
+
+Each check either returns the value in the form the caller wants or raises an error that names the
+argument, the value and the remedy.
+"""
+
+import difflib
+import math
+import numbers
+
+import numpy as np
+
+
+def finite_number(name, value, *, above=None, at_least=None):
+    """Return ``value`` as a Python float; it must be finite and within the stated bound."""
+    # A Python float, never a NumPy scalar: np.float64 would promote float32 arrays to float64.
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}={value!r}: expected a real number")
+    bound = ""
+    if above is not None:
+        bound = f" above {above}"
+    elif at_least is not None:
+        bound = f" of at least {at_least}"
+    number = float(value)
+    if (
+        not math.isfinite(number)
+        or (above is not None and number <= above)
+        or (at_least is not None and number < at_least)
+    ):
+        raise ValueError(f"{name}={value!r}: expected a finite number{bound}")
+    return number
+
+
+def whole_number(name, value, *, at_least=1):
+    """Return ``value`` as a Python int of at least ``at_least``."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}={value!r}: expected a whole number")
+    if value < at_least:
+        raise ValueError(f"{name}={value!r}: expected a whole number of at least {at_least}")
+    return int(value)
+
+
+def known_name(name, value, known):
+    """Return ``value`` if it is one of the ``known`` names, else suggest the nearest."""
+    known = list(known)
+    if not isinstance(value, str):
+        raise TypeError(f"{name}={value!r}: expected one of the names {', '.join(known)}")
+    if value not in known:
+        nearest = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.4)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose from {', '.join(known)}"
+        raise ValueError(f"{name}={value!r}: no such {name}; {hint}")
+    return value
+
+
+def generator(value):
+    """Return ``value`` if it is a ``numpy.random.Generator``."""
+    if not isinstance(value, np.random.Generator):
+        raise TypeError(
+            f"rng={value!r}: expected a numpy.random.Generator, e.g. np.random.default_rng(0)"
+        )
+    return value
+
+
+def float_dtype(value):
+    """Return ``value`` as a NumPy dtype; it must be float32 or float64."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if value is None or dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise TypeError(f"dtype={value!r}: expected np.float32 (to train) or np.float64 (to check)")
+    return dtype
+
+
+def float_array(name, value, *, dtype=None, min_dimensions=0):
+    """Return ``value`` as an array of floats, without a copy where none is needed.
+
+    ``dtype`` None keeps the caller's precision. Integers are refused rather than converted: they
+    are nearly always pixels or counts that someone forgot to scale.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, but floats are needed; "
+            f"convert it first, e.g. {name}.astype(np.float32)"
+        )
+    if array.ndim < min_dimensions:
+        raise ValueError(
+            f"{name} has shape {array.shape}, but needs at least {min_dimensions} dimensions, "
+            "(..., rows, columns)"
+        )
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def integer_labels(name, value, *, classes):
+    """Return ``value`` as an integer array whose entries all lie in ``0 .. classes - 1``."""
+    labels = np.asarray(value)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} has dtype {labels.dtype}, but integer class numbers are needed; "
+            "for one-hot rows, take their argmax(axis=-1) first"
+        )
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
+        raise ValueError(f"{name} holds {wrong}, but {classes} classes go from 0 to {classes - 1}")
+    return labels

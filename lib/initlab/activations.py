@@ -1,0 +1,183 @@
+"""Part two of the story: the bend between two layers.
+
+A stack of linear layers is one linear layer. What makes depth worth having is the function between
+them, and its slope is what the gradient is multiplied with on the way back. Each activation here is
+one value: call it for f(z), ask it for ``derivative(z)``, print it for its name.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from initlab._checks import finite_number, float_array, known_name
+
+
+@dataclass(frozen=True)
+class ActivationFunction:
+    """An activation function, its derivative and its name.
+
+    ``relu(z)`` gives f(z) and ``relu.derivative(z)`` gives f'(z), elementwise: an array of any
+    shape in, a new array of the same shape and precision out. The argument is never changed.
+
+    Attributes
+    ----------
+    name : str
+        The name, as ``get`` knows it.
+    saturation : float or None
+        The |z| beyond which f(z) lies within 1 % of its range from one of its two ends, for
+        functions that have two ends (sigmoid: below 0.01 or above 0.99); None for the others.
+    slope : float
+        The slope on the negative side, for ``leaky_relu``; 0 otherwise.
+
+    Raises
+    ------
+    TypeError
+        If ``z`` is an array of integers.
+    """
+
+    name: str
+    function: Callable = field(repr=False)
+    slope_function: Callable = field(repr=False)
+    saturation: float | None = None
+    slope: float = 0.0
+
+    def __call__(self, z):
+        """Return f(z), elementwise."""
+        return self.function(_as_floats(z))
+
+    def derivative(self, z):
+        """Return f'(z), elementwise. At a kink (ReLU at 0) this is the slope from the left."""
+        return self.slope_function(_as_floats(z))
+
+    def __repr__(self):
+        """Return the name: what legends and captions show."""
+        return self.name
+
+
+def _as_floats(z):
+    if isinstance(z, (int, float)) and not isinstance(z, bool):
+        return np.float64(z)  # sigmoid(0) at the keyboard is no mistake
+    return float_array("z", z)
+
+
+def _decay(z):
+    # exp(-|z|) never overflows; from it both ends of the sigmoid come out with full precision.
+    return np.exp(-np.abs(z))
+
+
+def _sigmoid(z):
+    decay = _decay(z)
+    return np.where(z >= 0, z.dtype.type(1), decay) / (1 + decay)
+
+
+def _sigmoid_slope(z):
+    decay = _decay(z)
+    return decay / (1 + decay) ** 2  # the same as f(z) (1 - f(z)), but exact where f(z) rounds to 1
+
+
+def _normal_density(z):
+    with np.errstate(over="ignore"):  # z * z may be infinite: the density there is 0
+        return np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def _normal_cdf(z):
+    from scipy.special import ndtr  # scipy takes a while to import, and only gelu needs it
+
+    return ndtr(z)
+
+
+# The two constants for which a layer of SELUs maps mean 0, variance 1 to itself (Klambauer 2017).
+_SELU_SCALE = 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+
+
+def _selu(z):
+    return _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0)))
+
+
+def _selu_slope(z):
+    steep = _SELU_SCALE * _SELU_ALPHA * np.exp(np.minimum(z, 0))
+    return np.where(z > 0, z.dtype.type(_SELU_SCALE), steep)
+
+
+@functools.cache  # one slope, one value: so equal networks are known to be equal
+def leaky_relu_with(slope):
+    """Return the leaky ReLU of the given slope: f(z) = z for z > 0, slope * z below.
+
+    Parameters
+    ----------
+    slope : float
+        Finite. ``leaky_relu`` is the one with slope 0.01.
+
+    Notes
+    -----
+    Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
+    models", section 2.
+    """
+    slope = finite_number("slope", slope)
+    return ActivationFunction(
+        "leaky_relu",
+        lambda z: np.where(z > 0, z, slope * z),
+        lambda z: np.where(z > 0, z.dtype.type(1), z.dtype.type(slope)),
+        slope=slope,
+    )
+
+
+identity = ActivationFunction("identity", lambda z: z.copy(), np.ones_like)
+
+sigmoid = ActivationFunction("sigmoid", _sigmoid, _sigmoid_slope, saturation=math.log(99))
+
+tanh = ActivationFunction(
+    "tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2, saturation=math.atanh(0.98)
+)
+
+# Bergstra et al. (2009), "Quadratic polynomials learn better image features", equation 3.
+softsign = ActivationFunction(
+    "softsign",
+    lambda z: z / (1 + np.abs(z)),
+    lambda z: (1 / (1 + np.abs(z))) ** 2,
+    saturation=49.0,
+)
+
+relu = ActivationFunction("relu", lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype))
+
+leaky_relu = leaky_relu_with(0.01)
+
+# Klambauer et al. (2017), "Self-normalizing neural networks", equation 2.
+selu = ActivationFunction("selu", _selu, _selu_slope)
+
+# Hendrycks, Gimpel (2016), "Gaussian error linear units": the exact form, z times the normal cdf.
+gelu = ActivationFunction(
+    "gelu",
+    lambda z: z * _normal_cdf(z),
+    lambda z: _normal_cdf(z) + z * _normal_density(z),
+)
+
+# Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units", equation 5; also called swish.
+silu = ActivationFunction(
+    "silu",
+    lambda z: z * _sigmoid(z),
+    lambda z: _sigmoid(z) + z * _sigmoid_slope(z),
+)
+
+ACTIVATIONS = {
+    f.name: f for f in (identity, sigmoid, tanh, softsign, relu, leaky_relu, selu, gelu, silu)
+}
+
+
+def get(activation):
+    """Return the activation of this name; an ``ActivationFunction`` is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with the nearest known one.
+    TypeError
+        For anything that is neither a name nor an ``ActivationFunction``.
+    """
+    if isinstance(activation, ActivationFunction):
+        return activation
+    return ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)]

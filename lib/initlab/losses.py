@@ -1,0 +1,99 @@
+"""Part three of the story: how wrong is the answer, and which way is better?
+
+A loss takes the network's outputs and the right answers and returns two things: how wrong the
+outputs are, and the gradient with which backpropagation starts.
+"""
+
+import numpy as np
+
+from initlab._checks import float_array, integer_labels
+
+
+def softmax_cross_entropy(logits, labels):
+    """Return the mean cross-entropy of softmax(logits), and its gradient.
+
+    Parameters
+    ----------
+    logits : array of float, shape (..., batch, classes)
+    labels : array of int, shape (batch,) or (..., batch)
+        The right class of each row, 0 to classes - 1; one set of labels serves a whole stack.
+
+    Returns
+    -------
+    loss : float or array, shape (...,)
+        In nats, the mean over the batch: ln(classes) for an answer that prefers nothing.
+    gradient : array, shape (..., batch, classes)
+        d loss / d logits = (softmax(logits) - one-hot(labels)) / batch.
+
+    Raises
+    ------
+    TypeError
+        If ``logits`` are not floats or ``labels`` not integers.
+    ValueError
+        If the shapes don't fit or a label is not one of the classes.
+
+    Notes
+    -----
+    Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network
+    outputs". The largest logit is subtracted first, which changes nothing but keeps exp finite.
+    """
+    logits = float_array("logits", logits, min_dimensions=2)
+    batch, classes = logits.shape[-2:]
+    labels = integer_labels("labels", labels, classes=classes)
+    if labels.shape not in ((batch,), logits.shape[:-1]) or batch == 0:
+        raise ValueError(
+            f"labels of shape {labels.shape} don't fit logits of shape {logits.shape}: "
+            f"expected one label a row, shape ({batch},), and at least one row"
+        )
+    with np.errstate(over="ignore"):  # a gap wider than a float holds is -inf, and exp(-inf) = 0
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    sums = exponentials.sum(axis=-1, keepdims=True)
+
+    right = np.broadcast_to(labels, logits.shape[:-1])[..., np.newaxis]
+    surprise = np.log(sums) - np.take_along_axis(shifted, right, axis=-1)
+    loss = surprise[..., 0].mean(axis=-1)
+
+    gradient = exponentials / sums
+    at_right = np.take_along_axis(gradient, right, axis=-1)
+    np.put_along_axis(gradient, right, at_right - 1, axis=-1)
+    return loss, gradient / batch
+
+
+def mean_squared_error(outputs, targets):
+    """Return the mean squared error, and its gradient.
+
+    Parameters
+    ----------
+    outputs : array of float, shape (..., batch, features)
+    targets : array of float, shape (batch, features) or (..., batch, features)
+        One set of targets serves a whole stack.
+
+    Returns
+    -------
+    loss : float or array, shape (...,)
+        The mean over batch and features of (outputs - targets)**2.
+    gradient : array, shape (..., batch, features)
+        d loss / d outputs = 2 (outputs - targets) / (batch * features).
+
+    Raises
+    ------
+    TypeError
+        If one of the two is not an array of floats.
+    ValueError
+        If the shapes don't fit.
+
+    Notes
+    -----
+    Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating
+    errors", equation 3, as a mean rather than half a sum.
+    """
+    outputs = float_array("outputs", outputs, min_dimensions=2)
+    targets = float_array("targets", targets, dtype=outputs.dtype)
+    if targets.shape not in (outputs.shape[-2:], outputs.shape) or 0 in outputs.shape:
+        raise ValueError(
+            f"targets of shape {targets.shape} don't fit outputs of shape {outputs.shape}"
+        )
+    error = outputs - targets
+    count = error.shape[-2] * error.shape[-1]
+    return (error * error).mean(axis=(-2, -1)), 2 * error / count
