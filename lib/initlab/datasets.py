@@ -1,0 +1,357 @@
+"""Where the examples come from: Gaussian noise, MNIST, and anything else in MNIST's format.
+
+This is the only room that touches files. It reaches the network in one place, ``load_openml``, and
+only because the caller named what to download. Nothing is ever unpickled.
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from initlab._checks import finite_number, float_dtype, generator, whole_number
+
+MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
+MNIST_BYTES = 11_490_519
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples to train on and examples to test on.
+
+    Attributes
+    ----------
+    x_train, x_test : array of float32, shapes (train examples, features), (test examples, features)
+        In [0, 1].
+    y_train, y_test : array of int64, shapes (train examples,), (test examples,)
+        The class of each example, from 0.
+    name : str
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str = "data"
+
+    def __post_init__(self):
+        """Refuse parts that don't fit each other."""
+        for part in ("train", "test"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if x.ndim != 2 or len(x) != len(y) or x.shape[1] != self.x_train.shape[1]:
+                raise ValueError(
+                    f"{self.name}: x_{part} of shape {x.shape} and y_{part} of shape {y.shape} "
+                    f"don't fit; expected (examples, {self.x_train.shape[-1]}) and (examples,)"
+                )
+
+    @property
+    def classes(self):
+        """The number of classes: one more than the largest label."""
+        return 1 + int(max(y.max(initial=0) for y in (self.y_train, self.y_test)))
+
+    def __repr__(self):
+        """Return name and sizes, not the arrays."""
+        return (
+            f"Dataset({self.name!r}: {len(self.x_train)} to train, {len(self.x_test)} to test, "
+            f"{self.x_train.shape[1]} features, {self.classes} classes)"
+        )
+
+
+def gaussian_inputs(count, features, *, rng, dtype=np.float64):
+    """Return standard normal examples: the article's input, 1000 rows of 100 features.
+
+    Parameters
+    ----------
+    count, features : int
+    rng : numpy.random.Generator
+    dtype : np.float32 or np.float64
+
+    Returns
+    -------
+    array, shape (count, features)
+    """
+    shape = whole_number("count", count), whole_number("features", features)
+    return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
+
+
+def minibatches(x, y, *, batch_size, steps, rng):
+    """Yield ``steps`` pairs of ``batch_size`` examples, each example once before any comes again.
+
+    Parameters
+    ----------
+    x : array, shape (examples, features)
+    y : array, shape (examples, ...)
+    batch_size : int
+        At most the number of examples. A batch may span the end of one pass over the data and the
+        beginning of the next, so that all batches are of one size.
+    steps : int
+        At least 1.
+    rng : numpy.random.Generator
+        Shuffles the examples anew for every pass.
+
+    Yields
+    ------
+    x_batch : array, shape (batch_size, features)
+    y_batch : array, shape (batch_size, ...)
+
+    Raises
+    ------
+    ValueError
+        If ``x`` and ``y`` are not equally long, the batch is larger than the data, or ``steps``
+        or ``batch_size`` is below 1.
+    """
+    batch_size = whole_number("batch_size", batch_size)
+    steps = whole_number("steps", steps)
+    generator(rng)
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} examples, but y has {len(y)}")
+    if batch_size > len(x):
+        raise ValueError(
+            f"batch_size={batch_size} is larger than the data: there are {len(x)} examples"
+        )
+    return _shuffled_passes(x, y, batch_size, steps, rng)
+
+
+def _shuffled_passes(x, y, batch_size, steps, rng):
+    waiting = np.empty(0, dtype=np.intp)
+    for _ in range(steps):
+        if len(waiting) < batch_size:
+            waiting = np.concatenate([waiting, rng.permutation(len(x))])
+        chosen, waiting = waiting[:batch_size], waiting[batch_size:]
+        yield x[chosen], y[chosen]
+
+
+# ---------------------------------------------------------------------------------------- MNIST
+
+
+def load_mnist(path=None):
+    """Return MNIST: 60,000 handwritten digits to train on and 10,000 to test on.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Where ``mnist.npz`` lies, if not where this project keeps it.
+
+    Returns
+    -------
+    Dataset
+        784 features (28 x 28 pixels, row by row) in [0, 1], 10 classes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is missing.
+    ValueError
+        If the file is not, byte for byte, the one that this project ships.
+
+    Notes
+    -----
+    Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits"; CC BY-SA 3.0.
+    """
+    path = _mnist_path() if path is None else Path(path)
+    restore = (
+        "restore it with `git checkout -- data/mnist.npz`, or from a fresh copy of the project"
+    )
+    if not path.is_file():
+        raise FileNotFoundError(f"MNIST is missing: there is no file {path}; {restore}")
+    content = path.read_bytes()
+    if len(content) < MNIST_BYTES:
+        raise ValueError(
+            f"MNIST is truncated: {path} has {len(content)} of {MNIST_BYTES} bytes; {restore}"
+        )
+    if hashlib.sha256(content).hexdigest() != MNIST_SHA256:
+        raise ValueError(f"MNIST is altered: {path} fails its SHA-256 checksum; {restore}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return _from_pixels(
+            "MNIST", *(arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+        )
+
+
+def _mnist_path():
+    room = Path(__file__).resolve()
+    installed = room.parent / "data" / "mnist.npz"
+    return installed if installed.is_file() else room.parents[2] / "data" / "mnist.npz"
+
+
+def _from_pixels(name, x_train, y_train, x_test, y_test):
+    def scaled(pixels):
+        return pixels.reshape(len(pixels), -1).astype(np.float32) / 255
+
+    return Dataset(
+        scaled(x_train), y_train.astype(np.int64), scaled(x_test), y_test.astype(np.int64), name
+    )
+
+
+# ---------------------------------------------------------------------- MNIST's file format, IDX
+
+_IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def load_idx(folder):
+    """Read a data set that comes as four IDX files, as MNIST, Fashion-MNIST and KMNIST do.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds training images, training labels, test images and test labels, e.g.
+        ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+        ``t10k-labels-idx1-ubyte``; each may be gzipped (``.gz``).
+
+    Returns
+    -------
+    Dataset
+        Named after the folder; pixels divided by 255.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder or one of the four files is missing.
+    ValueError
+        If a file is not in IDX format, is truncated, or the four don't fit each other.
+
+    Notes
+    -----
+    Source of the format: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder={str(folder)!r}: there is no such folder")
+    parts = {}
+    for part in ("train", "test"):
+        images_path = _find_idx(folder, part, "images")
+        labels_path = _find_idx(folder, part, "labels")
+        images, labels = _read_idx(images_path), _read_idx(labels_path)
+        if images.dtype != np.uint8 or images.ndim < 2:
+            raise ValueError(
+                f"{images_path} holds {images.dtype} of shape {images.shape}; "
+                "expected pixels, unsigned bytes of shape (images, rows, columns)"
+            )
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "ui":
+            raise ValueError(
+                f"{labels_path} holds {labels.dtype} of shape {labels.shape}; expected "
+                f"one whole number for each of the {len(images)} images in {images_path.name}"
+            )
+        if labels.size and labels.min() < 0:
+            raise ValueError(f"{labels_path} holds the label {labels.min()}; labels start at 0")
+        parts[part] = images, labels
+    return _from_pixels(folder.resolve().name, *parts["train"], *parts["test"])
+
+
+def _find_idx(folder, part, kind):
+    which = {"train": "train", "test": "(t10k|test)"}[part]
+    pattern = re.compile(rf"(.*-)?{which}-{kind}[-.]idx\d-\w+(\.gz)?", re.IGNORECASE)
+    found = sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
+    if not found:
+        stem = {"train": "train", "test": "t10k"}[part]
+        digit = {"images": 3, "labels": 1}[kind]
+        raise FileNotFoundError(
+            f"{folder} has no file of {part} {kind}; expected {stem}-{kind}-idx{digit}-ubyte "
+            "or the same with .gz"
+        )
+    # The same file unpacked and gzipped is no conflict; two different data sets in a folder are.
+    if len({path.name.removesuffix(".gz") for path in found}) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ValueError(f"{folder} has more than one file of {part} {kind}: {names}; keep one")
+    return found[0]
+
+
+def _read_idx(path):
+    content = path.read_bytes()
+    if content[:2] == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
+        raise ValueError(
+            f"{path} is not an IDX file: it begins with {content[:4].hex(' ')}, "
+            "expected 00 00, a type from 08 to 0e, and the number of dimensions"
+        )
+    dtype, dimensions = np.dtype(_IDX_TYPES[content[2]]), content[3]
+    start = 4 + 4 * dimensions
+    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
+    expected = start + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    if len(shape) != dimensions or len(content) != expected:
+        raise ValueError(
+            f"{path} has {len(content)} bytes, but its header promises {expected} "
+            f"for shape {shape}; it is truncated or altered, fetch it again"
+        )
+    array = np.frombuffer(content, dtype=dtype, offset=start).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+# -------------------------------------------------------------------------------------- OpenML
+
+
+def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=None):
+    """Download a data set from openml.org by name, or read it from scikit-learn's cache.
+
+    Parameters
+    ----------
+    name : str
+        As OpenML spells it, e.g. "mnist_784", "Fashion-MNIST", "Kuzushiji-MNIST".
+    version : int or "active"
+    test_size : float
+        The share of the examples, more than 0 and less than 1, that is kept for testing. The
+        default gives 10,000 of the 70,000 examples of MNIST and its relatives.
+    data_home : path-like, optional
+        Where scikit-learn keeps what it fetched; by default ``~/scikit_learn_data``.
+    rng : numpy.random.Generator, optional
+        Shuffles the examples before they are split. Without it the last ones are the test set, as
+        in the published split of MNIST and its relatives. Needed for data sorted by class.
+
+    Returns
+    -------
+    Dataset
+        Features scaled to [0, 1] by one range for all; labels numbered in sorted order.
+
+    Raises
+    ------
+    ConnectionError
+        If OpenML cannot be reached and the data set is not in the cache.
+    ValueError
+        If OpenML has no such data set, or its features are not numbers or are partly missing, or
+        its targets are not classes.
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name={name!r}: expected the name of an OpenML data set")
+    test_size = finite_number("test_size", test_size, above=0)
+    if test_size >= 1:
+        raise ValueError(f"test_size={test_size}: expected a share below 1")
+    from sklearn.datasets import fetch_openml  # takes long to import, and few need it
+
+    try:
+        fetched = fetch_openml(
+            name, version=version, as_frame=False, data_home=data_home, parser="liac-arff"
+        )
+    except OSError as error:  # urllib's errors are OSErrors
+        raise ConnectionError(
+            f"name={name!r}: OpenML cannot be reached ({error}), and the data set is not in the "
+            "cache; load_mnist() needs no network"
+        ) from error
+    x, y = fetched.data, fetched.target
+    if getattr(x, "dtype", np.dtype(object)).kind not in "fiu" or not np.isfinite(x).all():
+        raise ValueError(f"name={name!r}: its features are not all numbers, or some are missing")
+    if y is None or np.asarray(y).ndim != 1 or np.asarray(y).dtype.kind == "f":
+        raise ValueError(f"name={name!r}: its targets are not classes")
+    order = np.arange(len(x)) if rng is None else generator(rng).permutation(len(x))
+    split = len(x) - round(test_size * len(x))
+    if not 0 < split < len(x):
+        raise ValueError(f"test_size={test_size} leaves one part of {len(x)} examples empty")
+    low, high = x.min(), x.max()
+    x = ((x[order] - low) / max(high - low, np.finfo(np.float32).tiny)).astype(np.float32)
+    y = _class_numbers(np.asarray(y))[order]
+    return Dataset(x[:split], y[:split], x[split:], y[split:], name)
+
+
+def _class_numbers(targets):
+    try:
+        targets = targets.astype(np.int64)  # "10" comes after "9"
+    except (TypeError, ValueError):
+        targets = targets.astype(str)
+    return np.unique(targets, return_inverse=True)[1].astype(np.int64)
