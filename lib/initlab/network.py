@@ -1,0 +1,205 @@
+"""Part five of the story: layers in a row are a network.
+
+A multi-layer perceptron alternates ``Dense`` and ``Activation``. Forward runs through the row,
+backward runs through it in reverse; that is all of backpropagation that is not in the layers.
+"""
+
+import copy
+
+import numpy as np
+
+from initlab import activations
+from initlab._checks import float_dtype, generator, whole_number
+from initlab.layers import Activation, Dense
+
+
+class MLP:
+    """A multi-layer perceptron.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Inputs, hidden layers, outputs: ``[784, 100, 100, 100, 100, 10]`` has five Dense layers.
+    activation : ActivationFunction or str
+        Follows every Dense layer but the last.
+    weight_init : initializer
+        For all weights. Each layer draws from a child of ``rng``, so that another width in one
+        layer leaves the draws of the others alone.
+    rng : numpy.random.Generator
+    bias_init : initializer, optional
+        For all biases; zeros by default.
+    output_activation : ActivationFunction or str
+        Follows the last Dense layer; by default none does.
+    dtype : np.float32 or np.float64
+        The precision of the parameters and of everything computed with them.
+
+    Attributes
+    ----------
+    layers : list of Dense and Activation
+    dense : list of Dense
+        With ``.weight``, ``.bias``, ``.weight_grad``, ``.bias_grad``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+
+    Notes
+    -----
+    Source of the algorithm: Rumelhart, Hinton, Williams (1986), "Learning representations by
+    back-propagating errors".
+    """
+
+    def __init__(
+        self,
+        sizes,
+        *,
+        activation,
+        weight_init,
+        rng,
+        bias_init=None,
+        output_activation=activations.identity,
+        dtype=np.float64,
+    ):
+        if not isinstance(sizes, (list, tuple)) or len(sizes) < 2:
+            raise ValueError(f"sizes={sizes!r}: expected a list of at least inputs and outputs")
+        self.sizes = [whole_number("each of sizes", size) for size in sizes]
+        self.activation = activations.get(activation)
+        self.output_activation = activations.get(output_activation)
+        self.dtype = float_dtype(dtype)
+        self.layers = []
+        pairs = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        for (fan_in, fan_out), child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True):
+            dense = Dense(
+                fan_in,
+                fan_out,
+                weight_init=weight_init,
+                bias_init=bias_init,
+                rng=child,
+                dtype=self.dtype,
+            )
+            self.layers += [dense, Activation(self.activation)]
+        self.layers.pop()
+        if self.output_activation is not activations.identity:
+            self.layers.append(Activation(self.output_activation))
+
+    @property
+    def dense(self):
+        """The Dense layers, in order."""
+        return [layer for layer in self.layers if isinstance(layer, Dense)]
+
+    @property
+    def stack_shape(self):
+        """The leading axes: () for one network, (K,) for a stack of K."""
+        return self.dense[0].weight.shape[:-2]
+
+    def forward(self, x):
+        """Return the outputs (for a classifier: the logits).
+
+        Parameters
+        ----------
+        x : array of float, shape (..., batch, inputs)
+            Without leading axes it serves every network of a stack.
+
+        Returns
+        -------
+        array, shape (..., batch, outputs)
+        """
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, grad):
+        """Return dL/dx, given dL/d(outputs), and fill the gradients of every Dense layer.
+
+        Parameters
+        ----------
+        grad : array of float, shape (..., batch, outputs)
+
+        Returns
+        -------
+        array, shape (..., batch, inputs)
+        """
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+
+    def parameters(self):
+        """Return the arrays themselves, [weight, bias, weight, bias, ...] from the first layer."""
+        return [array for layer in self.dense for array in (layer.weight, layer.bias)]
+
+    def gradients(self):
+        """Return the gradients of the last ``backward``, in the order of ``parameters()``."""
+        return [array for layer in self.dense for array in (layer.weight_grad, layer.bias_grad)]
+
+    def copy(self):
+        """Return a network of its own with equal parameters, and nothing remembered yet."""
+        return self._with([(layer.weight.copy(), layer.bias.copy()) for layer in self.dense])
+
+    def probe(self):
+        """Return a network that shares this one's parameters, but remembers on its own.
+
+        What runs through the probe leaves no trace in the network: its gradients and what its
+        layers remember stay as they are. Measuring a network in the midst of training needs this.
+        """
+        return self._with([(layer.weight, layer.bias) for layer in self.dense])
+
+    def _with(self, parameters):
+        other = copy.copy(self)
+        other.layers = [copy.copy(layer) for layer in self.layers]
+        for layer in other.layers:
+            layer.forget()
+        for layer, (weight, bias) in zip(other.dense, parameters, strict=True):
+            layer.weight, layer.bias = weight, bias
+        return other
+
+    @property
+    def architecture(self):
+        """All that networks must share to be stacked: sizes, activations and precision."""
+        return tuple(self.sizes), self.activation, self.output_activation, self.dtype
+
+    @classmethod
+    def stack(cls, networks):
+        """Return K networks of one architecture as one network with a leading axis of length K.
+
+        Parameters
+        ----------
+        networks : list of MLP
+            They are copied, not changed.
+
+        Raises
+        ------
+        ValueError
+            If there are none, or their architectures differ, or one is a stack itself.
+        """
+        networks = list(networks)
+        if not networks:
+            raise ValueError("networks=[]: there is nothing to stack")
+        for network in networks:
+            if network.architecture != networks[0].architecture or network.stack_shape:
+                raise ValueError(f"{network!r} cannot be stacked with {networks[0]!r}")
+        layers = zip(*(network.dense for network in networks), strict=True)
+        return networks[0]._with(
+            [(np.stack([d.weight for d in row]), np.stack([d.bias for d in row])) for row in layers]
+        )
+
+    def unstack(self):
+        """Return the K networks of a stack, each with a copy of its parameters.
+
+        Raises
+        ------
+        ValueError
+            If this is a single network.
+        """
+        if not self.stack_shape:
+            raise ValueError(f"{self!r} is a single network, not a stack")
+        return [
+            self._with([(layer.weight[k].copy(), layer.bias[k].copy()) for layer in self.dense])
+            for k in range(self.stack_shape[0])
+        ]
+
+    def __repr__(self):
+        """Return what the network is."""
+        sizes = "-".join(str(size) for size in self.sizes)
+        stack = f"{self.stack_shape[0]} x " if self.stack_shape else ""
+        return f"{stack}MLP({sizes}, {self.activation!r}, {self.dtype})"

@@ -1,0 +1,114 @@
+"""Part six of the story: from a gradient to a step.
+
+An optimizer changes parameters in place, given their gradients. What it remembers between steps
+(a velocity, running means) it keeps for the list of parameters that it is called with.
+"""
+
+import numpy as np
+
+from initlab._checks import finite_number
+
+
+class SGD:
+    """Stochastic gradient descent, with momentum if asked for.
+
+    Parameters
+    ----------
+    learning_rate : float
+        At least 0.
+    momentum : float
+        At least 0 and below 1. 0 is plain gradient descent, what the article uses.
+
+    Raises
+    ------
+    ValueError
+        If one of the two is out of its range or not finite.
+
+    Notes
+    -----
+    velocity = momentum * velocity + gradient; parameter -= learning_rate * velocity. Source:
+    Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in
+    deep learning", equations 1 and 2, with the learning rate taken out of the velocity.
+    """
+
+    def __init__(self, learning_rate, momentum=0.0):
+        self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
+        self.momentum = _fraction("momentum", momentum)
+        self.velocities = None
+
+    def step(self, parameters, gradients):
+        """Change the parameters in place: two lists of arrays of equal shapes, in one order."""
+        if self.momentum == 0:
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter -= self.learning_rate * gradient
+            return
+        self.velocities = self.velocities or [np.zeros_like(p) for p in parameters]
+        for parameter, gradient, velocity in zip(
+            parameters, gradients, self.velocities, strict=True
+        ):
+            velocity *= self.momentum
+            velocity += gradient
+            parameter -= self.learning_rate * velocity
+
+    def __repr__(self):
+        """Return the call that makes this optimizer."""
+        momentum = f", momentum={self.momentum:.6g}" if self.momentum else ""
+        return f"SGD({self.learning_rate:.6g}{momentum})"
+
+
+class Adam:
+    """Steps of a size that does not depend on the gradient's: mean over root mean square.
+
+    Parameters
+    ----------
+    learning_rate : float
+        At least 0.
+    beta1, beta2 : float
+        At least 0 and below 1: how slowly the means of gradient and squared gradient forget.
+    epsilon : float
+        Above 0: keeps the division finite.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of its range or not finite.
+
+    Notes
+    -----
+    Source: Kingma, Ba (2015), "Adam: a method for stochastic optimization", algorithm 1.
+    """
+
+    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
+        self.beta1 = _fraction("beta1", beta1)
+        self.beta2 = _fraction("beta2", beta2)
+        self.epsilon = finite_number("epsilon", epsilon, above=0)
+        self.means = self.squares = None
+        self.steps = 0
+
+    def step(self, parameters, gradients):
+        """Change the parameters in place: two lists of arrays of equal shapes, in one order."""
+        self.means = self.means or [np.zeros_like(p) for p in parameters]
+        self.squares = self.squares or [np.zeros_like(p) for p in parameters]
+        self.steps += 1
+        # Both means start at 0; these factors make up for the steps they have not seen yet.
+        mean_correction = 1 / (1 - self.beta1**self.steps)
+        square_correction = 1 / (1 - self.beta2**self.steps)
+        for parameter, gradient, mean, square in zip(
+            parameters, gradients, self.means, self.squares, strict=True
+        ):
+            mean += (1 - self.beta1) * (gradient - mean)
+            square += (1 - self.beta2) * (gradient * gradient - square)
+            root = np.sqrt(square * square_correction) + self.epsilon
+            parameter -= self.learning_rate * mean_correction * mean / root
+
+    def __repr__(self):
+        """Return the call that makes this optimizer."""
+        return f"Adam({self.learning_rate:.6g})"
+
+
+def _fraction(name, value):
+    value = finite_number(name, value, at_least=0)
+    if value >= 1:
+        raise ValueError(f"{name}={value!r}: expected a number of at least 0 and below 1")
+    return value
