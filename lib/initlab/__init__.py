@@ -1,0 +1,38 @@
+"""initlab: how to start a neural network, from scratch and measured.
+
+The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
+``layers``, ``optimizers``; ``network``, ``theory``; ``signals``, ``training``, ``gradient_check``;
+``experiments``; ``plotting``, ``classroom``.
+"""
+
+from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml
+from initlab.gradient_check import check_gradients
+from initlab.layers import Activation, Dense
+from initlab.losses import mean_squared_error, softmax_cross_entropy
+from initlab.network import MLP
+from initlab.optimizers import SGD, Adam
+from initlab.signals import measure_signals
+from initlab.training import History, evaluate, train, train_together
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Activation",
+    "Adam",
+    "Dataset",
+    "Dense",
+    "History",
+    "check_gradients",
+    "evaluate",
+    "gaussian_inputs",
+    "load_idx",
+    "load_mnist",
+    "load_openml",
+    "mean_squared_error",
+    "measure_signals",
+    "softmax_cross_entropy",
+    "train",
+    "train_together",
+]

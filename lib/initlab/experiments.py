@@ -1,0 +1,221 @@
+"""The experiments of the series, one function a figure.
+
+Notebooks, sliders, benchmarks and tests all call these, so that a number means the same everywhere.
+Each builds networks out of the library, measures them, and returns plain results.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab import initializers as init
+from initlab._checks import whole_number
+from initlab.activations import relu, sigmoid
+from initlab.datasets import gaussian_inputs
+from initlab.network import MLP
+from initlab.optimizers import SGD
+from initlab.signals import measure_signals
+from initlab.training import History, evaluate, train_together
+
+# ------------------------------------------------------- five layers of a hundred neurons
+
+
+def five_layers(
+    weight_init,
+    *,
+    activation=sigmoid,
+    seed=0,
+    depth=5,
+    width=100,
+    inputs=1000,
+    dtype=np.float64,
+):
+    """The article's first experiment: Gaussian inputs through five layers of a hundred neurons.
+
+    Parameters
+    ----------
+    weight_init : initializer
+    activation : ActivationFunction or str
+        Follows every layer, the last one too.
+    seed : int
+        Of inputs, weights and gradient. Two calls with the same seed and another std see the same
+        inputs, and weights that differ by a factor only.
+    depth, width, inputs : int
+        Layers, neurons in each (and features of an input), and how many inputs.
+    dtype : np.float32 or np.float64
+
+    Returns
+    -------
+    Signals
+        With a standard normal gradient at the last layer's output.
+    """
+    input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
+    network = MLP(
+        [width] * (whole_number("depth", depth) + 1),
+        activation=activation,
+        output_activation=activation,
+        weight_init=weight_init,
+        rng=weight_rng,
+        dtype=dtype,
+    )
+    x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
+    return measure_signals(network, x, rng=gradient_rng)
+
+
+MEASUREMENTS = (
+    "pooled_std",
+    "across_input_std",
+    "saturated_fraction",
+    "dead_fraction",
+    "gradient_rms",
+    "gradient_median",
+)
+
+
+def over_seeds(weight_init, seeds, **settings):
+    """Repeat ``five_layers`` over seeds.
+
+    Parameters
+    ----------
+    weight_init : initializer
+    seeds : iterable of int
+    **settings
+        As for ``five_layers``.
+
+    Returns
+    -------
+    dict of str to array, shape (seeds, layers)
+        Each of ``MEASUREMENTS``.
+    """
+    runs = [five_layers(weight_init, seed=seed, **settings) for seed in seeds]
+    if not runs:
+        raise ValueError("seeds: expected at least one")
+    return {name: np.array([run.each(name) for run in runs]) for name in MEASUREMENTS}
+
+
+def against_std(stds, seeds, **settings):
+    """Repeat ``over_seeds`` for Gaussian weights of several standard deviations.
+
+    Parameters
+    ----------
+    stds : list of float
+    seeds : iterable of int
+    **settings
+        As for ``five_layers``.
+
+    Returns
+    -------
+    dict of str to array, shape (stds, seeds, layers)
+        Each of ``MEASUREMENTS``.
+    """
+    seeds = list(seeds)
+    runs = [over_seeds(init.normal(std), seeds, **settings) for std in stds]
+    if not runs:
+        raise ValueError("stds: expected at least one")
+    return {name: np.stack([run[name] for run in runs]) for name in MEASUREMENTS}
+
+
+# ------------------------------------------------------------------------ the race on MNIST
+
+# Two versions of the article's comparison: who starts how, and with which activation.
+# What the published program runs. The word "sigmoid" in it chooses a scale, 1 / sqrt(fan_in), and
+# no activation: every network uses ReLU.
+AS_CODED = {
+    "std 0.01": (init.normal(0.01), relu),
+    "Xavier": (init.lecun_normal(), relu),
+    "He": (init.he_normal(), relu),
+}
+# What the article says that it runs, with Xavier as the article prints it.
+AS_LABELLED = {
+    "std 0.01": (init.normal(0.01), relu),
+    "Xavier, sigmoid": (init.xavier_normal(), sigmoid),
+    "He": (init.he_normal(), relu),
+}
+MNIST_SIZES = (784, 100, 100, 100, 100, 10)
+
+
+@dataclass(frozen=True, eq=False)
+class Race:
+    """What a race found, by contestant.
+
+    Attributes
+    ----------
+    histories : dict of str to list of History
+        One for each seed.
+    test_accuracy : dict of str to array, shape (seeds,)
+        After the last step, on the test examples: a share, from 0 to 1.
+    """
+
+    histories: dict[str, list[History]]
+    test_accuracy: dict[str, np.ndarray]
+
+    def losses(self, name, window=50):
+        """Return one contestant's smoothed loss curves, shape (seeds, steps)."""
+        return np.array([history.smoothed(window) for history in self.histories[name]])
+
+    def final_losses(self, name, last=100):
+        """Return one contestant's mean loss over the last steps, shape (seeds,)."""
+        return np.array([history.final_loss(last) for history in self.histories[name]])
+
+
+def mnist_race(
+    contestants,
+    dataset,
+    *,
+    seeds,
+    steps=2000,
+    batch_size=128,
+    optimizer=None,
+    sizes=MNIST_SIZES,
+    dtype=np.float32,
+    progress=None,
+):
+    """The article's second experiment: the same network, from several starts, in a race.
+
+    Parameters
+    ----------
+    contestants : dict of str to (initializer, activation)
+        E.g. ``AS_CODED`` or ``AS_LABELLED``.
+    dataset : Dataset
+    seeds : iterable of int
+        The race is run anew for each. Within a race all contestants get the same minibatches, and
+        the same draw of weights but for its scale.
+    steps, batch_size : int
+    optimizer : SGD or Adam, optional
+        The article's ``SGD(0.01)`` by default.
+    sizes : list of int
+    dtype : np.float32 or np.float64
+    progress : callable, optional
+        Called as ``train_together`` does: in all, seeds * contestants * steps.
+
+    Returns
+    -------
+    Race
+    """
+    optimizer = SGD(0.01) if optimizer is None else optimizer
+    histories = {name: [] for name in contestants}
+    accuracies = {name: [] for name in contestants}
+    for seed in seeds:
+        networks = {
+            name: MLP(
+                list(sizes),
+                activation=activation,
+                weight_init=weight_init,
+                rng=np.random.default_rng([seed, 0]),
+                dtype=dtype,
+            )
+            for name, (weight_init, activation) in contestants.items()
+        }
+        found = train_together(
+            networks,
+            dataset,
+            optimizer=optimizer,
+            steps=steps,
+            batch_size=batch_size,
+            rng=np.random.default_rng([seed, 1]),
+            progress=progress,
+        )
+        for name, network in networks.items():
+            histories[name].append(found[name])
+            accuracies[name].append(evaluate(network, dataset.x_test, dataset.y_test).accuracy)
+    return Race(histories, {name: np.array(values) for name, values in accuracies.items()})

@@ -1,0 +1,128 @@
+"""Part nine of the story: how do you know that backpropagation is right? Measure the slope.
+
+Move one parameter a little up, then a little down, and see how the loss changes: that is its
+derivative, slowly, without any formula. Where it differs from what ``backward`` says, one of the
+two is wrong, and this room says at which entry of which layer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab._checks import finite_number
+from initlab.losses import softmax_cross_entropy
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What the comparison found.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether no entry differs by more than the tolerance.
+    place : str
+        Where they differ most, e.g. "layer 2, weight[3, 4]".
+    analytical, numerical, error : float
+        Both values at that place, and their difference relative to the largest gradient of the
+        same array.
+    entries : int
+        How many entries were compared.
+    """
+
+    ok: bool
+    place: str
+    analytical: float
+    numerical: float
+    error: float
+    entries: int
+
+    def __bool__(self):
+        """Return whether all is well."""
+        return self.ok
+
+    def __str__(self):
+        """Return the finding in one sentence."""
+        verdict = "all agree; the largest difference is" if self.ok else "they differ; most"
+        return (
+            f"{self.entries} gradients compared, {verdict} at {self.place}: "
+            f"backward says {self.analytical:.6g}, differences say {self.numerical:.6g}"
+        )
+
+
+def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tolerance=1e-6):
+    """Compare every gradient of a network with central differences of its loss.
+
+    Parameters
+    ----------
+    network : MLP
+        In float64. A small one: each parameter costs two forward passes. Not changed. Its
+        activation should have no kink where a z happens to lie.
+    x : array of float, shape (..., batch, inputs)
+    y : array
+        What ``loss`` compares the outputs with.
+    loss : callable
+        ``(outputs, y) -> (loss, gradient)``.
+    step : float
+        How far each entry is moved up and down.
+    tolerance : float
+        The largest error that passes.
+
+    Returns
+    -------
+    GradientCheck
+        Of the parameters of every layer, and of the gradient with respect to ``x``.
+
+    Raises
+    ------
+    TypeError
+        If the network is not in float64: differences would be rounding noise.
+
+    Notes
+    -----
+    (L(w + step) - L(w - step)) / (2 step) differs from the derivative by a term in step**2 and by
+    rounding, 1e-16 / step: together least around 1e-5.
+    """
+    if network.dtype != np.float64:
+        raise TypeError(
+            f"network has dtype {network.dtype}, but differences need np.float64: "
+            "build it with dtype=np.float64"
+        )
+    step = finite_number("step", step, above=0)
+    tolerance = finite_number("tolerance", tolerance, above=0)
+    network = network.copy()
+    x = np.array(x, dtype=np.float64)
+
+    def total():
+        return float(np.sum(loss(network.forward(x), y)[0]))
+
+    grad_x = network.backward(loss(network.forward(x), y)[1])
+    while grad_x.ndim > x.ndim:  # inputs shared by a stack get the sum over its networks
+        grad_x = grad_x.sum(axis=0)
+    arrays = [("input", x, grad_x)]
+    for number, layer in enumerate(network.dense, start=1):
+        arrays.append((f"layer {number}, weight", layer.weight, layer.weight_grad))
+        arrays.append((f"layer {number}, bias", layer.bias, layer.bias_grad))
+
+    # Each difference is judged against the largest gradient of its array, so that a wrong factor
+    # shows whatever the size; below what rounding of the loss does to a difference, nothing can.
+    noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
+    worst, entries = None, 0
+    for name, array, gradient in arrays:
+        differences = np.empty_like(array)
+        for index in np.ndindex(array.shape):
+            kept = array[index]
+            array[index] = kept + step
+            up = total()
+            array[index] = kept - step
+            down = total()
+            array[index] = kept
+            differences[index] = (up - down) / (2 * step)
+        errors = np.abs(gradient - differences)
+        errors /= np.abs(differences).max() + noise / tolerance
+        index = np.unravel_index(np.argmax(errors), errors.shape)
+        entries += array.size
+        if worst is None or not errors[index] <= worst[-1]:
+            place = f"{name}[{', '.join(str(i) for i in index)}]"
+            worst = place, float(gradient[index]), float(differences[index]), float(errors[index])
+    return GradientCheck(worst[-1] <= tolerance, *worst, entries)

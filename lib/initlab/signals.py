@@ -1,0 +1,197 @@
+"""Part seven of the story: what flows through a network, measured at every layer.
+
+Forward flow the activations, backward the gradients. A histogram of all numbers of a layer hides
+much: whether the spread comes from the inputs or from the neurons, whether a small gradient is
+small everywhere or zero nearly everywhere. So each layer is measured in several ways.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from initlab._checks import float_array, generator
+from initlab.activations import ActivationFunction, identity
+from initlab.layers import Dense
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSignals:
+    """What was seen in one layer.
+
+    Every number below is a float for one network and an array of shape (K,) for a stack of K.
+    Numbers that overflow come out as ``inf`` or ``nan``.
+
+    Attributes
+    ----------
+    number : int
+        1 for the first layer.
+    activation : ActivationFunction
+    z, h : array, shape (..., inputs, units)
+        Before and after the activation function.
+    gradient : array, shape (..., inputs, units)
+        dL/dz.
+    """
+
+    number: int
+    activation: ActivationFunction
+    z: np.ndarray
+    h: np.ndarray
+    gradient: np.ndarray
+
+    @cached_property
+    def pooled_std(self):
+        """The standard deviation of all activations of the layer: what a histogram shows."""
+        with _overflow_allowed():
+            return self.h.std(axis=(-2, -1), dtype=np.float64)
+
+    @cached_property
+    def across_input_std(self):
+        """How far one and the same unit moves when the input changes.
+
+        The root, over the units, of the mean variance across inputs. pooled_std**2 is the sum of
+        across_input_std**2 and the variance of the units' means: a layer whose units all sit at
+        different heights but never move has a wide histogram and tells inputs apart not at all.
+        """
+        with _overflow_allowed():
+            return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
+
+    @cached_property
+    def saturated_fraction(self):
+        """The share of activations within 1 % of an end of the function's range.
+
+        For sigmoid: below 0.01 or above 0.99. 0 for functions without two ends, such as ReLU.
+        """
+        if self.activation.saturation is None:
+            return np.zeros(self.z.shape[:-2])[()]
+        return (np.abs(self.z) > self.activation.saturation).mean(axis=(-2, -1))
+
+    @cached_property
+    def dead_fraction(self):
+        """The share of units whose slope is exactly 0 for every input: no gradient passes them."""
+        with _overflow_allowed():
+            return (self.activation.derivative(self.z) == 0).all(axis=-2).mean(axis=-1)
+
+    @cached_property
+    def gradient_rms(self):
+        """The root mean square of dL/dz: what a few large gradients dominate."""
+        with _overflow_allowed():
+            return np.sqrt(np.square(self.gradient, dtype=np.float64).mean(axis=(-2, -1)))
+
+    @cached_property
+    def gradient_median(self):
+        """The median of the absolute value of dL/dz: what a typical unit gets."""
+        with _overflow_allowed():
+            return np.median(np.abs(self.gradient), axis=(-2, -1))
+
+    def __str__(self):
+        """Return one line of numbers."""
+        return (
+            f"layer {self.number}   std {_shown(self.pooled_std, '.3g')}"
+            f"   across inputs {_shown(self.across_input_std, '.2g')}"
+            f"   saturated {_shown(100 * self.saturated_fraction, '.1f')} %"
+            f"   dead {_shown(100 * self.dead_fraction, '.1f')} %"
+            f"   gradient rms {_shown(self.gradient_rms, '.2g')}"
+            f"   median {_shown(self.gradient_median, '.2g')}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """What flows through a network.
+
+    Attributes
+    ----------
+    layers : tuple of LayerSignals
+        From the first to the last; ``layers[4]`` is layer 5. There is one for each Dense layer with
+        the activation that follows it. The outputs of a classifier are the last.
+    """
+
+    layers: tuple
+
+    def each(self, name):
+        """Return one measurement of all layers as an array, shape (layers,) or (layers, K).
+
+        Parameters
+        ----------
+        name : str
+            E.g. "pooled_std", "gradient_rms".
+        """
+        return np.array([getattr(layer, name) for layer in self.layers])
+
+    def __str__(self):
+        """Return a line of numbers for each layer."""
+        return "\n".join(str(layer) for layer in self.layers)
+
+
+def measure_signals(network, x, *, rng=None, output_gradient=None):
+    """Send inputs forward and a gradient backward through a network, and note what passes.
+
+    The network is left as it was: its gradients and what its layers remember don't change.
+
+    Parameters
+    ----------
+    network : MLP
+        Or a stack of them.
+    x : array of float, shape (..., inputs, features)
+    rng : numpy.random.Generator, optional
+        Draws the gradient at the output, standard normal, the same for each network of a stack.
+    output_gradient : array of float, shape (..., inputs, outputs), optional
+        The caller's own gradient at the output, instead.
+
+    Returns
+    -------
+    Signals
+
+    Raises
+    ------
+    TypeError
+        If neither or both of ``rng`` and ``output_gradient`` are given, or ``x`` is not floats.
+    ValueError
+        If the shapes don't fit.
+    """
+    if (rng is None) == (output_gradient is None):
+        raise TypeError("measure_signals needs either rng or output_gradient, and not both")
+    layers = network.probe().layers
+    with _overflow_allowed():
+        outputs = []
+        for layer in layers:
+            x = layer.forward(x)
+            outputs.append(x)
+        if output_gradient is None:
+            output_gradient = generator(rng).standard_normal(x.shape[-2:])
+        gradient = float_array("output_gradient", output_gradient, dtype=x.dtype)
+        if gradient.shape not in (x.shape, x.shape[-2:]):
+            raise ValueError(
+                f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {x.shape}"
+            )
+        gradient = np.broadcast_to(gradient, x.shape)
+        output_gradients = []
+        for layer in reversed(layers):
+            output_gradients.append(gradient)
+            gradient = layer.backward(gradient)
+    output_gradients.reverse()
+
+    measured = []
+    for index, layer in enumerate(layers):
+        if isinstance(layer, Dense):
+            bent = index + 1 < len(layers) and not isinstance(layers[index + 1], Dense)
+            measured.append(
+                LayerSignals(
+                    number=len(measured) + 1,
+                    activation=layers[index + 1].function if bent else identity,
+                    z=outputs[index],
+                    h=outputs[index + 1] if bent else outputs[index],
+                    gradient=output_gradients[index],
+                )
+            )
+    return Signals(tuple(measured))
+
+
+def _overflow_allowed():
+    # With a start that is bad enough numbers overflow. That is a finding, not an accident.
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def _shown(value, form):
+    return " / ".join(format(float(number), form) for number in np.atleast_1d(value))

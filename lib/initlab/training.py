@@ -1,0 +1,263 @@
+"""Part eight of the story: learning, one small step after another.
+
+The loop is the textbook's: take a minibatch, forward, loss, backward, step. ``train_together`` runs
+it for many networks on the same minibatches, as a stack where they are of one architecture.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from initlab._checks import float_array, generator, integer_labels, whole_number
+from initlab.datasets import minibatches
+from initlab.losses import softmax_cross_entropy
+from initlab.network import MLP
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What happened while a network was trained.
+
+    Attributes
+    ----------
+    loss : array, shape (steps,) or (steps, K) for a stack of K
+        Before each update, on the minibatch of that update. NaN for steps not taken.
+    diverged_at : int or None, or a list of K of them for a stack
+        The step, from 0, at which the loss was no longer finite. The network was left as it was
+        then: that step's update was not made, nor any later one.
+    """
+
+    loss: np.ndarray
+    diverged_at: int | list | None
+
+    def final_loss(self, last=100):
+        """Return the mean loss over the last steps: float, or shape (K,) for a stack."""
+        return self.loss[-whole_number("last", last) :].mean(axis=0)
+
+    def smoothed(self, window=50):
+        """Return the loss averaged over the last ``window`` steps, fewer at the beginning."""
+        window = min(whole_number("window", window), len(self.loss))
+        total = np.cumsum(self.loss, axis=0, dtype=np.float64)
+        total[window:] = total[window:] - total[:-window]
+        count = np.minimum(np.arange(1, len(self.loss) + 1), window)
+        return total / count.reshape(-1, *[1] * (self.loss.ndim - 1))
+
+    def __repr__(self):
+        """Return the beginning, the end, and where the loss stopped being finite."""
+        diverged = "" if self.diverged_at in (None, []) else f", diverged_at={self.diverged_at}"
+        return f"History({len(self.loss)} steps{diverged})"
+
+
+class Evaluation(NamedTuple):
+    """How a network does on examples: floats, or arrays of shape (K,) for a stack."""
+
+    loss: float
+    accuracy: float
+
+
+def train(
+    network,
+    dataset,
+    *,
+    optimizer,
+    steps,
+    batch_size,
+    rng,
+    loss=softmax_cross_entropy,
+    progress=None,
+):
+    """Train a network, or a stack of them, and say how it went. The network is changed.
+
+    Parameters
+    ----------
+    network : MLP
+        Its parameters are changed in place.
+    dataset : Dataset
+        Anything with ``x_train``, shape (examples, features), and ``y_train``. Each minibatch is
+        cast to the network's precision.
+    optimizer : SGD or Adam
+        A copy of it is used, so that one can serve many trainings.
+    steps, batch_size : int
+    rng : numpy.random.Generator
+        Shuffles the examples; see ``datasets.minibatches``.
+    loss : callable
+        ``softmax_cross_entropy`` or ``mean_squared_error``.
+    progress : callable, optional
+        Called with the number 1 after each step, e.g. the ``update`` of a tqdm bar.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here; nothing has been changed then. A loss
+        that is not finite raises nothing: the history says at which step it happened.
+    """
+    _check(network, dataset, optimizer, loss)
+    optimizer = copy.deepcopy(optimizer)
+    batches = minibatches(
+        dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
+    )
+    losses = np.full((steps, *network.stack_shape), np.nan)
+    parameters = network.parameters()
+    diverged = {}  # which network of the stack: at which step, and its parameters at that time
+    # Overflow on the way to divergence is expected, and is reported by the history.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step, (x, y) in enumerate(batches):
+            losses[step], grad = loss(network.forward(x), y)
+            for index in np.argwhere(~np.isfinite(losses[step])):
+                index = tuple(index)
+                if index not in diverged:
+                    diverged[index] = step, [array[index].copy() for array in parameters]
+            if len(diverged) == losses[step].size:
+                break
+            network.backward(grad)
+            optimizer.step(parameters, network.gradients())
+            if progress is not None:
+                progress(1)
+    for index, (step, kept) in diverged.items():
+        losses[(slice(step + 1, None), *index)] = np.nan
+        for array, was in zip(parameters, kept, strict=True):
+            array[index] = was
+    steps_of = {index: step for index, (step, _) in diverged.items()}
+    if network.stack_shape:
+        return History(losses, [steps_of.get((k,)) for k in range(network.stack_shape[0])])
+    return History(losses, steps_of.get(()))
+
+
+def train_together(
+    networks,
+    dataset,
+    *,
+    optimizer,
+    steps,
+    batch_size,
+    rng,
+    loss=softmax_cross_entropy,
+    progress=None,
+):
+    """Train several networks on the same minibatches. The networks are changed.
+
+    Training together gives what training each alone, with a generator of the same seed, gives.
+
+    Parameters
+    ----------
+    networks : dict or list of MLP
+        Networks of one architecture are trained as one stack.
+    dataset, optimizer, steps, batch_size, rng, loss
+        As for ``train``.
+    progress : callable, optional
+        Called after each step with the number of networks that took it: in all,
+        ``steps * len(networks)``.
+
+    Returns
+    -------
+    dict or list of History
+        One for each network, under its key or in its place.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here; nothing has been changed then.
+    """
+    named = hasattr(networks, "keys")
+    members = list(networks.values() if named else networks)
+    if not members:
+        raise ValueError(f"networks={networks!r}: there is nothing to train")
+    if len({id(network) for network in members}) < len(members):
+        raise ValueError("networks: the same network is there twice; train a .copy() of it")
+    for network in members:
+        _check(network, dataset, optimizer, loss)
+        if network.stack_shape:
+            raise ValueError(f"{network!r} is a stack already; hand over its .unstack()")
+
+    groups = {}
+    for place, network in enumerate(members):
+        groups.setdefault(network.architecture, []).append(place)
+    histories = [None] * len(members)
+    # Every group gets the minibatches that a training alone would get; the caller's generator
+    # moves on once.
+    generators = [copy.deepcopy(generator(rng)) for _ in range(len(groups) - 1)] + [rng]
+    for places, group_rng in zip(groups.values(), generators, strict=True):
+        stack = MLP.stack([members[place] for place in places])
+        history = train(
+            stack,
+            dataset,
+            optimizer=optimizer,
+            steps=steps,
+            batch_size=batch_size,
+            rng=group_rng,
+            loss=loss,
+            progress=_counting(progress, len(places)),
+        )
+        for k, place in enumerate(places):
+            for array, trained in zip(members[place].parameters(), stack.parameters(), strict=True):
+                array[...] = trained[k]
+            histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k])
+    return dict(zip(networks, histories, strict=True)) if named else histories
+
+
+def _counting(progress, networks):
+    return None if progress is None else lambda done: progress(done * networks)
+
+
+def evaluate(network, x, y, *, batch_size=1000):
+    """Return loss and accuracy of a classifier, or of a stack of them, on these examples.
+
+    Parameters
+    ----------
+    network : MLP
+        Not changed.
+    x : array of float, shape (examples, features)
+    y : array of int, shape (examples,)
+    batch_size : int
+        How many examples are in memory at a time; it doesn't change the result.
+
+    Returns
+    -------
+    Evaluation
+        Mean cross-entropy in nats, and the share of examples whose largest logit is the right one.
+    """
+    batch_size = whole_number("batch_size", batch_size)
+    _check_examples(network, "x", x, "y", y, softmax_cross_entropy)
+    probe = network.probe()
+    loss = correct = 0.0
+    for start in range(0, len(x), batch_size):
+        part = slice(start, start + batch_size)
+        logits = probe.forward(x[part])
+        loss = loss + softmax_cross_entropy(logits, y[part])[0] * len(y[part])
+        correct = correct + (logits.argmax(axis=-1) == y[part]).sum(axis=-1)
+    return Evaluation(loss / len(x), correct / len(x))
+
+
+def _check(network, dataset, optimizer, loss):
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
+    if not callable(getattr(optimizer, "step", None)):
+        raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
+    for name in ("x_train", "y_train"):
+        if not hasattr(dataset, name):
+            raise TypeError(f"dataset={dataset!r} has no {name}; expected a Dataset")
+    if not callable(loss):
+        raise TypeError(f"loss={loss!r}: expected a loss function, e.g. softmax_cross_entropy")
+    _check_examples(
+        network, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train, loss
+    )
+
+
+def _check_examples(network, x_name, x, y_name, y, loss):
+    # All of it now rather than a batch at a time: a bad label must not stop a training half-way.
+    inputs, outputs = network.sizes[0], network.sizes[-1]
+    x = float_array(x_name, x)
+    if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
+        raise ValueError(
+            f"{x_name} has shape {x.shape}, but {network!r} takes (examples, {inputs})"
+        )
+    if np.shape(y)[:1] != (len(x),):
+        raise ValueError(f"{y_name} has shape {np.shape(y)}, but {x_name} has shape {x.shape}")
+    if loss is softmax_cross_entropy and integer_labels(y_name, y, classes=outputs).ndim != 1:
+        raise ValueError(f"{y_name} has shape {np.shape(y)}; expected ({len(x)},)")
