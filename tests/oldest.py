@@ -1,0 +1,13 @@
+"""Print every dependency at its lower bound, as a pip constraints file."""
+
+import re
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(
+    Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
+)["project"]
+
+for requirement in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+    name, lower = re.match(r"([\w-]+)>=([\w.]+),", requirement).groups()
+    print(f"{name}=={lower}")

@@ -1,0 +1,131 @@
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name):
+    return ROOT.joinpath(name).read_text(encoding="utf-8")
+
+
+def pyproject_bounds():
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    bounds = {}
+    for requirement in requirements:
+        name, bound = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
+        bounds[name] = bound
+    assert len(bounds) == len(requirements)
+    return bounds
+
+
+def conda_bounds():
+    dependencies = read("environment.yml").split("\ndependencies:\n")[1]
+    lines = re.findall(r"^  - ([\w-]+) ?([^\s:]*)$", dependencies, flags=re.MULTILINE)
+    bounds = dict(lines)
+    assert len(bounds) == len(lines)
+    return bounds
+
+
+@pytest.mark.parametrize(("name", "bound"), pyproject_bounds().items())
+def test_dependency_has_a_lower_and_an_upper_bound(name, bound):
+    assert re.fullmatch(r">=\d+(\.\d+)+,<\d+(\.\d+)?", bound), name
+
+
+def test_conda_environment_has_the_same_dependencies():
+    conda = conda_bounds()
+    assert conda.pop("pip") == ""
+    assert (
+        conda.pop("python") == tomllib.loads(read("pyproject.toml"))["project"]["requires-python"]
+    )
+    assert conda == pyproject_bounds()
+
+
+def test_conda_environment_installs_the_package_itself():
+    assert re.search(
+        r"^  - pip:\n(      #.*\n)*      - -e \.$", read("environment.yml"), re.MULTILINE
+    )
+
+
+def test_oldest_prints_the_lower_bounds():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "oldest.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = [
+        f"{name}=={bound.split(',')[0].removeprefix('>=')}"
+        for name, bound in pyproject_bounds().items()
+    ]
+    assert done.stdout.splitlines() == expected
+
+
+def test_ci_script_runs_make_test():
+    assert "make test" in read(".ci/run").splitlines()
+
+
+def test_workflow_covers_three_systems_with_newest_and_oldest_versions():
+    workflow = read(".github/workflows/ci.yml")
+    assert "os: [ubuntu-latest, macos-latest, windows-latest]" in workflow
+    assert "versions: [newest, oldest]" in workflow
+    assert re.search(r'versions: oldest\n +python: "3\.11"\n +oldest: "1"', workflow)
+    assert "make test PYTHON=python OLDEST=${{ matrix.oldest }}" in workflow
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("setuptools") is None,
+    reason="environments of Python 3.12 and later come without setuptools",
+)
+def test_build_carries_the_data_set(tmp_path):
+    # In a copy, as a build writes next to its sources.
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("lib", "data"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", "out"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    built = tmp_path / "out" / "initlab"
+    assert (built / "__init__.py").is_file()
+    data = Path("data", "mnist.npz")
+    assert (built / data).read_bytes() == (ROOT / data).read_bytes()
+
+
+def project_files():
+    try:
+        listing = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [ROOT / name for name in listing.decode().split("\0") if name]
+
+
+def test_no_file_names_a_place_on_one_machine():
+    files = project_files()
+    if not files:
+        pytest.skip("not a git checkout")
+    home = re.compile(r"(?<![\w.~])/(?:home|Users|root|tmp|work|var/folders)/\w|[A-Z]:\\+Users\\")
+    found = []
+    for path in files:
+        if path.suffix in {".npz", ".png"} or not path.is_file():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            # An encoded picture can hold any sequence of letters and slashes.
+            if '"image/png": "' not in line and home.search(line):
+                found.append(f"{path.relative_to(ROOT).as_posix()}:{number}")
+    assert not found
