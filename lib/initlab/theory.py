@@ -315,31 +315,44 @@ class LayerTheory:
     gradient_rms: np.ndarray
 
 
-def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0):
-    """Follow signals forward and gradients backward through layers of equal width.
+def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, input_shared=0.0):
+    """Follow signals forward and gradients backward, layer by layer.
 
     Parameters
     ----------
     activation : ActivationFunction or str
         Follows every layer, the last one too.
     depth : int
-    sigma_w2, sigma_b2 : float
-        fan_in times the variance of a weight, and the variance of a bias.
-    input_q : float
-        The mean square of an input feature; inputs are independent of each other with mean 0.
+    sigma_w2 : float, or sequence of ``depth`` floats
+        fan_in times the variance of a weight: one for all layers, or one for each.
+    sigma_b2 : float
+        The variance of a bias.
+    input_q, input_shared : float
+        The mean of x**2 over the features of an input, and the mean of x x' over the features of
+        two different inputs: 1 and 0 for independent standard normal inputs.
 
     Returns
     -------
     LayerTheory
-        ``gradient_rms`` is that of dL/dz for a unit Gaussian gradient at the last layer's output.
+        ``gradient_rms`` is that of dL/dz for a unit Gaussian gradient at the last layer's output,
+        where all layers have the same width.
     """
-    f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
+    f, _, sigma_b2 = _checked(activation, 0.0, sigma_b2)
     depth = whole_number("depth", depth)
-    input_q = finite_number("input_q", input_q, at_least=0)
-    # q: mean of z**2. shared: mean of z z' over two different inputs; they have the bias in common.
-    q, shared = sigma_w2 * input_q + sigma_b2, sigma_b2
+    each = np.atleast_1d(np.asarray(sigma_w2)).tolist()
+    each = each * depth if len(each) == 1 else each
+    if len(each) != depth:
+        raise ValueError(f"sigma_w2={sigma_w2!r}: expected one number, or one for each of {depth}")
+    each = [finite_number("sigma_w2", value, at_least=0) for value in each]
+    # square: mean of h**2, of one input. alike: mean of h h', of two different inputs.
+    square = finite_number("input_q", input_q, at_least=0)
+    alike = finite_number("input_shared", input_shared)
+    if abs(alike) > square:
+        raise ValueError(f"input_shared={alike!r}: expected at most input_q={square!r} in size")
     rows = []
-    for _ in range(depth):
+    for sigma_w2 in each:
+        # q and shared are the same two means for z; both inputs meet the same weights and biases.
+        q, shared = sigma_w2 * square + sigma_b2, sigma_w2 * alike + sigma_b2
         mean, square = gaussian_mean(f, q), gaussian_mean(lambda z: f(z) ** 2, q)
         alike = _gaussian_mean_of_pair(f, q, min(1.0, shared / q)) if q > 0 else square
         beyond = (
@@ -347,11 +360,10 @@ def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0):
         )
         slope = gaussian_mean(lambda z: f.derivative(z) ** 2, q)
         rows.append((q, square - mean**2, square - alike, beyond, slope))
-        q, shared = sigma_w2 * square + sigma_b2, sigma_w2 * alike + sigma_b2
     q, pooled, across, saturated, slope = np.array(rows).T
     # dL/dz of layer l is (dL/dz of layer l+1) W^T times f'(z): the mean square gains a factor
     # sigma_w2 E[f'**2] from each layer above, and the last one only its own E[f'**2].
-    gain = np.append(sigma_w2 * slope[:-1], slope[-1])
+    gain = np.append(each[1:] * slope[:-1], slope[-1])
     gradient = np.cumprod(gain[::-1])[::-1]
     return LayerTheory(
         q,
