@@ -105,8 +105,9 @@ def train(
     losses = np.full((steps, *network.stack_shape), np.nan)
     parameters = network.parameters()
     diverged = {}  # which network of the stack: at which step, and its parameters at that time
-    # Overflow on the way to divergence is expected, and is reported by the history.
-    with np.errstate(over="ignore", invalid="ignore"):
+    # Overflow on the way to divergence is expected, and is reported by the history. Matrices of a
+    # hundred rows gain nothing from several BLAS threads, and lose much where the cores are busy.
+    with np.errstate(over="ignore", invalid="ignore"), _one_blas_thread():
         for step, (x, y) in enumerate(batches):
             losses[step], grad = loss(network.forward(x), y)
             for index in np.argwhere(~np.isfinite(losses[step])):
@@ -199,6 +200,12 @@ def train_together(
                 array[...] = trained[k]
             histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k])
     return dict(zip(networks, histories, strict=True)) if named else histories
+
+
+def _one_blas_thread():
+    from threadpoolctl import threadpool_limits  # not needed before something is trained
+
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _counting(progress, networks):
