@@ -1,0 +1,191 @@
+"""What can be said of a notebook without running it."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ALLOWED_TAGS = {"nbval-ignore-output", "raises-exception"}
+# How many cells of a notebook may keep their outputs from being compared: training runs, whose
+# progress bars and last digits depend on the machine.
+IGNORED_OUTPUTS = {"06_mnist": 3}
+SPINE = [
+    "What you'll learn",
+    "Predict",
+    "Build",
+    "Measure",
+    "Explore",
+    "Explain",
+    "What the article says, what we measured",
+    "What we saw",
+    "Further reading",
+]
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def cells(path, kind):
+    return [cell for cell in load(path)["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def text_of(path):
+    return "\n\n".join(source(cell) for cell in cells(path, "markdown"))
+
+
+def code_of(path):
+    return "\n".join(source(cell) for cell in cells(path, "code"))
+
+
+def test_the_series_is_there():
+    stems = [path.stem for path in NOTEBOOKS]
+    assert stems[:2] == ["00_start_here", "01_weights_too_large"]
+    assert "06_mnist" in stems
+
+
+@every_notebook
+def test_is_executed_from_top_to_bottom(path):
+    counts = [cell["execution_count"] for cell in cells(path, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@every_notebook
+def test_every_cell_that_prints_or_draws_has_kept_its_output(path):
+    for cell in cells(path, "code"):
+        if re.search(r"^\s*(print\(|bet\.)|plt\.subplots", source(cell), re.MULTILINE):
+            assert cell["outputs"], source(cell)
+
+
+@every_notebook
+def test_every_figure_is_kept_as_a_picture(path):
+    for cell in cells(path, "code"):
+        if "plt.subplots" in source(cell):
+            kinds = [kind for output in cell["outputs"] for kind in output.get("data", {})]
+            assert "image/png" in kinds, source(cell)
+
+
+@every_notebook
+def test_no_output_is_an_error_or_on_stderr(path):
+    for cell in cells(path, "code"):
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr"
+
+
+@every_notebook
+def test_no_timing_no_widget_state_and_small(path):
+    assert path.stat().st_size < 1_000_000
+    assert "widgets" not in load(path)["metadata"]
+    for cell in load(path)["cells"]:
+        assert set(cell["metadata"]) <= {"tags"}
+
+
+@every_notebook
+def test_tags_are_counted(path):
+    tags = [tag for cell in load(path)["cells"] for tag in cell["metadata"].get("tags", [])]
+    assert set(tags) <= ALLOWED_TAGS
+    assert len(tags) == IGNORED_OUTPUTS.get(path.stem, 0)
+
+
+@every_notebook
+def test_follows_the_spine(path):
+    headings = re.findall(r"^## (.+)$", text_of(path), re.MULTILINE)
+    assert [heading for heading in headings if heading in SPINE] == SPINE
+
+
+@every_notebook
+def test_opens_with_title_question_minutes_and_needs(path):
+    first = source(load(path)["cells"][0])
+    number = path.stem[:2]
+    assert re.match(rf"# {number} - [A-Z]", first)
+    assert re.search(r"^\*\*.+\?\*\*$", first, re.MULTILINE | re.DOTALL)
+    assert re.search(r"\d+ minutes in class", first)
+    assert "You need:" in first
+
+
+@every_notebook
+def test_three_goals_and_their_mirror_image(path):
+    for heading in ("What you'll learn", "What we saw"):
+        section = text_of(path).split(f"## {heading}\n")[1].split("\n## ")[0]
+        assert len(re.findall(r"^- ", section, re.MULTILINE)) == 3, heading
+
+
+@every_notebook
+def test_bets_before_the_first_measurement(path):
+    code = code_of(path)
+    assert code.index("Prediction(") < code.index(".commit(") < code.index(".reveal(")
+
+
+@every_notebook
+def test_key_function_is_typed_once_and_held_against_the_library(path):
+    functions = [
+        node for node in ast.walk(ast.parse(code_of(path))) if isinstance(node, ast.FunctionDef)
+    ]
+    assert functions, "nothing is built"
+    for function in functions:
+        assert function.end_lineno - function.lineno + 1 <= 12, function.name
+    assert "np.testing.assert_allclose" in code_of(path)
+
+
+@every_notebook
+def test_numbers_are_asserted(path):
+    asserts = [node for node in ast.walk(ast.parse(code_of(path))) if isinstance(node, ast.Assert)]
+    assert len(asserts) >= 4
+
+
+@every_notebook
+def test_cells_fit_on_a_projector(path):
+    for cell in cells(path, "code"):
+        lines = source(cell).splitlines()
+        assert len(lines) <= 32, source(cell)
+        assert max(map(len, lines)) <= 100, source(cell)
+
+
+@every_notebook
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        r"^\s*[%!]",
+        r"sys\.path",
+        r"import \*",
+        r"np\.random\.(?!default_rng|Generator)",
+        r";$",  # hides a value from Jupyter, but not from the comparison of outputs
+        r"@interact",
+        r"warnings",
+        r"urllib|requests|load_openml",
+    ],
+)
+def test_code_keeps_the_house_rules(path, forbidden):
+    assert not re.search(forbidden, code_of(path), re.MULTILINE)
+
+
+@every_notebook
+def test_links_between_notebooks_lead_somewhere(path):
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", text_of(path)):
+        assert (path.parent / target).exists(), target
+
+
+@every_notebook
+def test_outputs_name_no_place_of_the_machine_they_ran_on(path):
+    outputs = json.dumps([cell["outputs"] for cell in cells(path, "code")])
+    without_pictures = re.sub(r'"image/png": "[^"]*"', "", outputs)
+    assert not re.search(
+        r"[A-Z]:\\\\|/(home|Users|tmp|root|mnt|work)/|0x[0-9a-f]{6}", without_pictures
+    )
+
+
+def test_what_nbval_may_overlook_is_at_most_three_rules():
+    sanitize = ROOT / "tests" / "notebooks" / "sanitize.cfg"
+    rules = sanitize.read_text().count("regex:") if sanitize.exists() else 0
+    assert rules <= 3
