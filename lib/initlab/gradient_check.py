@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab._checks import finite_number
+from initlab._checks import finite_number, float_array
 from initlab.losses import softmax_cross_entropy
+from initlab.network import MLP
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
     (L(w + step) - L(w - step)) / (2 step) differs from the derivative by a term in step**2 and by
     rounding, 1e-16 / step: together least around 1e-5.
     """
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
     if network.dtype != np.float64:
         raise TypeError(
             f"network has dtype {network.dtype}, but differences need np.float64: "
@@ -91,7 +94,7 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
     step = finite_number("step", step, above=0)
     tolerance = finite_number("tolerance", tolerance, above=0)
     network = network.copy()
-    x = np.array(x, dtype=np.float64)
+    x = float_array("x", x).astype(np.float64)  # a copy, to be moved about
 
     def total():
         return float(np.sum(loss(network.forward(x), y)[0]))
@@ -122,7 +125,12 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
         errors /= np.abs(differences).max() + noise / tolerance
         index = np.unravel_index(np.argmax(errors), errors.shape)
         entries += array.size
-        if worst is None or not errors[index] <= worst[-1]:
+        # A gradient that is not a number is the worst of all; argmax finds it, comparisons don't.
+        if (
+            worst is None
+            or errors[index] > worst[-1]
+            or np.isnan(errors[index]) > np.isnan(worst[-1])
+        ):
             place = f"{name}[{', '.join(str(i) for i in index)}]"
             worst = place, float(gradient[index]), float(differences[index]), float(errors[index])
     return GradientCheck(worst[-1] <= tolerance, *worst, entries)

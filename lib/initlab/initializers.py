@@ -56,7 +56,10 @@ class Initializer(ABC):
             If one of the arguments is not what is said here.
         """
         dtype = float_dtype(dtype)
-        return self._draw(generator(rng), checked_shape(shape)).astype(dtype, copy=False)
+        drawn = self._draw(generator(rng), checked_shape(shape))
+        if np.abs(drawn).max() > np.finfo(dtype).max:
+            raise ValueError(f"{self!r} draws weights too large for {dtype}")
+        return drawn.astype(dtype, copy=False)
 
     def __eq__(self, other):
         """Two recipes are equal when they are the same call."""
@@ -299,6 +302,8 @@ def xavier_uniform(gain=1.0):
 
 def _xavier(gain, distribution):
     gain = finite_number("gain", gain, at_least=0)
+    if not math.isfinite(gain * gain):
+        raise ValueError(f"gain={gain!r}: its square, the variance's factor, is not finite")
     name = _call(f"xavier_{distribution}", gain=None if gain == 1 else gain)
     return _VarianceScaling(gain * gain, "fan_avg", distribution, name)
 
@@ -315,7 +320,7 @@ def he_normal(slope=0.0, mode="fan_in"):
 
     Notes
     -----
-    Source: He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", equations 10 and 15.
+    Source: He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", equations 10, 14 and 15.
     """
     return _he(slope, mode, "normal")
 
@@ -332,7 +337,7 @@ def he_uniform(slope=0.0, mode="fan_in"):
 
     Notes
     -----
-    Source: He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", equations 10 and 15.
+    Source: He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", equations 10, 14 and 15.
     """
     return _he(slope, mode, "uniform")
 
@@ -432,10 +437,11 @@ def calculate_gain(activation, slope=0.01):
 
     Parameters
     ----------
-    activation : str
-        A key of ``GAINS``, or "leaky_relu".
+    activation : str or ActivationFunction
+        A key of ``GAINS``, "leaky_relu", or an activation of such a name.
     slope : float
-        The negative-side slope, for "leaky_relu" only: its gain is sqrt(2 / (1 + slope**2)).
+        The negative-side slope, for "leaky_relu" only: its gain is sqrt(2 / (1 + slope**2)). An
+        ``ActivationFunction`` brings its own.
 
     Returns
     -------
@@ -450,6 +456,8 @@ def calculate_gain(activation, slope=0.01):
     -----
     Source of the formula for rectifiers: He et al. (2015), equation 15.
     """
+    slope = getattr(activation, "slope", slope)
+    activation = getattr(activation, "name", activation)
     if known_name("activation", activation, [*GAINS, "leaky_relu"]) == "leaky_relu":
         slope = finite_number("slope", slope)
         return math.sqrt(2 / (1 + slope * slope))

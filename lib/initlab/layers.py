@@ -145,10 +145,10 @@ def _drawn(argument, recipe, rng, shape, dtype):
         raise TypeError(f"{argument}={recipe!r}: expected an initializer, e.g. he_normal()")
     if getattr(recipe, "__module__", None) == zeros.__module__ and hasattr(recipe, "__name__"):
         raise TypeError(f"{argument}={recipe.__name__}: call it first, {recipe.__name__}(...)")
-    drawn = np.asarray(recipe(rng, shape, dtype=dtype))
+    drawn = np.array(recipe(rng, shape, dtype=dtype), dtype=dtype)  # a copy: training changes it
     if drawn.shape != shape:
         raise ValueError(f"{argument}={recipe!r} returned shape {drawn.shape} instead of {shape}")
-    return drawn.astype(dtype, copy=False)
+    return drawn
 
 
 def _fitting_gradient(grad, output_shape, dtype):

@@ -43,7 +43,8 @@ def softmax_cross_entropy(logits, labels):
     if labels.shape not in ((batch,), logits.shape[:-1]) or batch == 0:
         raise ValueError(
             f"labels of shape {labels.shape} don't fit logits of shape {logits.shape}: "
-            f"expected one label a row, shape ({batch},), and at least one row"
+            f"expected one label a row, shape ({batch},), and at least one row; "
+            "for one-hot rows, take their argmax(axis=-1) first"
         )
     with np.errstate(over="ignore"):  # a gap wider than a float holds is -inf, and exp(-inf) = 0
         shifted = logits - logits.max(axis=-1, keepdims=True)
@@ -52,7 +53,8 @@ def softmax_cross_entropy(logits, labels):
 
     right = np.broadcast_to(labels, logits.shape[:-1])[..., np.newaxis]
     surprise = np.log(sums) - np.take_along_axis(shifted, right, axis=-1)
-    loss = surprise[..., 0].mean(axis=-1)
+    with np.errstate(over="ignore"):
+        loss = surprise[..., 0].mean(axis=-1)
 
     gradient = exponentials / sums
     at_right = np.take_along_axis(gradient, right, axis=-1)
@@ -94,6 +96,7 @@ def mean_squared_error(outputs, targets):
         raise ValueError(
             f"targets of shape {targets.shape} don't fit outputs of shape {outputs.shape}"
         )
-    error = outputs - targets
-    count = error.shape[-2] * error.shape[-1]
-    return (error * error).mean(axis=(-2, -1)), 2 * error / count
+    count = outputs.shape[-2] * outputs.shape[-1]
+    with np.errstate(over="ignore"):  # an error too large to be squared is infinite
+        error = outputs - targets
+        return (error * error).mean(axis=(-2, -1)), 2 * error / count

@@ -5,11 +5,12 @@ backward runs through it in reverse; that is all of backpropagation that is not 
 """
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 
 from initlab import activations
-from initlab._checks import float_dtype, generator, whole_number
+from initlab._checks import float_dtype, generator, overflow_allowed, whole_number
 from initlab.layers import Activation, Dense
 
 
@@ -27,7 +28,7 @@ class MLP:
         layer leaves the draws of the others alone.
     rng : numpy.random.Generator
     bias_init : initializer, optional
-        For all biases; zeros by default.
+        For all biases, of shape (1, neurons); zeros by default.
     output_activation : ActivationFunction or str
         Follows the last Dense layer; by default none does.
     dtype : np.float32 or np.float64
@@ -61,14 +62,16 @@ class MLP:
         output_activation=activations.identity,
         dtype=np.float64,
     ):
-        if not isinstance(sizes, (list, tuple)) or len(sizes) < 2:
-            raise ValueError(f"sizes={sizes!r}: expected a list of at least inputs and outputs")
-        self.sizes = [whole_number("each of sizes", size) for size in sizes]
+        if not isinstance(sizes, (list, tuple)):
+            raise TypeError(f"sizes={sizes!r}: expected a list, e.g. [784, 100, 10]")
+        if len(sizes) < 2:
+            raise ValueError(f"sizes={sizes!r}: expected at least inputs and outputs")
+        self.sizes = [whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
         self.activation = activations.get(activation)
         self.output_activation = activations.get(output_activation)
         self.dtype = float_dtype(dtype)
         self.layers = []
-        pairs = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        pairs = list(pairwise(self.sizes))
         for (fan_in, fan_out), child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True):
             dense = Dense(
                 fan_in,
@@ -105,8 +108,9 @@ class MLP:
         -------
         array, shape (..., batch, outputs)
         """
-        for layer in self.layers:
-            x = layer.forward(x)
+        with overflow_allowed():
+            for layer in self.layers:
+                x = layer.forward(x)
         return x
 
     def backward(self, grad):
@@ -120,8 +124,9 @@ class MLP:
         -------
         array, shape (..., batch, inputs)
         """
-        for layer in reversed(self.layers):
-            grad = layer.backward(grad)
+        with overflow_allowed():
+            for layer in reversed(self.layers):
+                grad = layer.backward(grad)
         return grad
 
     def parameters(self):
@@ -176,8 +181,15 @@ class MLP:
         if not networks:
             raise ValueError("networks=[]: there is nothing to stack")
         for network in networks:
-            if network.architecture != networks[0].architecture or network.stack_shape:
-                raise ValueError(f"{network!r} cannot be stacked with {networks[0]!r}")
+            if not isinstance(network, MLP):
+                raise TypeError(f"networks holds {network!r}: expected an MLP")
+            if network.stack_shape:
+                raise ValueError(f"{network!r} is a stack already; stack its .unstack()")
+            if network.architecture != networks[0].architecture:
+                raise ValueError(
+                    f"{network!r} cannot be stacked with {networks[0]!r}: "
+                    "sizes, activations and precision must be equal"
+                )
         layers = zip(*(network.dense for network in networks), strict=True)
         return networks[0]._with(
             [(np.stack([d.weight for d in row]), np.stack([d.bias for d in row])) for row in layers]
@@ -202,4 +214,6 @@ class MLP:
         """Return what the network is."""
         sizes = "-".join(str(size) for size in self.sizes)
         stack = f"{self.stack_shape[0]} x " if self.stack_shape else ""
-        return f"{stack}MLP({sizes}, {self.activation!r}, {self.dtype})"
+        last = self.output_activation
+        last = "" if last is activations.identity else f", output {last!r}"
+        return f"{stack}MLP({sizes}, {self.activation!r}{last}, {self.dtype})"

@@ -4,12 +4,36 @@ An optimizer changes parameters in place, given their gradients. What it remembe
 (a velocity, running means) it keeps for the list of parameters that it is called with.
 """
 
+import copy
+
 import numpy as np
 
 from initlab._checks import finite_number
 
 
-class SGD:
+class _Optimizer:
+    """What the optimizers share: memory that belongs to one list of parameters."""
+
+    def fresh(self):
+        """Return an optimizer with the same settings that remembers nothing."""
+        other = copy.copy(self)
+        other.forget()
+        return other
+
+    def _fitting(self, parameters, gradients, *memories):
+        """Return the lists side by side, after a look at their shapes."""
+        shapes = [np.shape(parameter) for parameter in parameters]
+        for name, arrays in [("gradients", gradients), *(("memory", kept) for kept in memories)]:
+            found = [np.shape(array) for array in arrays]
+            if found != shapes:
+                hint = "run backward first" if name == "gradients" else "take a fresh() optimizer"
+                raise ValueError(
+                    f"{name} of shapes {found} don't fit parameters of shapes {shapes}; {hint}"
+                )
+        return zip(parameters, gradients, *memories, strict=True)
+
+
+class SGD(_Optimizer):
     """Stochastic gradient descent, with momentum if asked for.
 
     Parameters
@@ -34,18 +58,20 @@ class SGD:
     def __init__(self, learning_rate, momentum=0.0):
         self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
         self.momentum = _fraction("momentum", momentum)
+        self.forget()
+
+    def forget(self):
+        """Drop what was remembered."""
         self.velocities = None
 
     def step(self, parameters, gradients):
         """Change the parameters in place: two lists of arrays of equal shapes, in one order."""
         if self.momentum == 0:
-            for parameter, gradient in zip(parameters, gradients, strict=True):
+            for parameter, gradient in self._fitting(parameters, gradients):
                 parameter -= self.learning_rate * gradient
             return
         self.velocities = self.velocities or [np.zeros_like(p) for p in parameters]
-        for parameter, gradient, velocity in zip(
-            parameters, gradients, self.velocities, strict=True
-        ):
+        for parameter, gradient, velocity in self._fitting(parameters, gradients, self.velocities):
             velocity *= self.momentum
             velocity += gradient
             parameter -= self.learning_rate * velocity
@@ -56,7 +82,7 @@ class SGD:
         return f"SGD({self.learning_rate:.6g}{momentum})"
 
 
-class Adam:
+class Adam(_Optimizer):
     """Steps of a size that does not depend on the gradient's: mean over root mean square.
 
     Parameters
@@ -83,6 +109,10 @@ class Adam:
         self.beta1 = _fraction("beta1", beta1)
         self.beta2 = _fraction("beta2", beta2)
         self.epsilon = finite_number("epsilon", epsilon, above=0)
+        self.forget()
+
+    def forget(self):
+        """Drop what was remembered."""
         self.means = self.squares = None
         self.steps = 0
 
@@ -90,13 +120,12 @@ class Adam:
         """Change the parameters in place: two lists of arrays of equal shapes, in one order."""
         self.means = self.means or [np.zeros_like(p) for p in parameters]
         self.squares = self.squares or [np.zeros_like(p) for p in parameters]
+        together = self._fitting(parameters, gradients, self.means, self.squares)
         self.steps += 1
         # Both means start at 0; these factors make up for the steps they have not seen yet.
         mean_correction = 1 / (1 - self.beta1**self.steps)
         square_correction = 1 / (1 - self.beta2**self.steps)
-        for parameter, gradient, mean, square in zip(
-            parameters, gradients, self.means, self.squares, strict=True
-        ):
+        for parameter, gradient, mean, square in together:
             mean += (1 - self.beta1) * (gradient - mean)
             square += (1 - self.beta2) * (gradient * gradient - square)
             root = np.sqrt(square * square_correction) + self.epsilon

@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from initlab._checks import float_array, generator, integer_labels, whole_number
+from initlab._checks import (
+    float_array,
+    generator,
+    integer_labels,
+    overflow_allowed,
+    whole_number,
+)
 from initlab.datasets import minibatches
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -26,27 +32,31 @@ class History:
         Before each update, on the minibatch of that update. NaN for steps not taken.
     diverged_at : int or None, or a list of K of them for a stack
         The step, from 0, at which the loss was no longer finite. The network was left as it was
-        then: that step's update was not made, nor any later one.
+        then: that step's update was not made, nor any later one. (What the very last update did,
+        no later loss has seen; ``evaluate`` tells.)
     """
 
     loss: np.ndarray
     diverged_at: int | list | None
 
     def final_loss(self, last=100):
-        """Return the mean loss over the last steps: float, or shape (K,) for a stack."""
+        """Return the mean loss over the last steps: float, or shape (K,) for a stack.
+
+        NaN if the run diverged.
+        """
         return self.loss[-whole_number("last", last) :].mean(axis=0)
 
     def smoothed(self, window=50):
         """Return the loss averaged over the last ``window`` steps, fewer at the beginning."""
-        window = min(whole_number("window", window), len(self.loss))
-        total = np.cumsum(self.loss, axis=0, dtype=np.float64)
-        total[window:] = total[window:] - total[:-window]
-        count = np.minimum(np.arange(1, len(self.loss) + 1), window)
-        return total / count.reshape(-1, *[1] * (self.loss.ndim - 1))
+        window = whole_number("window", window)
+        ends = range(1, len(self.loss) + 1)
+        with overflow_allowed():
+            return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
     def __repr__(self):
         """Return the beginning, the end, and where the loss stopped being finite."""
-        diverged = "" if self.diverged_at in (None, []) else f", diverged_at={self.diverged_at}"
+        steps = np.atleast_1d(np.array(self.diverged_at, dtype=object))
+        diverged = f", diverged_at={self.diverged_at}" if any(s is not None for s in steps) else ""
         return f"History({len(self.loss)} steps{diverged})"
 
 
@@ -78,7 +88,7 @@ def train(
         Anything with ``x_train``, shape (examples, features), and ``y_train``. Each minibatch is
         cast to the network's precision.
     optimizer : SGD or Adam
-        A copy of it is used, so that one can serve many trainings.
+        A fresh copy of it is used, so that one can serve many trainings.
     steps, batch_size : int
     rng : numpy.random.Generator
         Shuffles the examples; see ``datasets.minibatches``.
@@ -97,17 +107,17 @@ def train(
         If one of the arguments is not what is said here; nothing has been changed then. A loss
         that is not finite raises nothing: the history says at which step it happened.
     """
-    _check(network, dataset, optimizer, loss)
-    optimizer = copy.deepcopy(optimizer)
+    _check(network, dataset, optimizer, loss, progress)
+    optimizer = optimizer.fresh()
     batches = minibatches(
         dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
     )
     losses = np.full((steps, *network.stack_shape), np.nan)
     parameters = network.parameters()
     diverged = {}  # which network of the stack: at which step, and its parameters at that time
-    # Overflow on the way to divergence is expected, and is reported by the history. Matrices of a
-    # hundred rows gain nothing from several BLAS threads, and lose much where the cores are busy.
-    with np.errstate(over="ignore", invalid="ignore"), _one_blas_thread():
+    # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
+    # cores are busy.
+    with overflow_allowed(), _one_blas_thread():
         for step, (x, y) in enumerate(batches):
             losses[step], grad = loss(network.forward(x), y)
             for index in np.argwhere(~np.isfinite(losses[step])):
@@ -165,21 +175,26 @@ def train_together(
     TypeError, ValueError
         If one of the arguments is not what is said here; nothing has been changed then.
     """
+    if isinstance(networks, MLP):
+        raise TypeError(
+            f"networks={networks!r}: expected a dict or list of them; one goes to train()"
+        )
     named = hasattr(networks, "keys")
     members = list(networks.values() if named else networks)
     if not members:
         raise ValueError(f"networks={networks!r}: there is nothing to train")
     if len({id(network) for network in members}) < len(members):
         raise ValueError("networks: the same network is there twice; train a .copy() of it")
-    for network in members:
-        _check(network, dataset, optimizer, loss)
-        if network.stack_shape:
-            raise ValueError(f"{network!r} is a stack already; hand over its .unstack()")
-
     groups = {}
     for place, network in enumerate(members):
+        if not isinstance(network, MLP):
+            raise TypeError(f"networks holds {network!r}: expected an MLP")
+        if network.stack_shape:
+            raise ValueError(f"{network!r} is a stack already; hand over its .unstack()")
         groups.setdefault(network.architecture, []).append(place)
-    histories = [None] * len(members)
+    for places in groups.values():
+        _check(members[places[0]], dataset, optimizer, loss, progress)
+    trained = []
     # Every group gets the minibatches that a training alone would get; the caller's generator
     # moves on once.
     generators = [copy.deepcopy(generator(rng)) for _ in range(len(groups) - 1)] + [rng]
@@ -195,9 +210,13 @@ def train_together(
             loss=loss,
             progress=_counting(progress, len(places)),
         )
+        trained.append((places, stack, history))
+    # Only now, when nothing can go wrong any more, are the networks changed.
+    histories = [None] * len(members)
+    for places, stack, history in trained:
         for k, place in enumerate(places):
-            for array, trained in zip(members[place].parameters(), stack.parameters(), strict=True):
-                array[...] = trained[k]
+            for array, result in zip(members[place].parameters(), stack.parameters(), strict=True):
+                array[...] = result[k]
             histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k])
     return dict(zip(networks, histories, strict=True)) if named else histories
 
@@ -232,23 +251,24 @@ def evaluate(network, x, y, *, batch_size=1000):
     batch_size = whole_number("batch_size", batch_size)
     _check_examples(network, "x", x, "y", y, softmax_cross_entropy)
     probe = network.probe()
-    loss = correct = 0.0
+    loss = correct = np.float64(0)
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        logits = probe.forward(x[part])
-        loss = loss + softmax_cross_entropy(logits, y[part])[0] * len(y[part])
+        with overflow_allowed():  # a network that diverged: its loss says so
+            logits = probe.forward(x[part])
+            loss = loss + np.float64(softmax_cross_entropy(logits, y[part])[0]) * len(y[part])
         correct = correct + (logits.argmax(axis=-1) == y[part]).sum(axis=-1)
     return Evaluation(loss / len(x), correct / len(x))
 
 
-def _check(network, dataset, optimizer, loss):
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
-    if not callable(getattr(optimizer, "step", None)):
+def _check(network, dataset, optimizer, loss, progress):
+    if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
     for name in ("x_train", "y_train"):
         if not hasattr(dataset, name):
             raise TypeError(f"dataset={dataset!r} has no {name}; expected a Dataset")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
     if not callable(loss):
         raise TypeError(f"loss={loss!r}: expected a loss function, e.g. softmax_cross_entropy")
     _check_examples(
@@ -258,7 +278,11 @@ def _check(network, dataset, optimizer, loss):
 
 def _check_examples(network, x_name, x, y_name, y, loss):
     # All of it now rather than a batch at a time: a bad label must not stop a training half-way.
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
     inputs, outputs = network.sizes[0], network.sizes[-1]
+    if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
+        raise TypeError(f"{x_name} and {y_name} must be NumPy arrays; np.asarray makes them so")
     x = float_array(x_name, x)
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
         raise ValueError(
@@ -266,5 +290,10 @@ def _check_examples(network, x_name, x, y_name, y, loss):
         )
     if np.shape(y)[:1] != (len(x),):
         raise ValueError(f"{y_name} has shape {np.shape(y)}, but {x_name} has shape {x.shape}")
+    if not (np.isfinite(x.min()) and np.isfinite(x.max())):
+        raise ValueError(f"{x_name} holds NaN or infinite values; remove or replace them first")
     if loss is softmax_cross_entropy and integer_labels(y_name, y, classes=outputs).ndim != 1:
-        raise ValueError(f"{y_name} has shape {np.shape(y)}; expected ({len(x)},)")
+        raise ValueError(
+            f"{y_name} has shape {np.shape(y)}; expected ({len(x)},); "
+            "for one-hot rows, take their argmax(axis=-1) first"
+        )
