@@ -54,7 +54,19 @@ class ActivationFunction:
 
     def __repr__(self):
         """Return the name: what legends and captions show."""
-        return self.name
+        return (
+            self.name
+            if ACTIVATIONS.get(self.name, self) == self
+            else f"{self.name}({self.slope:g})"
+        )
+
+    def __reduce__(self):
+        """Travel to another process by name: functions themselves can't be pickled."""
+        if ACTIVATIONS.get(self.name) is self:
+            return get, (self.name,)
+        if self.name == "leaky_relu":
+            return leaky_relu_with, (self.slope,)
+        return super().__reduce__()
 
 
 def _as_floats(z):
@@ -71,6 +83,11 @@ def _decay(z):
 def _sigmoid(z):
     decay = _decay(z)
     return np.where(z >= 0, z.dtype.type(1), decay) / (1 + decay)
+
+
+def _tanh_slope(z):
+    decay = _decay(z)
+    return (2 * decay / (1 + decay**2)) ** 2  # 1 - f(z)**2, but exact where f(z) rounds to 1
 
 
 def _sigmoid_slope(z):
@@ -95,7 +112,8 @@ _SELU_ALPHA = 1.6732632423543772
 
 
 def _selu(z):
-    return _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0)))
+    with np.errstate(over="ignore"):  # 1.05 times the largest float is no float any more
+        return _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0)))
 
 
 def _selu_slope(z):
@@ -103,7 +121,6 @@ def _selu_slope(z):
     return np.where(z > 0, z.dtype.type(_SELU_SCALE), steep)
 
 
-@functools.cache  # one slope, one value: so equal networks are known to be equal
 def leaky_relu_with(slope):
     """Return the leaky ReLU of the given slope: f(z) = z for z > 0, slope * z below.
 
@@ -115,12 +132,19 @@ def leaky_relu_with(slope):
     Notes
     -----
     Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
-    models", section 2.
+    models".
     """
     slope = finite_number("slope", slope)
+    if abs(slope) > 1e6:
+        raise ValueError(f"slope={slope!r}: expected a number between -1e6 and 1e6")
+    return _leaky_relu(slope)
+
+
+@functools.cache  # one slope, one value: so equal networks are known to be equal
+def _leaky_relu(slope):
     return ActivationFunction(
         "leaky_relu",
-        lambda z: np.where(z > 0, z, slope * z),
+        lambda z: np.where(z > 0, z, slope * np.minimum(z, 0)),
         lambda z: np.where(z > 0, z.dtype.type(1), z.dtype.type(slope)),
         slope=slope,
     )
@@ -130,11 +154,9 @@ identity = ActivationFunction("identity", lambda z: z.copy(), np.ones_like)
 
 sigmoid = ActivationFunction("sigmoid", _sigmoid, _sigmoid_slope, saturation=math.log(99))
 
-tanh = ActivationFunction(
-    "tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2, saturation=math.atanh(0.98)
-)
+tanh = ActivationFunction("tanh", np.tanh, _tanh_slope, saturation=math.atanh(0.98))
 
-# Bergstra et al. (2009), "Quadratic polynomials learn better image features", equation 3.
+# Bergstra et al. (2009), "Quadratic polynomials learn better image features".
 softsign = ActivationFunction(
     "softsign",
     lambda z: z / (1 + np.abs(z)),
@@ -156,7 +178,7 @@ gelu = ActivationFunction(
     lambda z: _normal_cdf(z) + z * _normal_density(z),
 )
 
-# Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units", equation 5; also called swish.
+# Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units" (SiLU); also called swish.
 silu = ActivationFunction(
     "silu",
     lambda z: z * _sigmoid(z),

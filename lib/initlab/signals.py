@@ -10,9 +10,19 @@ from functools import cached_property
 
 import numpy as np
 
-from initlab._checks import float_array, generator
+from initlab._checks import float_array, generator, known_name, overflow_allowed
 from initlab.activations import ActivationFunction, identity
-from initlab.layers import Dense
+from initlab.layers import Activation, Dense
+from initlab.network import MLP
+
+MEASUREMENTS = (
+    "pooled_std",
+    "across_input_std",
+    "saturated_fraction",
+    "dead_fraction",
+    "gradient_rms",
+    "gradient_median",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +52,7 @@ class LayerSignals:
     @cached_property
     def pooled_std(self):
         """The standard deviation of all activations of the layer: what a histogram shows."""
-        with _overflow_allowed():
+        with overflow_allowed():
             return self.h.std(axis=(-2, -1), dtype=np.float64)
 
     @cached_property
@@ -53,7 +63,7 @@ class LayerSignals:
         across_input_std**2 and the variance of the units' means: a layer whose units all sit at
         different heights but never move has a wide histogram and tells inputs apart not at all.
         """
-        with _overflow_allowed():
+        with overflow_allowed():
             return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
 
     @cached_property
@@ -63,26 +73,31 @@ class LayerSignals:
         For sigmoid: below 0.01 or above 0.99. 0 for functions without two ends, such as ReLU.
         """
         if self.activation.saturation is None:
-            return np.zeros(self.z.shape[:-2])[()]
-        return (np.abs(self.z) > self.activation.saturation).mean(axis=(-2, -1))
+            return self._share(np.zeros(self.z.shape[:-2]))
+        return self._share((np.abs(self.z) > self.activation.saturation).mean(axis=(-2, -1)))
 
     @cached_property
     def dead_fraction(self):
         """The share of units whose slope is exactly 0 for every input: no gradient passes them."""
-        with _overflow_allowed():
-            return (self.activation.derivative(self.z) == 0).all(axis=-2).mean(axis=-1)
+        with overflow_allowed():
+            flat = self.activation.derivative(self.z) == 0
+        return self._share(flat.all(axis=-2).mean(axis=-1))
+
+    def _share(self, share):
+        # Of numbers that are none, no share can be told.
+        return np.where(np.isnan(self.z).any(axis=(-2, -1)), np.nan, share)[()]
 
     @cached_property
     def gradient_rms(self):
         """The root mean square of dL/dz: what a few large gradients dominate."""
-        with _overflow_allowed():
+        with overflow_allowed():
             return np.sqrt(np.square(self.gradient, dtype=np.float64).mean(axis=(-2, -1)))
 
     @cached_property
     def gradient_median(self):
         """The median of the absolute value of dL/dz: what a typical unit gets."""
-        with _overflow_allowed():
-            return np.median(np.abs(self.gradient), axis=(-2, -1))
+        with overflow_allowed():
+            return np.median(np.abs(self.gradient), axis=(-2, -1)).astype(np.float64)
 
     def __str__(self):
         """Return one line of numbers."""
@@ -115,8 +130,9 @@ class Signals:
         Parameters
         ----------
         name : str
-            E.g. "pooled_std", "gradient_rms".
+            One of ``MEASUREMENTS``.
         """
+        known_name("name", name, MEASUREMENTS)
         return np.array([getattr(layer, name) for layer in self.layers])
 
     def __str__(self):
@@ -152,8 +168,12 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
     """
     if (rng is None) == (output_gradient is None):
         raise TypeError("measure_signals needs either rng or output_gradient, and not both")
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
+    if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
+        raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
     layers = network.probe().layers
-    with _overflow_allowed():
+    with overflow_allowed():
         outputs = []
         for layer in layers:
             x = layer.forward(x)
@@ -170,6 +190,9 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
         for layer in reversed(layers):
             output_gradients.append(gradient)
             gradient = layer.backward(gradient)
+            if isinstance(layer, Activation) and np.isnan(layer.z).any():
+                # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.
+                gradient = np.where(np.isnan(layer.z), np.nan, gradient)
     output_gradients.reverse()
 
     measured = []
@@ -186,11 +209,6 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
                 )
             )
     return Signals(tuple(measured))
-
-
-def _overflow_allowed():
-    # With a start that is bad enough numbers overflow. That is a finding, not an accident.
-    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _shown(value, form):
