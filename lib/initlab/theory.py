@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab import activations
-from initlab._checks import finite_number, whole_number
+from initlab._checks import finite_number, overflow_allowed, whole_number
 
 # ------------------------------------------------------------------- the mean over a Gaussian
 
@@ -50,16 +50,33 @@ def gaussian_mean(function, q=1.0):
     array of the shape of ``q``
     """
     z, weights = _gaussian_nodes()
-    root = np.sqrt(np.asarray(q, dtype=np.float64))[..., np.newaxis]
-    return function(root * z) @ weights
+    q = np.asarray(q, dtype=np.float64)
+    if not (np.isfinite(q) & (q >= 0)).all():
+        raise ValueError(f"q={q}: expected finite numbers of at least 0")
+    with overflow_allowed():
+        return function(np.sqrt(q)[..., np.newaxis] * z) @ weights
 
 
 def _gaussian_mean_of_pair(function, q, correlation):
+    # Good to about 1e-5 for smooth functions and ReLU, to about 4e-4 where f or f' jumps.
     # z2 = c z1 + sqrt(1 - c**2) z0 has correlation c with z1.
     z, weights = _gaussian_nodes()
     second = correlation * z[:, np.newaxis] + math.sqrt(max(0.0, 1 - correlation**2)) * z
     root = math.sqrt(q)
     return weights @ ((function(root * z)[:, np.newaxis] * function(root * second)) @ weights)
+
+
+def _variance_across(function, q, distance):
+    # Mean of h**2 minus mean of h h', where distance is the same for z. If both are nearly equal,
+    # all digits would be lost; then we write z = a + b, z' = a - b and average (h - h')**2 / 2.
+    if distance > 1e-3 * q:
+        correlation = max(-1.0, 1 - distance / q)
+        square = gaussian_mean(lambda z: function(z) ** 2, q)
+        return square - _gaussian_mean_of_pair(function, q, correlation)
+    z, weights = _gaussian_nodes()
+    a = math.sqrt(max(0.0, q - distance / 2)) * z[:, np.newaxis]
+    b = math.sqrt(distance / 2) * z
+    return weights @ ((function(a + b) - function(a - b)) ** 2 @ weights) / 2
 
 
 def _checked(activation, sigma_w2, sigma_b2):
@@ -110,7 +127,8 @@ def fixed_point(activation, sigma_w2, sigma_b2=0.0):
     -------
     float
         The largest fixed point that attracts; 0 if signals die out; ``inf`` if they explode; 1 if
-        every q stays where it is (ReLU with He's sigma_w2 = 2).
+        every q stays where it is (ReLU with He's sigma_w2 = 2). GELU and SiLU may have a smaller
+        one besides, for smaller signals.
     """
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
 
@@ -135,7 +153,7 @@ def fixed_point(activation, sigma_w2, sigma_b2=0.0):
 
 def _at_fixed_point(activation, sigma_w2, sigma_b2):
     # Slopes at q = 0 and q = inf are meant as limits: a kink at 0 has no slope, inf * 0 no value.
-    return min(max(fixed_point(activation, sigma_w2, sigma_b2), 1e-12), 1e12)
+    return min(max(fixed_point(activation, sigma_w2, sigma_b2), 1e-30), 1e12)
 
 
 # --------------------------------------------------------------------------- size of a gradient
@@ -162,7 +180,7 @@ def chi(activation, sigma_w2, sigma_b2=0.0, *, q=None):
 
     Notes
     -----
-    Source: Poole et al. (2016), equation 6; Schoenholz et al. (2017), equation 5.
+    Source: Poole et al. (2016), equation 6; Schoenholz et al. (2017), section 3.
     """
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
     q = _at_fixed_point(f, sigma_w2, sigma_b2) if q is None else q
@@ -181,12 +199,13 @@ def critical_line(activation, sigma_b2=0.0):
     Returns
     -------
     float
-        Square it with std by std = sqrt(sigma_w2 / fan_in).
+        The std of a weight there is sqrt(sigma_w2 / fan_in).
 
     Raises
     ------
     ValueError
-        If chi does not cross 1 for sigma_w2 between 0.001 and 100,000.
+        If chi does not cross 1 for sigma_w2 between 0.001 and 100,000, or jumps over it, as that of
+        GELU and SiLU does where their signals go from dying out to exploding.
     """
     f, _, sigma_b2 = _checked(activation, 1.0, sigma_b2)
     from scipy.optimize import brentq
@@ -197,7 +216,13 @@ def critical_line(activation, sigma_b2=0.0):
     low, high = math.log(1e-3), math.log(1e5)
     if not log_chi(low) < 0 < log_chi(high):
         raise ValueError(f"activation={f.name!r} has no critical line at sigma_b2={sigma_b2:g}")
-    return math.exp(brentq(log_chi, low, high, xtol=1e-10))
+    root = brentq(log_chi, low, high, xtol=1e-10, maxiter=1000)
+    if log_chi(root - 1e-5) < -1e-2:
+        raise ValueError(
+            f"activation={f.name!r} has no critical line at sigma_b2={sigma_b2:g}: "
+            f"chi jumps over 1 at sigma_w2={math.exp(root):.4g}"
+        )
+    return math.exp(root)
 
 
 # -------------------------------------------------------------------- likeness of two inputs
@@ -222,8 +247,7 @@ def correlation_map(correlation, activation, sigma_w2, sigma_b2=0.0, *, q=None):
 
     Notes
     -----
-    Source: Poole et al. (2016), equation 5. Where the activation has a kink, the double integral is
-    good to about 1e-4.
+    Source: Poole et al. (2016), equation 5.
     """
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
     correlation = finite_number("correlation", correlation, at_least=-1)
@@ -231,7 +255,10 @@ def correlation_map(correlation, activation, sigma_w2, sigma_b2=0.0, *, q=None):
         raise ValueError(f"correlation={correlation!r}: expected a number from -1 to 1")
     q = _at_fixed_point(f, sigma_w2, sigma_b2) if q is None else finite_number("q", q, above=0)
     covariance = sigma_w2 * _gaussian_mean_of_pair(f, q, correlation) + sigma_b2
-    return float(covariance / variance_map(q, f, sigma_w2, sigma_b2))
+    variance = variance_map(q, f, sigma_w2, sigma_b2)
+    if variance == 0:
+        raise ValueError(f"sigma_w2={sigma_w2:g}, sigma_b2={sigma_b2:g}: z is always 0 there")
+    return float(covariance / variance)
 
 
 def correlation_fixed_point(activation, sigma_w2, sigma_b2=0.0):
@@ -285,7 +312,7 @@ def depth_scale(activation, sigma_w2, sigma_b2=0.0):
 
     Notes
     -----
-    Source: Schoenholz et al. (2017), equation 9.
+    Source: Schoenholz et al. (2017), section 3.
     """
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
     q = _at_fixed_point(f, sigma_w2, sigma_b2)
@@ -344,22 +371,27 @@ def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, in
     if len(each) != depth:
         raise ValueError(f"sigma_w2={sigma_w2!r}: expected one number, or one for each of {depth}")
     each = [finite_number("sigma_w2", value, at_least=0) for value in each]
-    # square: mean of h**2, of one input. alike: mean of h h', of two different inputs.
+    # square: mean of h**2 for one input. across: half the mean of (h - h')**2 for two inputs, which
+    # is the variance across inputs.
     square = finite_number("input_q", input_q, at_least=0)
-    alike = finite_number("input_shared", input_shared)
-    if abs(alike) > square:
-        raise ValueError(f"input_shared={alike!r}: expected at most input_q={square!r} in size")
+    across = square - finite_number("input_shared", input_shared)
+    if not 0 <= across <= 2 * square:
+        raise ValueError(
+            f"input_shared={input_shared!r}: expected at most input_q={input_q!r} in size"
+        )
     rows = []
-    for sigma_w2 in each:
-        # q and shared are the same two means for z; both inputs meet the same weights and biases.
-        q, shared = sigma_w2 * square + sigma_b2, sigma_w2 * alike + sigma_b2
+    for number, sigma_w2 in enumerate(each, start=1):
+        # The same two for z: both inputs meet the same weights, and the bias cancels.
+        q, distance = sigma_w2 * square + sigma_b2, sigma_w2 * across
+        if not math.isfinite(q) or q > 1e200:
+            raise ValueError(f"the signal overflows in layer {number} of {depth}: q={q:.3g}")
         mean, square = gaussian_mean(f, q), gaussian_mean(lambda z: f(z) ** 2, q)
-        alike = _gaussian_mean_of_pair(f, q, min(1.0, shared / q)) if q > 0 else square
+        across = _variance_across(f, q, distance)
         beyond = (
             0.0 if f.saturation is None or q == 0 else math.erfc(f.saturation / math.sqrt(2 * q))
         )
         slope = gaussian_mean(lambda z: f.derivative(z) ** 2, q)
-        rows.append((q, square - mean**2, square - alike, beyond, slope))
+        rows.append((q, square - mean**2, across, beyond, slope))
     q, pooled, across, saturated, slope = np.array(rows).T
     # dL/dz of layer l is (dL/dz of layer l+1) W^T times f'(z): the mean square gains a factor
     # sigma_w2 E[f'**2] from each layer above, and the last one only its own E[f'**2].
