@@ -128,7 +128,9 @@ def test_against_std_draws_medians_and_whole_spread():
 def test_loss_curves_draw_mean_and_band_in_the_order_asked_for():
     losses = {"He": ([1.0, 2.0], [3.0, 4.0]), "std 0.01": ([5.0, 5.0], [7.0, 9.0])}
     race = Race(
-        {name: [History(np.array(run), None) for run in runs] for name, runs in losses.items()}, {}
+        {name: [History(np.array(run), None) for run in runs] for name, runs in losses.items()},
+        {},
+        {},
     )
     ax = plt.subplots()[1]
     assert plotting.loss_curves(ax, race, ["std 0.01", "He"], window=1, chance=2.3) is ax

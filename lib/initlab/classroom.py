@@ -29,6 +29,8 @@ class Prediction:
     def __init__(self, question, choices):
         if not isinstance(choices, dict) or len(choices) < 2:
             raise ValueError(f"choices={choices!r}: expected a dict of at least two answers")
+        if not all(isinstance(letter, str) for letter in choices):
+            raise TypeError(f"choices={choices!r}: expected letters as keys")
         self.question = question
         self.choices = dict(choices)
         self.committed = None
@@ -48,9 +50,9 @@ class Prediction:
         ValueError
             If there is no such choice.
         """
-        self.by_default = choice is None
-        choices = list(self.choices)
-        self.committed = choices[0] if choice is None else known_name("choice", choice, choices)
+        letters = list(self.choices)
+        committed = letters[0] if choice is None else known_name("choice", choice, letters)
+        self.committed, self.by_default = committed, choice is None
         print(self._bet())
 
     def reveal(self, measured):

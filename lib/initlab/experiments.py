@@ -5,16 +5,18 @@ Each builds networks out of the library, measures them, and returns plain result
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from initlab import initializers as init
+from initlab import theory
 from initlab._checks import whole_number
 from initlab.activations import relu, sigmoid
 from initlab.datasets import gaussian_inputs
 from initlab.network import MLP
 from initlab.optimizers import SGD
-from initlab.signals import measure_signals
+from initlab.signals import MEASUREMENTS, measure_signals
 from initlab.training import History, evaluate, train_together
 
 # ------------------------------------------------------- five layers of a hundred neurons
@@ -49,6 +51,7 @@ def five_layers(
     Signals
         With a standard normal gradient at the last layer's output.
     """
+    seed = whole_number("seed", seed, at_least=0)
     input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
     network = MLP(
         [width] * (whole_number("depth", depth) + 1),
@@ -60,16 +63,6 @@ def five_layers(
     )
     x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
     return measure_signals(network, x, rng=gradient_rng)
-
-
-MEASUREMENTS = (
-    "pooled_std",
-    "across_input_std",
-    "saturated_fraction",
-    "dead_fraction",
-    "gradient_rms",
-    "gradient_median",
-)
 
 
 def over_seeds(weight_init, seeds, **settings):
@@ -87,9 +80,8 @@ def over_seeds(weight_init, seeds, **settings):
     dict of str to array, shape (seeds, layers)
         Each of ``MEASUREMENTS``.
     """
+    seeds = _checked_seeds(seeds)
     runs = [five_layers(weight_init, seed=seed, **settings) for seed in seeds]
-    if not runs:
-        raise ValueError("seeds: expected at least one")
     return {name: np.array([run.each(name) for run in runs]) for name in MEASUREMENTS}
 
 
@@ -108,10 +100,10 @@ def against_std(stds, seeds, **settings):
     dict of str to array, shape (stds, seeds, layers)
         Each of ``MEASUREMENTS``.
     """
-    seeds = list(seeds)
+    if np.ndim(stds) != 1 or len(stds) == 0:
+        raise ValueError(f"stds={stds!r}: expected at least one, in a list")
+    seeds = _checked_seeds(seeds)
     runs = [over_seeds(init.normal(std), seeds, **settings) for std in stds]
-    if not runs:
-        raise ValueError("stds: expected at least one")
     return {name: np.stack([run[name] for run in runs]) for name in MEASUREMENTS}
 
 
@@ -144,10 +136,13 @@ class Race:
         One for each seed.
     test_accuracy : dict of str to array, shape (seeds,)
         After the last step, on the test examples: a share, from 0 to 1.
+    networks : dict of str to list of MLP
+        As they were after the last step, one for each seed.
     """
 
     histories: dict[str, list[History]]
     test_accuracy: dict[str, np.ndarray]
+    networks: dict[str, list[MLP]]
 
     def losses(self, name, window=50):
         """Return one contestant's smoothed loss curves, shape (seeds, steps)."""
@@ -193,7 +188,9 @@ def mnist_race(
     Race
     """
     optimizer = SGD(0.01) if optimizer is None else optimizer
+    seeds, contestants = _checked_seeds(seeds), _checked_contestants(contestants)
     histories = {name: [] for name in contestants}
+    trained = {name: [] for name in contestants}
     accuracies = {name: [] for name in contestants}
     for seed in seeds:
         networks = {
@@ -217,5 +214,83 @@ def mnist_race(
         )
         for name, network in networks.items():
             histories[name].append(found[name])
+            trained[name].append(network)
             accuracies[name].append(evaluate(network, dataset.x_test, dataset.y_test).accuracy)
-    return Race(histories, {name: np.array(values) for name, values in accuracies.items()})
+    test_accuracy = {name: np.array(values) for name, values in accuracies.items()}
+    return Race(histories, test_accuracy, trained)
+
+
+@dataclass(frozen=True, eq=False)
+class AcrossInputs:
+    """How far the units of each hidden layer move from input to input, by contestant.
+
+    Attributes
+    ----------
+    measured : dict of str to array, shape (seeds, hidden layers)
+        The std across inputs of untrained networks.
+    predicted : dict of str to array, shape (hidden layers,)
+        The same by theory.
+    """
+
+    measured: dict[str, np.ndarray]
+    predicted: dict[str, np.ndarray]
+
+
+def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
+    """Ask untrained networks whether they notice which input they see, and theory as well.
+
+    Parameters
+    ----------
+    contestants : dict of str to (initializer, activation)
+        E.g. ``AS_CODED`` or ``AS_LABELLED``.
+    x : array of float, shape (inputs, features)
+    seeds : iterable of int
+    sizes : list of int
+
+    Returns
+    -------
+    AcrossInputs
+        Theory knows two things of the inputs: the mean square of a feature, and the mean product of
+        the same feature of two different inputs. Everything after that is calculated.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    mean_square, mean_product = np.mean(x**2), np.mean(x.mean(axis=0) ** 2)
+    hidden = len(sizes) - 2
+    fans = list(pairwise(sizes))[:hidden]
+    seeds, contestants = _checked_seeds(seeds), _checked_contestants(contestants)
+    measured, predicted = {}, {}
+    for name, (weight_init, activation) in contestants.items():
+        networks = [
+            MLP(
+                list(sizes),
+                activation=activation,
+                weight_init=weight_init,
+                rng=np.random.default_rng([seed, 0]),
+            )
+            for seed in seeds
+        ]
+        signals = [measure_signals(net, x, rng=np.random.default_rng(0)) for net in networks]
+        measured[name] = np.array([found.each("across_input_std")[:hidden] for found in signals])
+        sigma_w2 = [fan_in * weight_init.std((fan_in, fan_out)) ** 2 for fan_in, fan_out in fans]
+        predicted[name] = theory.layer_by_layer(
+            activation, hidden, sigma_w2, input_q=mean_square, input_shared=mean_product
+        ).across_input_std
+    return AcrossInputs(measured, predicted)
+
+
+def _checked_seeds(seeds):
+    if isinstance(seeds, (str, bytes)) or not np.iterable(seeds):
+        raise TypeError(f"seeds={seeds!r}: expected several, e.g. range(5)")
+    seeds = [whole_number("each of seeds", seed, at_least=0) for seed in seeds]
+    if not seeds:
+        raise ValueError("seeds: expected at least one")
+    return seeds
+
+
+def _checked_contestants(contestants):
+    if not isinstance(contestants, dict) or not contestants:
+        raise TypeError(f"contestants={contestants!r}: expected a dict of at least one")
+    for name, entry in contestants.items():
+        if not isinstance(entry, tuple) or len(entry) != 2:
+            raise TypeError(f"contestants[{name!r}]={entry!r}: expected (initializer, activation)")
+    return contestants

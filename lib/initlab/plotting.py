@@ -4,6 +4,7 @@ Each function takes results and axes, draws, and returns the axes. None computes
 none shows a figure: that is the notebook's business.
 """
 
+import re
 from pathlib import Path
 
 import matplotlib.style
@@ -14,7 +15,6 @@ from matplotlib.ticker import FuncFormatter
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 
-# The first entry whose words are all in a label gives its colour.
 STARTS = {
     "xavier": BLUE,
     "glorot": BLUE,
@@ -44,17 +44,24 @@ def color_of(label):
     Parameters
     ----------
     label : str
-        A name of ``STARTS``, whole or followed by a comma and more: "Xavier, sigmoid".
+        A name of ``STARTS``, or one with more around it: "std=0.01", "he_normal()", "4 x Xavier",
+        "Xavier, sigmoid".
 
     Raises
     ------
     ValueError
         If the label names none of them.
     """
-    start = str(label).split(",")[0].strip().lower()
-    if start not in STARTS:
+    color = _known_color(label)
+    if color is None:
         raise ValueError(f"label={label!r}: no such start; known are {', '.join(STARTS)}")
-    return STARTS[start]
+    return color
+
+
+def _known_color(label):
+    start = str(label).lower().split(",")[0].replace("=", " ")
+    start = re.sub(r"^[\d.]+ x |^normal\(|_?(normal|uniform)\(.*|\)$", "", start).strip()
+    return STARTS.get(start)
 
 
 def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
@@ -228,7 +235,7 @@ def loss_curves(ax, race, names=None, *, window=50, chance=None):
     window : int
         Over how many steps the loss is averaged.
     chance : float, optional
-        The loss of an answer that knows nothing: drawn as a thin line.
+        The loss of the answer that all digits are equally likely: drawn as a thin line.
 
     Returns
     -------
@@ -238,20 +245,28 @@ def loss_curves(ax, race, names=None, *, window=50, chance=None):
         curves = race.losses(name, window)
         steps = np.arange(1, curves.shape[1] + 1)
         style = "--" if "sigmoid" in name else "-"
-        ax.plot(steps, curves.mean(axis=0), style, color=color_of(name), label=name)
+        # Of the cycle, if it is no known start.
+        (line,) = ax.plot(steps, curves.mean(axis=0), style, color=_known_color(name), label=name)
         ax.fill_between(
             steps,
             curves.min(axis=0),
             curves.max(axis=0),
-            color=color_of(name),
+            color=line.get_color(),
             alpha=0.25,
             linewidth=0,
         )
     if chance is not None:
         ax.axhline(chance, color=BLACK, linewidth=1, linestyle=":")
-        ax.text(steps[-1], 1.02 * chance, "knows nothing", va="bottom", ha="right", fontsize=14)
+        ax.text(
+            steps[-1],
+            1.02 * chance,
+            "all digits equally likely",
+            va="bottom",
+            ha="right",
+            fontsize=14,
+        )
     ax.set_xlabel("step")
-    ax.set_ylabel("loss (nats)")
+    ax.set_ylabel(f"loss, mean of {window} steps")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     return ax
