@@ -133,6 +133,9 @@ def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e
         shown = sizes[sizes >= smallest]
         ax.hist(shown, edges, weights=np.full(len(shown), 1 / len(sizes)), color=color)
         ax.set_xscale("log")
+        ax.set_xticks(
+            [10.0**power for power in range(-300, 300, 15) if smallest < 10.0**power < largest]
+        )
         ax.set_title(f"layer {layer.number}")
         ax.set_xlabel("|dL/dz|")
         ax.yaxis.set_major_formatter(PERCENT)

@@ -1,0 +1,28 @@
+"""What several test files share."""
+
+import numpy as np
+import pytest
+
+from initlab import load_mnist
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST as the project ships it. Tests only read it."""
+    return load_mnist()
+
+
+@pytest.fixture(scope="session")
+def numerical_gradient():
+    """Return a function: the derivative of a scalar function of one array, entry by entry."""
+
+    def gradient(function, array, step=1e-6):
+        result = np.empty_like(array)
+        for index in np.ndindex(array.shape):
+            up, down = array.copy(), array.copy()
+            up[index] += step
+            down[index] -= step
+            result[index] = (function(up) - function(down)) / (2 * step)
+        return result
+
+    return gradient

@@ -1,0 +1,715 @@
+"""Are the examples the ones they should be, and does a damaged file say so?"""
+
+import gzip
+import hashlib
+import urllib.error
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+from scipy import stats
+
+from initlab import Dataset, datasets, gaussian_inputs, load_idx, load_mnist, load_openml
+from initlab.datasets import minibatches
+
+MNIST_FILE = Path(__file__).resolve().parents[1] / "data" / "mnist.npz"
+
+
+# ---------------------------------------------------------------------------------------- MNIST
+
+
+def test_mnist_has_its_published_shapes_and_ranges(mnist):
+    assert mnist.name == "MNIST"
+    assert mnist.classes == 10
+    assert mnist.x_train.shape == (60_000, 784)
+    assert mnist.x_test.shape == (10_000, 784)
+    assert mnist.y_train.shape == (60_000,)
+    assert mnist.y_test.shape == (10_000,)
+    for x in (mnist.x_train, mnist.x_test):
+        assert x.dtype == np.float32
+        assert x.min() == 0
+        assert x.max() == 1
+    for y in (mnist.y_train, mnist.y_test):
+        assert y.dtype == np.int64
+
+
+def test_mnist_has_its_published_number_of_each_digit(mnist):
+    # The counts that go with the four files, as every description of MNIST lists them.
+    train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(mnist.y_train).tolist() == train
+    assert np.bincount(mnist.y_test).tolist() == test
+
+
+def pixels(x):
+    """Return the bytes that x was scaled from, and check that they give x exactly."""
+    raw = np.rint(x * 255)
+    assert (raw.astype(np.float32) / np.float32(255) == x).all()
+    assert raw.max() <= 255
+    return raw.astype(np.uint8)
+
+
+def as_idx(array):
+    """Return the array as the content of an IDX file of unsigned bytes."""
+    header = bytes([0, 0, 0x08, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return header + array.astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("part", "sha256"),
+    # The checksums of the four published files, train-images-idx3-ubyte and so on, unpacked.
+    [
+        ("x_train", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        ("y_train", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+        ("x_test", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+        ("y_test", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+    ],
+)
+def test_mnist_is_byte_for_byte_the_published_one(mnist, part, sha256):
+    array = getattr(mnist, part)
+    array = pixels(array).reshape(-1, 28, 28) if part.startswith("x") else array
+    assert hashlib.sha256(as_idx(array)).hexdigest() == sha256
+
+
+def test_mnist_is_found_from_any_directory(tmp_path, monkeypatch, mnist):
+    monkeypatch.chdir(tmp_path)
+    found = load_mnist()
+    assert (found.y_train == mnist.y_train).all()
+    assert (found.x_test == mnist.x_test).all()
+
+
+def test_mnist_is_read_from_where_the_caller_says(mnist):
+    found = load_mnist(str(MNIST_FILE))
+    assert (found.x_train == mnist.x_train).all()
+    assert (found.y_test == mnist.y_test).all()
+
+
+@pytest.mark.parametrize(
+    ("module", "data"),
+    [
+        ("lib/initlab/datasets.py", "data/mnist.npz"),
+        ("site-packages/initlab/datasets.py", "site-packages/initlab/data/mnist.npz"),
+    ],
+    ids=["in a checkout", "installed"],
+)
+def test_mnist_lies_where_the_package_lies(tmp_path, monkeypatch, module, data):
+    monkeypatch.setattr(datasets, "__file__", str(tmp_path / module))
+    with pytest.raises(FileNotFoundError, match=r"MNIST is missing: .*git checkout -- data/mnist"):
+        load_mnist()
+    file = tmp_path / data
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"short")
+    with pytest.raises(ValueError, match="MNIST is truncated") as caught:
+        load_mnist()
+    assert str(file.resolve()) in str(caught.value)
+    assert "restore it with `git checkout -- data/mnist.npz`" in str(caught.value)
+
+
+DAMAGES = {
+    "truncated by a byte": (lambda content: content[:-1], "truncated"),
+    "truncated to nothing": (lambda content: b"", "truncated"),
+    "altered in one byte": (
+        lambda content: content[:5_000_000] + bytes([content[5_000_000] ^ 1]) + content[5_000_001:],
+        "altered",
+    ),
+    "appended to": (lambda content: content + b"\0", "altered"),
+    "another file": (lambda content: b"version https://git-lfs" * 600_000, "altered"),
+}
+
+
+@pytest.mark.parametrize(("damage", "word"), DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path, damage, word):
+    file = tmp_path / "mnist.npz"
+    content = damage(MNIST_FILE.read_bytes())
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^MNIST is {word}: ") as caught:
+        load_mnist(file)
+    assert str(file) in str(caught.value)
+    assert "git checkout -- data/mnist.npz" in str(caught.value)
+    assert file.read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["mnist.npz"]
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
+def test_a_missing_mnist_says_where_it_was_looked_for(tmp_path, make):
+    file = tmp_path / "mnist.npz"
+    make(file)
+    with pytest.raises(FileNotFoundError, match=r"^MNIST is missing: ") as caught:
+        load_mnist(file)
+    assert f"there is no file {file}" in str(caught.value)
+    assert "git checkout -- data/mnist.npz" in str(caught.value)
+
+
+class Intruder:
+    """What is unpickled runs code: this one leaves a file behind."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_nothing_is_unpickled_even_from_a_file_that_passes_the_checksum(tmp_path, monkeypatch):
+    file, mark = tmp_path / "mnist.npz", tmp_path / "mark"
+    np.savez(file, x_train=np.array([Intruder(mark)], dtype=object))
+    content = file.read_bytes()
+    with pytest.raises(ValueError, match="MNIST is truncated"):
+        load_mnist(file)
+    monkeypatch.setattr(datasets, "MNIST_BYTES", len(content))
+    monkeypatch.setattr(datasets, "MNIST_SHA256", hashlib.sha256(content).hexdigest())
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        load_mnist(file)
+    assert not mark.exists()
+
+
+# ------------------------------------------------------------------------------------------ IDX
+
+NAMES = {
+    "as published": ("train", "t10k", "-idx"),
+    "with a dot": ("train", "t10k", ".idx"),
+    "as EMNIST": ("emnist-digits-train", "emnist-digits-test", "-idx"),
+    "capitals": ("Train", "T10K", "-IDX"),
+}
+SMALL = {
+    "x_train": np.random.default_rng(0).integers(256, size=(7, 4, 3), dtype=np.uint8),
+    "y_train": np.array([0, 1, 2, 2, 1, 0, 3], dtype=np.uint8),
+    "x_test": np.random.default_rng(1).integers(256, size=(5, 4, 3), dtype=np.uint8),
+    "y_test": np.array([3, 3, 0, 1, 2], dtype=np.uint8),
+}
+
+
+def write_idx(folder, arrays, *, names="as published", gzipped=False):
+    """Write the four files and return their paths, by the names of the arrays."""
+    train, test, idx = NAMES[names]
+    folder.mkdir(exist_ok=True)
+    paths = {}
+    for key, array in arrays.items():
+        kind = "images" if key[0] == "x" else "labels"
+        stem = train if key.endswith("train") else test
+        digit = 3 if kind == "images" else 1
+        path = folder / f"{stem}-{kind}{idx}{digit}-ubyte{'.gz' if gzipped else ''}"
+        content = as_idx(array)
+        path.write_bytes(gzip.compress(content) if gzipped else content)
+        paths[key] = path
+    return paths
+
+
+def assert_same(dataset, arrays):
+    for key, array in arrays.items():
+        found = getattr(dataset, key)
+        if key[0] == "x":
+            expected = array.reshape(len(array), -1).astype(np.float32) / np.float32(255)
+            assert found.dtype == np.float32
+        else:
+            expected = array
+            assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+@pytest.mark.parametrize("names", NAMES)
+def test_idx_files_give_the_arrays_that_were_written(tmp_path, names, gzipped):
+    folder = tmp_path / "little digits"
+    write_idx(folder, SMALL, names=names, gzipped=gzipped)
+    for way_to_say_it in (folder, str(folder)):
+        dataset = load_idx(way_to_say_it)
+        assert_same(dataset, SMALL)
+        assert dataset.name == "little digits"
+        assert dataset.classes == 4
+
+
+def test_the_folder_one_stands_in_has_a_name_too(tmp_path, monkeypatch):
+    folder = tmp_path / "kana"
+    write_idx(folder, SMALL)
+    monkeypatch.chdir(folder)
+    assert load_idx(".").name == "kana"
+
+
+def test_real_mnist_goes_through_idx_unchanged(tmp_path, mnist):
+    few = {
+        "x_train": pixels(mnist.x_train[:500]).reshape(-1, 28, 28),
+        "y_train": mnist.y_train[:500],
+        "x_test": pixels(mnist.x_test[:500]).reshape(-1, 28, 28),
+        "y_test": mnist.y_test[:500],
+    }
+    write_idx(tmp_path / "mnist", few, gzipped=True)
+    dataset = load_idx(tmp_path / "mnist")
+    for key in few:
+        assert (getattr(dataset, key) == getattr(mnist, key)[:500]).all()
+
+
+def test_a_file_and_the_same_file_gzipped_are_no_conflict(tmp_path):
+    write_idx(tmp_path, SMALL)
+    write_idx(tmp_path, SMALL, gzipped=True)
+    (tmp_path / "README.md").write_text("nothing to read here", encoding="utf-8")
+    assert_same(load_idx(tmp_path), SMALL)
+
+
+def test_a_folder_with_the_name_of_a_file_is_no_file(tmp_path):
+    write_idx(tmp_path, SMALL, gzipped=True)
+    (tmp_path / "train-images-idx3-ubyte").mkdir()
+    assert_same(load_idx(tmp_path), SMALL)
+
+
+def test_two_data_sets_in_one_folder_are_a_conflict(tmp_path):
+    write_idx(tmp_path, SMALL)
+    write_idx(tmp_path, SMALL, names="as EMNIST")
+    with pytest.raises(ValueError, match="more than one file of train images: ") as caught:
+        load_idx(tmp_path)
+    message = str(caught.value)
+    assert str(tmp_path) in message
+    assert "emnist-digits-train-images-idx3-ubyte, train-images-idx3-ubyte" in message
+
+
+@pytest.mark.parametrize(
+    ("code", "dtype"), [(0x08, ">u1"), (0x09, ">i1"), (0x0B, ">i2"), (0x0C, ">i4")]
+)
+def test_labels_may_be_whole_numbers_of_any_size(tmp_path, code, dtype):
+    paths = write_idx(tmp_path, SMALL)
+    labels = np.array([0, 1, 100, 2, 1, 0, 3]).astype(dtype)
+    header = bytes([0, 0, code, 1]) + np.array([7], ">u4").tobytes()
+    paths["y_train"].write_bytes(header + labels.tobytes())
+    np.testing.assert_array_equal(load_idx(tmp_path).y_train, [0, 1, 100, 2, 1, 0, 3])
+
+
+@pytest.mark.parametrize("key", SMALL)
+@pytest.mark.parametrize("place", ["in the header", "in the data", "gzipped"])
+def test_a_truncated_file_is_refused_naming_it_wherever_it_was_cut(tmp_path, key, place):
+    path = write_idx(tmp_path, SMALL, gzipped=place == "gzipped")[key]
+    content = path.read_bytes()
+    header = 4 + 4 * SMALL[key].ndim
+    ranges = {
+        "in the header": range(header),
+        "in the data": range(header, len(content)),
+        "gzipped": range(len(content)),
+    }
+    for length in ranges[place]:
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"IDX|truncated|gzip") as caught:
+            load_idx(tmp_path)
+        assert str(path) in str(caught.value), f"cut after {length} bytes"
+
+
+def test_a_file_that_is_too_long_is_refused(tmp_path):
+    path = write_idx(tmp_path, SMALL)["x_test"]
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ValueError, match="has 77 bytes, but its header promises 76") as caught:
+        load_idx(tmp_path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("start", [b"\0\0\x07\x03", b"\0\1\x08\x03", b"\x89PNG", b"<htm"])
+def test_a_file_that_is_no_idx_is_refused_saying_how_it_begins(tmp_path, start):
+    path = write_idx(tmp_path, SMALL)["x_train"]
+    path.write_bytes(start + path.read_bytes()[4:])
+    with pytest.raises(ValueError, match="is not an IDX file: it begins with") as caught:
+        load_idx(tmp_path)
+    assert str(path) in str(caught.value)
+    assert start.hex(" ") in str(caught.value)
+
+
+@pytest.mark.parametrize("where", [11, 40, -6])
+def test_a_damaged_gzip_file_is_refused_naming_it(tmp_path, where):
+    path = write_idx(tmp_path, SMALL, gzipped=True)["x_train"]
+    content = bytearray(path.read_bytes())
+    content[where] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is a damaged gzip file") as caught:
+        load_idx(tmp_path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("x_train", "train-images-idx3-ubyte"),
+        ("y_train", "train-labels-idx1-ubyte"),
+        ("x_test", "t10k-images-idx3-ubyte"),
+        ("y_test", "t10k-labels-idx1-ubyte"),
+    ],
+)
+def test_a_missing_file_is_named(tmp_path, key, name):
+    write_idx(tmp_path, SMALL)[key].unlink()
+    with pytest.raises(FileNotFoundError, match=f"expected {name} or the same with .gz") as caught:
+        load_idx(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    folder = tmp_path / "nowhere"
+    with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
+        load_idx(folder)
+    assert repr(str(folder)) in str(caught.value)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        load_idx(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y_train": SMALL["y_train"][:6]}, "one whole number for each of the 7 images"),
+        ({"x_train": SMALL["x_train"][:6]}, "one whole number for each of the 6 images"),
+        ({"y_test": SMALL["y_train"]}, "one whole number for each of the 5 images"),
+        ({"y_test": SMALL["y_test"][:, None]}, r"uint8 of shape \(5, 1\); expected one whole"),
+        (
+            {"x_train": SMALL["x_train"][:0], "y_train": SMALL["y_train"][:0]},
+            r"holds uint8 of shape \(0, 4, 3\); expected pixels",
+        ),
+        ({"x_train": SMALL["y_train"]}, r"holds uint8 of shape \(7,\); expected pixels"),
+        ({"x_test": SMALL["x_test"][:, :2]}, r"x_test of shape \(5, 6\).*\(examples, 12\)"),
+    ],
+)
+def test_files_that_do_not_fit_each_other_are_refused(tmp_path, changed, message):
+    write_idx(tmp_path, {**SMALL, **changed})
+    with pytest.raises(ValueError, match=message):
+        load_idx(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "array", "message"),
+    [
+        ("x_train", 0x0D, np.zeros((7, 4, 3), ">f4"), "holds float32 .*; expected pixels"),
+        ("x_train", 0x09, np.zeros((7, 4, 3), ">i1"), "holds int8 .*; expected pixels"),
+        ("y_train", 0x0E, np.zeros(7, ">f8"), r"holds float64 of shape \(7,\); expected one whole"),
+        ("y_train", 0x0B, np.arange(-1, 6).astype(">i2"), "holds the label -1; labels start at 0"),
+    ],
+)
+def test_files_that_hold_the_wrong_numbers_are_refused(tmp_path, key, code, array, message):
+    path = write_idx(tmp_path, SMALL)[key]
+    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    path.write_bytes(header + array.tobytes())
+    with pytest.raises(ValueError, match=message) as caught:
+        load_idx(tmp_path)
+    assert str(path) in str(caught.value)
+
+
+# --------------------------------------------------------------------------------------- OpenML
+
+
+@pytest.fixture
+def openml(monkeypatch):
+    """Return a function that sets what the next fetch gives; calls are kept in its ``calls``."""
+    from sklearn.utils import Bunch
+
+    def answer(data, target):
+        def fetch(name, **settings):
+            answer.calls.append((name, settings))
+            return Bunch(data=data, target=target)
+
+        monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
+
+    answer.calls = []
+    return answer
+
+
+def digits(count, *, seed=0):
+    """Return what OpenML gives for MNIST: float64 pixels, and the classes as strings."""
+    rng = np.random.default_rng(seed)
+    data = rng.integers(256, size=(count, 12)).astype(np.float64)
+    data[0, 0], data[0, 1] = 0, 255
+    return data, (np.arange(count) % 10).astype(str).astype(object)
+
+
+def test_openml_gives_a_dataset_split_in_order(openml):
+    data, target = digits(70)
+    openml(data, target)
+    dataset = load_openml("little_784")
+    assert isinstance(dataset, Dataset)
+    assert dataset.name == "little_784"
+    assert (len(dataset.x_train), len(dataset.x_test)) == (60, 10)
+    x = np.concatenate([dataset.x_train, dataset.x_test])
+    y = np.concatenate([dataset.y_train, dataset.y_test])
+    assert x.dtype == np.float32
+    assert y.dtype == np.int64
+    np.testing.assert_allclose(x, data / 255, rtol=1e-6)
+    assert (y == np.arange(70) % 10).all()
+    assert dataset.classes == 10
+
+
+def test_openml_is_asked_for_what_the_caller_named(openml, tmp_path):
+    openml(*digits(70))
+    load_openml("Fashion-MNIST", version=1, data_home=tmp_path)
+    ((name, settings),) = openml.calls
+    assert name == "Fashion-MNIST"
+    assert settings["version"] == 1
+    assert settings["data_home"] == tmp_path
+    assert settings["as_frame"] is False
+
+
+@pytest.mark.parametrize(("test_size", "tested"), [(0.5, 35), (0.1, 7), (0.99, 69), (0.01, 1)])
+def test_the_caller_says_how_much_is_kept_for_testing(openml, test_size, tested):
+    openml(*digits(70))
+    dataset = load_openml("d", test_size=test_size)
+    assert (len(dataset.x_train), len(dataset.x_test)) == (70 - tested, tested)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ([str(k) for k in range(12)] * 2, [*range(12)] * 2),  # "10" comes after "9"
+        (["cat", "dog", "ant"] * 8, [1, 2, 0] * 8),
+        ([5, 7, 9] * 8, [0, 1, 2] * 8),
+        (["-1", "1"] * 12, [0, 1] * 12),
+    ],
+)
+def test_classes_are_numbered_in_sorted_order(openml, target, expected):
+    for kind in (None, object):
+        openml(digits(24)[0], np.array(target, dtype=kind))
+        dataset = load_openml("d")
+        y = np.concatenate([dataset.y_train, dataset.y_test])
+        assert y.tolist() == expected
+        assert y.dtype == np.int64
+
+
+def test_features_are_scaled_by_one_range_for_all(openml):
+    data = np.array([[-5.0, 0.0], [5.0, 15.0]] * 7)
+    openml(data, np.array(["a", "b"] * 7))
+    dataset = load_openml("d")
+    np.testing.assert_allclose(dataset.x_train[:2], [[0, 0.25], [0.5, 1]], rtol=1e-6)
+
+
+def test_sparse_features_become_an_ordinary_array(openml):
+    data, target = digits(70)
+    openml(scipy.sparse.csr_matrix(data), target)
+    dataset = load_openml("d")
+    np.testing.assert_allclose(dataset.x_train, data[:60] / 255, rtol=1e-6)
+
+
+def test_features_that_are_all_the_same_become_zero(openml):
+    openml(np.full((14, 3), 7.0), np.array(["a", "b"] * 7))
+    assert not load_openml("d").x_train.any()
+
+
+def test_with_a_generator_the_examples_are_shuffled_together_with_their_classes(openml):
+    target = np.repeat(np.arange(10), 7)
+    data = np.repeat(target[:, np.newaxis], 2, axis=1).astype(np.float64)
+    data[:, 1] = np.arange(70)
+    openml(data, target.astype(str))
+    shuffled = load_openml("d", rng=np.random.default_rng(0))
+    again = load_openml("d", rng=np.random.default_rng(0))
+    x = np.concatenate([shuffled.x_train, shuffled.x_test])
+    y = np.concatenate([shuffled.y_train, shuffled.y_test])
+    np.testing.assert_allclose(x[:, 0] * 69, y, atol=1e-4)
+    assert sorted(np.rint(x[:, 1] * 69).astype(int)) == list(range(70))
+    assert len(set(shuffled.y_test)) > 2  # sorted by class, the last ten hold two classes only
+    assert (again.x_train == shuffled.x_train).all()
+
+
+def test_an_unreachable_openml_is_a_connection_error_with_a_way_out(monkeypatch):
+    def fetch(*_, **__):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
+    message = r"name='mnist_784': OpenML cannot be reached .*no route to host.*load_mnist\(\)"
+    with pytest.raises(ConnectionError, match=message):
+        load_openml("mnist_784")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"test_size": 0}, ValueError, "test_size=0: expected a finite number above 0"),
+        ({"test_size": -0.5}, ValueError, r"test_size=-0\.5: expected"),
+        ({"test_size": 1}, ValueError, r"test_size=1\.0: expected a share below 1"),
+        ({"test_size": 10}, ValueError, r"test_size=10\.0: expected a share below 1"),
+        ({"test_size": "0.5"}, TypeError, "test_size='0.5': expected a real number"),
+        ({"test_size": 0.001}, ValueError, "leaves one part of 70 examples empty"),
+        ({"test_size": 0.999}, ValueError, "leaves one part of 70 examples empty"),
+        ({"rng": 0}, TypeError, "rng=0: expected a numpy"),
+        ({"name": ""}, TypeError, "name='': expected the name"),
+        ({"name": 554}, TypeError, "name=554: expected the name"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_of_load_openml_is_refused(openml, settings, error, message):
+    openml(*digits(70))
+    with pytest.raises(error, match=message):
+        load_openml(**{"name": "d", **settings})
+
+
+GOOD_X, GOOD_Y = digits(14)
+HOLED = GOOD_X.copy()
+HOLED[3, 4] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("data", "target", "message"),
+    [
+        (HOLED, GOOD_Y, "name='d': its features are not all numbers, or some are missing"),
+        (GOOD_X.astype(object), GOOD_Y, "features are not all numbers"),
+        (GOOD_X.astype(str), GOOD_Y, "features are not all numbers"),
+        (GOOD_X, np.linspace(0, 1, 14), "name='d': its targets are not classes"),
+        (GOOD_X, None, "its targets are not classes"),
+        (GOOD_X, np.zeros((14, 2), dtype=int), "its targets are not classes"),
+    ],
+)
+def test_what_is_no_classification_of_numbers_is_refused(openml, data, target, message):
+    openml(data, target)
+    with pytest.raises(ValueError, match=message):
+        load_openml("d")
+
+
+# ---------------------------------------------------------------------------------- minibatches
+
+
+def batches(count, **settings):
+    """Return the batches of examples whose x and y are both their number."""
+    x = np.arange(count, dtype=np.float64)[:, np.newaxis]
+    settings.setdefault("rng", np.random.default_rng(0))
+    found = list(minibatches(x, np.arange(count), **settings))
+    for x_batch, y_batch in found:
+        assert (x_batch[:, 0] == y_batch).all()
+        assert x_batch.shape == (settings["batch_size"], 1)
+    return [y_batch for _, y_batch in found]
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(12, 4), (10, 4), (10, 3), (7, 7), (5, 1)])
+def test_every_example_comes_once_before_any_comes_again(count, batch_size):
+    passes = 6
+    steps = passes * count // batch_size
+    found = batches(count, batch_size=batch_size, steps=steps)
+    assert len(found) == steps
+    stream = np.concatenate(found)
+    for start in range(0, len(stream) - count + 1, count):
+        assert sorted(stream[start : start + count]) == list(range(count))
+
+
+def test_every_pass_is_shuffled_anew():
+    stream = np.concatenate(batches(50, batch_size=10, steps=20)).reshape(4, 50)
+    assert len({tuple(one) for one in [*stream, range(50)]}) == 5
+
+
+def test_a_batch_of_everything_is_a_permutation():
+    for batch in batches(9, batch_size=9, steps=3):
+        assert sorted(batch) == list(range(9))
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others():
+    def stream(seed):
+        rng = np.random.default_rng(seed)
+        return np.concatenate(batches(20, batch_size=6, steps=9, rng=rng)).tolist()
+
+    assert stream(1) == stream(1)
+    assert stream(1) != stream(2)
+
+
+def test_the_first_batch_does_not_depend_on_how_many_follow():
+    few, many = batches(20, batch_size=6, steps=2), batches(20, batch_size=6, steps=9)
+    assert (np.array(few) == np.array(many[:2])).all()
+
+
+def test_batches_are_copies_with_the_precision_of_the_data():
+    x = np.zeros((6, 2), dtype=np.float32)
+    y = np.zeros((6, 3), dtype=np.uint8)
+    for x_batch, y_batch in minibatches(x, y, batch_size=6, steps=2, rng=np.random.default_rng(0)):
+        assert (x_batch.dtype, y_batch.dtype) == (np.float32, np.uint8)
+        assert y_batch.shape == (6, 3)
+        x_batch += 1
+    assert not x.any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"batch_size": 11}, ValueError, "batch_size=11 is larger than .*: there are 10 examples"),
+        ({"batch_size": 0}, ValueError, "batch_size=0: expected a whole number of at least 1"),
+        ({"batch_size": 2.0}, TypeError, r"batch_size=2\.0: expected a whole number"),
+        ({"steps": 0}, ValueError, "steps=0: expected a whole number of at least 1"),
+        ({"steps": -1}, ValueError, "steps=-1: expected a whole number of at least 1"),
+        ({"steps": True}, TypeError, "steps=True: expected a whole number"),
+        ({"y": np.zeros(9)}, ValueError, "x has 10 examples, but y has 9"),
+        ({"rng": 0}, TypeError, "rng=0: expected a numpy"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_of_minibatches_is_refused_at_the_call(settings, error, message):
+    right = {"batch_size": 5, "steps": 1, "rng": np.random.default_rng(0), "y": np.zeros(10)}
+    with pytest.raises(error, match=message):
+        minibatches(np.zeros((10, 2)), **{**right, **settings})  # nothing is drawn from it
+
+
+# ---------------------------------------------------------------------------- Gaussian and Dataset
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gaussian_inputs_are_standard_normal(dtype):
+    x = gaussian_inputs(1000, 100, rng=np.random.default_rng(0), dtype=dtype)
+    assert x.shape == (1000, 100)
+    assert x.dtype == dtype
+    assert stats.kstest(x.ravel(), stats.norm.cdf).pvalue > 1e-3
+    assert stats.kstest(x.ravel(), stats.norm(scale=1.03).cdf).pvalue < 1e-3
+    assert (x == np.random.default_rng(0).standard_normal((1000, 100)).astype(dtype)).all()
+
+
+def test_gaussian_inputs_are_double_precision_when_nothing_is_said():
+    assert gaussian_inputs(2, 3, rng=np.random.default_rng(0)).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"count": 0}, ValueError, "count=0: expected a whole number of at least 1"),
+        ({"count": 2.0}, TypeError, r"count=2\.0: expected a whole number"),
+        ({"features": -3}, ValueError, "features=-3: expected a whole number of at least 1"),
+        ({"rng": None}, TypeError, "rng=None: expected a numpy"),
+        ({"dtype": np.float16}, TypeError, r"dtype=.*expected np\.float32"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_of_gaussian_inputs_is_refused(settings, error, message):
+    right = {"count": 2, "features": 3, "rng": np.random.default_rng(0)}
+    with pytest.raises(error, match=message):
+        gaussian_inputs(**{**right, **settings})
+
+
+def small(**changed):
+    parts = {
+        "x_train": np.zeros((6, 4), np.float32),
+        "y_train": np.array([0, 1, 2, 0, 1, 2]),
+        "x_test": np.zeros((3, 4), np.float32),
+        "y_test": np.array([0, 1, 2]),
+    }
+    return Dataset(**{**parts, **changed}, name="small")
+
+
+def test_a_dataset_prints_its_sizes():
+    assert repr(small()) == "Dataset('small': 6 to train, 3 to test, 4 features, 3 classes)"
+
+
+def test_a_class_that_only_the_test_examples_have_counts():
+    assert small(y_test=np.array([0, 1, 6])).classes == 7
+    assert small(y_train=np.array([0, 1, 2, 0, 1, 9])).classes == 10
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"y_train": np.zeros(5, int)},
+            r"small: x_train of shape \(6, 4\) and y_train of .*\(5,\)",
+        ),
+        ({"y_test": np.zeros(4, int)}, r"small: x_test of shape \(3, 4\) and y_test of .*\(4,\)"),
+        ({"x_test": np.zeros((3, 5))}, r"x_test of shape \(3, 5\).*expected \(examples, 4\)"),
+        ({"x_train": np.zeros((6, 2, 2))}, r"x_train of shape \(6, 2, 2\)"),
+        ({"x_test": np.zeros((3, 2, 2))}, r"x_test of shape \(3, 2, 2\)"),
+        ({"x_train": np.zeros(6)}, r"x_train of shape \(6,\)"),
+    ],
+)
+def test_parts_of_a_dataset_that_do_not_fit_are_refused_naming_shapes(changed, message):
+    with pytest.raises(ValueError, match=message):
+        small(**changed)
+
+
+def test_a_dataset_of_pixels_nobody_scaled_is_refused_with_the_remedy():
+    message = r"x_test has dtype uint8, .*x_test\.astype\(np\.float32\) / 255 for pixels"
+    with pytest.raises(TypeError, match=message):
+        small(x_test=np.zeros((3, 4), np.uint8))
+
+
+def test_a_dataset_takes_lists():
+    dataset = small(x_test=[[0.0] * 4], y_test=[5])
+    assert dataset.x_test.shape == (1, 4)
+    assert dataset.classes == 6

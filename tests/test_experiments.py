@@ -1,0 +1,380 @@
+import math
+
+import numpy as np
+import pytest
+
+from initlab import initializers as init
+from initlab.activations import identity, relu, sigmoid, tanh
+from initlab.datasets import Dataset
+from initlab.experiments import (
+    AS_CODED,
+    AS_LABELLED,
+    MEASUREMENTS,
+    MNIST_SIZES,
+    Race,
+    across_inputs_before_training,
+    against_std,
+    five_layers,
+    mnist_race,
+    over_seeds,
+)
+from initlab.network import MLP
+from initlab.optimizers import SGD
+from initlab.training import History, evaluate, train
+
+SMALL = {"depth": 3, "width": 8, "inputs": 20}
+
+
+@pytest.fixture(scope="module")
+def few_digits(mnist):
+    return Dataset(mnist.x_train[:300], mnist.y_train[:300], mnist.x_test[:200], mnist.y_test[:200])
+
+
+# ------------------------------------------------------- five layers of a hundred neurons
+
+
+def test_five_layers_is_the_articles_setting():
+    signals = five_layers(init.normal(1))
+    assert [layer.number for layer in signals.layers] == [1, 2, 3, 4, 5]
+    for layer in signals.layers:
+        assert layer.z.shape == layer.h.shape == layer.gradient.shape == (1000, 100)
+        assert layer.activation is sigmoid
+        np.testing.assert_array_equal(layer.h, sigmoid(layer.z))
+    # Standard normal inputs meet weights of variance 1: a hundred times 1 * 1.
+    assert signals.layers[0].z.var() == pytest.approx(100, rel=0.05)
+    # The gradient is standard normal at the last layer's output, so f' times normal in z.
+    last = signals.layers[-1]
+    drawn = last.gradient / sigmoid.derivative(last.z)
+    assert drawn.std() == pytest.approx(1, abs=0.02)
+
+
+def test_the_settings_of_five_layers_are_heeded():
+    signals = five_layers(init.normal(1), activation=tanh, dtype=np.float32, **SMALL)
+    assert len(signals.layers) == 3
+    assert {layer.z.shape for layer in signals.layers} == {(20, 8)}
+    assert {layer.z.dtype for layer in signals.layers} == {np.dtype(np.float32)}
+    assert {layer.activation for layer in signals.layers} == {tanh}
+    assert five_layers(init.normal(1), activation="relu", **SMALL).layers[2].activation is relu
+
+
+def test_same_seed_same_bits_and_another_seed_another_draw():
+    one, same, other = (
+        five_layers(init.normal(1), seed=seed, **SMALL).layers[-1] for seed in (4, 4, 5)
+    )
+    assert one.gradient.tobytes() == same.gradient.tobytes()
+    assert one.z.tobytes() == same.z.tobytes()
+    assert not np.any(one.z == other.z)
+    assert not np.any(one.gradient == other.gradient)
+
+
+def test_two_stds_of_one_seed_see_the_same_inputs_and_proportional_weights():
+    one, other = (five_layers(init.normal(std), activation=identity, **SMALL) for std in (0.5, 2.0))
+    for k, (a, b) in enumerate(zip(one.layers, other.layers, strict=True), start=1):
+        np.testing.assert_allclose(4**k * a.z, b.z, rtol=1e-12)
+    np.testing.assert_array_equal(one.layers[-1].gradient, other.layers[-1].gradient)
+
+
+def test_inputs_weights_and_gradient_are_drawn_independently():
+    drawn = []
+
+    def unit_matrix(rng, shape, dtype):
+        drawn.append(rng.standard_normal(shape))
+        return np.eye(*shape, dtype=dtype)
+
+    layer = five_layers(unit_matrix, activation=identity, depth=1, width=50, inputs=50).layers[0]
+    parts = [layer.z.ravel(), layer.gradient.ravel(), drawn[0].ravel()]  # z is the inputs here
+    for k in range(3):
+        assert parts[k].mean() == pytest.approx(0, abs=0.08)
+        assert parts[k].std() == pytest.approx(1, abs=0.05)
+    np.testing.assert_allclose(np.corrcoef(parts), np.eye(3), atol=0.08)
+
+
+def test_over_seeds_is_five_layers_again_and_again():
+    found = over_seeds(init.normal(2), (3, 1, 4), **SMALL)
+    assert tuple(found) == MEASUREMENTS
+    for name, values in found.items():
+        expected = [five_layers(init.normal(2), seed=s, **SMALL).each(name) for s in (3, 1, 4)]
+        assert values.shape == (3, 3)
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_against_std_is_over_seeds_for_each_std():
+    found = against_std([0.5, 2.0, 1.0, 8.0], iter([3, 1]), activation=tanh, **SMALL)
+    assert tuple(found) == MEASUREMENTS
+    for name, values in found.items():
+        expected = [
+            over_seeds(init.normal(std), [3, 1], activation=tanh, **SMALL)[name]
+            for std in (0.5, 2.0, 1.0, 8.0)
+        ]
+        assert values.shape == (4, 2, 3)
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_nothing_to_measure_is_refused():
+    with pytest.raises(ValueError, match="seeds: expected at least one"):
+        over_seeds(init.normal(1), [])
+    with pytest.raises(ValueError, match=r"stds=\[\]: expected .*at least one"):
+        against_std([], [0])
+    with pytest.raises(TypeError, match=r"seeds=5: expected several, e\.g\. range\(5\)"):
+        over_seeds(init.normal(1), 5)
+    with pytest.raises(ValueError, match="seeds=-1: expected a whole number of at least 0"):
+        against_std([1.0], [0, -1])
+    with pytest.raises(ValueError, match="depth=0: expected a whole number of at least 1"):
+        five_layers(init.normal(1), depth=0)
+
+
+# ------------------------------------------------------------------------- the first figures
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_std_10_saturates_and_the_gradient_grows_downwards_while_its_median_vanishes(seed):
+    signals = five_layers(init.normal(10), seed=seed)
+    np.testing.assert_allclose(signals.each("saturated_fraction"), 0.95, atol=0.02)
+    rms = signals.each("gradient_rms")
+    assert np.all(rms[:-1] > 2 * rms[1:])
+    np.testing.assert_allclose(rms, [2.2, 0.83, 0.28, 0.09, 0.030], rtol=0.5)
+    assert np.all(signals.each("gradient_median") < 1e-15)
+
+
+def test_std_0_puts_every_activation_at_one_half_and_only_the_last_layer_learns():
+    layers = five_layers(init.normal(0)).layers
+    for layer in layers:
+        np.testing.assert_array_equal(layer.h, 0.5)
+        assert layer.pooled_std == 0
+    for layer in layers[:4]:
+        np.testing.assert_array_equal(layer.gradient, 0)
+    assert np.all(layers[4].gradient != 0)
+    assert layers[4].gradient_rms == pytest.approx(0.25, rel=0.02)
+
+
+def test_std_001_shrinks_the_gradient_of_sigmoid_forty_fold_a_layer():
+    rms = five_layers(init.normal(0.01)).each("gradient_rms")
+    np.testing.assert_allclose(rms[1:] / rms[:-1], 40, rtol=0.15)
+    assert rms[-1] == pytest.approx(0.25, rel=0.02)
+
+
+def test_xavier_has_a_wide_histogram_and_forgets_the_inputs():
+    signals = five_layers(init.xavier_normal())
+    np.testing.assert_allclose(signals.each("pooled_std"), [0.21, 0.13, 0.12, 0.12, 0.12], rtol=0.1)
+    across = signals.each("across_input_std")
+    np.testing.assert_allclose(across, [0.21, 0.049, 0.0115, 0.0027, 0.0006], rtol=0.15)
+
+
+# ------------------------------------------------------------------------ the race on MNIST
+
+
+def test_as_coded_every_network_uses_relu_and_xavier_is_one_over_root_fan_in():
+    assert [activation for _, activation in AS_CODED.values()] == [relu] * 3
+    assert list(AS_CODED) == ["std 0.01", "Xavier", "He"]
+    stds = [weight_init.std((784, 100)) for weight_init, _ in AS_CODED.values()]
+    assert stds == pytest.approx([0.01, 1 / math.sqrt(784), math.sqrt(2 / 784)], rel=1e-15)
+
+
+def test_as_labelled_xavier_is_for_sigmoid_and_by_the_printed_formula():
+    assert [activation for _, activation in AS_LABELLED.values()] == [relu, sigmoid, relu]
+    assert list(AS_LABELLED) == ["std 0.01", "Xavier, sigmoid", "He"]
+    stds = [weight_init.std((784, 100)) for weight_init, _ in AS_LABELLED.values()]
+    assert stds == pytest.approx([0.01, math.sqrt(2 / 884), math.sqrt(2 / 784)], rel=1e-15)
+
+
+@pytest.mark.parametrize("contestants", [AS_CODED, AS_LABELLED])
+def test_all_draw_gaussian_weights(contestants):
+    shape = (50, 60)
+    for weight_init, _ in contestants.values():
+        drawn = weight_init(np.random.default_rng(0), shape) / weight_init.std(shape)
+        expected = np.random.default_rng(0).standard_normal(shape)
+        np.testing.assert_allclose(drawn, expected, rtol=1e-12)
+
+
+def test_the_network_has_four_hidden_layers_of_a_hundred():
+    assert tuple(MNIST_SIZES) == (784, 100, 100, 100, 100, 10)
+
+
+def test_a_race_returns_histories_and_accuracies_by_name(few_digits):
+    seen = []
+    race = mnist_race(
+        AS_LABELLED, few_digits, seeds=iter([0, 7]), steps=5, batch_size=32, progress=seen.append
+    )
+    assert list(race.histories) == list(race.test_accuracy) == list(AS_LABELLED)
+    assert sum(seen) == 2 * 3 * 5
+    for name in AS_LABELLED:
+        assert len(race.histories[name]) == 2
+        assert all(isinstance(history, History) for history in race.histories[name])
+        assert race.histories[name][0].loss.shape == (5,)
+        assert race.test_accuracy[name].shape == (2,)
+        assert np.all((race.test_accuracy[name] >= 0) & (race.test_accuracy[name] <= 1))
+        assert race.histories[name][0].loss[0] != race.histories[name][1].loss[0]
+
+
+def test_the_networks_of_a_race_are_those_that_were_trained(few_digits):
+    race = mnist_race(AS_LABELLED, few_digits, seeds=[0, 7], steps=5, batch_size=32)
+    assert list(race.networks) == list(AS_LABELLED)
+    for name, (_, activation) in AS_LABELLED.items():
+        assert len(race.networks[name]) == 2
+        for net, accuracy in zip(race.networks[name], race.test_accuracy[name], strict=True):
+            assert net.activation is activation
+            assert evaluate(net, few_digits.x_test, few_digits.y_test).accuracy == accuracy
+        first, second = race.networks[name]
+        assert not np.any(first.dense[0].weight == second.dense[0].weight)
+
+
+def test_a_race_is_training_alone_and_then_testing(few_digits):
+    recorded = {}
+
+    def keeping(name, recipe):
+        def draw(rng, shape, dtype):
+            recorded.setdefault(name, []).append(recipe(rng, shape, dtype=dtype))
+            return recorded[name][-1].copy()
+
+        return draw
+
+    entered = {name: (keeping(name, recipe), f) for name, (recipe, f) in AS_LABELLED.items()}
+    optimizer = SGD(0.05, 0.9)
+    race = mnist_race(
+        entered,
+        few_digits,
+        seeds=[3],
+        steps=9,
+        batch_size=64,
+        optimizer=optimizer,
+        sizes=(784, 12, 12, 10),
+        dtype=np.float64,
+    )
+    assert optimizer.velocities is None
+    for name, (_, activation) in AS_LABELLED.items():
+        assert [w.shape for w in recorded[name]] == [(784, 12), (12, 12), (12, 10)]
+        net = MLP(
+            [784, 12, 12, 10],
+            activation=activation,
+            weight_init=init.zeros(),
+            rng=np.random.default_rng(0),
+        )
+        for layer, weight in zip(net.dense, recorded[name], strict=True):
+            layer.weight[...] = weight
+        own = train(
+            net,
+            few_digits,
+            optimizer=optimizer,
+            steps=9,
+            batch_size=64,
+            rng=np.random.default_rng([3, 1]),
+        )
+        np.testing.assert_allclose(race.histories[name][0].loss, own.loss, rtol=1e-10)
+        accuracy = evaluate(net, few_digits.x_test, few_digits.y_test).accuracy
+        assert race.test_accuracy[name][0] == accuracy
+
+
+def test_all_contestants_get_the_same_minibatches_and_another_seed_gets_others(few_digits):
+    # Without weights only the output biases learn, and the loss says which labels came by.
+    # The two activations make two architectures, trained one after the other.
+    entered = {"a": (init.zeros(), relu), "b": (init.zeros(), identity), "c": (init.zeros(), relu)}
+    race = mnist_race(entered, few_digits, seeds=[0, 1], steps=8, batch_size=16, optimizer=SGD(1.0))
+    for k in range(2):
+        losses = [race.histories[name][k].loss for name in entered]
+        np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
+        np.testing.assert_allclose(losses[2], losses[0], rtol=1e-6)
+    first, second = (history.loss for history in race.histories["a"])
+    assert np.all(np.abs(first[1:] - second[1:]) > 1e-6)
+
+
+def test_contestants_draw_the_same_weights_but_for_the_scale(few_digits):
+    stds = {"one": 0.01, "ten": 0.1}
+    drawn = {}
+
+    def keeping(name):
+        def draw(rng, shape, dtype):
+            weight = init.normal(stds[name])(rng, shape, dtype=dtype)
+            drawn.setdefault(name, []).append(weight)
+            return weight.copy()
+
+        return draw
+
+    entered = {name: (keeping(name), relu) for name in stds}
+    mnist_race(entered, few_digits, seeds=[0, 1], steps=1, batch_size=16, dtype=np.float64)
+    assert len(drawn["one"]) == 2 * 5
+    for a, b in zip(drawn["one"], drawn["ten"], strict=True):
+        np.testing.assert_allclose(10 * a, b, rtol=1e-12)
+    assert not np.any(drawn["one"][0] == drawn["one"][5])
+
+
+def test_by_default_a_race_is_run_as_published(few_digits):
+    entered = {"He": AS_CODED["He"]}
+    race = mnist_race(entered, few_digits, seeds=[0], steps=3)
+    told = mnist_race(
+        entered,
+        few_digits,
+        seeds=[0],
+        steps=3,
+        batch_size=128,
+        optimizer=SGD(0.01),
+        sizes=[784, 100, 100, 100, 100, 10],
+        dtype=np.float32,
+    )
+    assert race.histories["He"][0].loss.tobytes() == told.histories["He"][0].loss.tobytes()
+
+
+def test_he_learns_on_real_digits_and_std_001_does_not(few_digits):
+    race = mnist_race(AS_CODED, few_digits, seeds=[0], steps=150, batch_size=64)
+    assert race.final_losses("He", 10)[0] < 1.9 < race.final_losses("std 0.01", 10)[0]
+    assert race.final_losses("std 0.01", 10)[0] == pytest.approx(math.log(10), abs=0.03)
+    assert race.test_accuracy["He"][0] > 0.4
+
+
+def test_a_contestant_that_diverges_does_not_stop_the_race(few_digits):
+    entered = {"std 10": (init.normal(10), relu), "He": AS_CODED["He"]}
+    race = mnist_race(entered, few_digits, seeds=[0], steps=5, batch_size=32)
+    assert race.histories["std 10"][0].diverged_at is not None
+    assert race.histories["He"][0].diverged_at is None
+    assert 0 <= race.test_accuracy["std 10"][0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("entered", "seeds", "error", "message"),
+    [
+        (AS_CODED, [], ValueError, "seeds: expected at least one"),
+        (AS_CODED, 3, TypeError, r"seeds=3: expected several, e\.g\. range\(5\)"),
+        ({}, [0], TypeError, r"contestants=\{\}: expected a dict of at least one"),
+        (["He"], [0], TypeError, r"contestants=\['He'\]: expected a dict"),
+        ({"He": relu}, [0], TypeError, r"contestants\['He'\]=relu: expected \(initializer, act"),
+    ],
+)
+def test_a_race_without_seeds_or_contestants_is_refused(few_digits, entered, seeds, error, message):
+    with pytest.raises(error, match=message):
+        mnist_race(entered, few_digits, seeds=seeds, steps=1)
+    with pytest.raises(error, match=message):
+        across_inputs_before_training(entered, few_digits.x_test, seeds=seeds)
+
+
+def test_how_far_units_move_before_training_is_measured_and_predicted(few_digits):
+    x, sizes = few_digits.x_train, (784, 300, 200, 10)
+    found = across_inputs_before_training(AS_LABELLED, x, seeds=iter(range(4)), sizes=sizes)
+    assert list(found.measured) == list(found.predicted) == list(AS_LABELLED)
+    for name, (weight_init, activation) in AS_LABELLED.items():
+        measured, predicted = found.measured[name], found.predicted[name]
+        assert measured.shape == (4, 2)
+        assert predicted.shape == (2,)
+        np.testing.assert_allclose(measured.mean(axis=0), predicted, rtol=0.1)
+        h = x.astype(np.float64)
+        net = MLP(
+            list(sizes),
+            activation=activation,
+            weight_init=weight_init,
+            rng=np.random.default_rng([2, 0]),
+        )
+        for k in range(2):
+            h = activation(h @ net.dense[k].weight)
+            across = math.sqrt(np.mean((h - h.mean(axis=0)) ** 2))
+            assert measured[2, k] == pytest.approx(across, rel=1e-9)
+
+
+def test_a_race_gives_its_curves_by_name():
+    rng = np.random.default_rng(0)
+    histories = {name: [History(rng.random(30), None) for _ in range(2)] for name in "ab"}
+    race = Race(histories, {}, {})
+    for name in "ab":
+        expected = [history.smoothed(7) for history in histories[name]]
+        np.testing.assert_array_equal(race.losses(name, 7), expected)
+        expected = [history.loss[-4:].mean() for history in histories[name]]
+        np.testing.assert_allclose(race.final_losses(name, 4), expected)
+    assert race.losses("a").shape == (2, 30)
+    assert race.final_losses("a").shape == (2,)

@@ -1,0 +1,205 @@
+import ast
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import initlab
+
+ROOT = Path(initlab.__file__).parent
+# A module may import from lower floors only.
+FLOORS = {
+    "_checks": 0,
+    "initializers": 1,
+    "activations": 1,
+    "losses": 1,
+    "datasets": 1,
+    "layers": 2,
+    "optimizers": 2,
+    "network": 3,
+    "theory": 3,
+    "signals": 4,
+    "training": 4,
+    "gradient_check": 4,
+    "pretraining": 4,
+    "experiments": 5,
+    "plotting": 6,
+    "classroom": 6,
+    "explorers": 7,
+    "__init__": 8,
+}
+SLOW = ["matplotlib", "ipywidgets", "IPython", "sklearn", "joblib", "scipy", "tqdm"]
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def module_of(path):
+    """Return the room a file belongs to: its own name, or that of its folder."""
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_rooms(tree):
+    """Return the rooms of the library that a syntax tree imports from, wherever it does so."""
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            pytest.fail(f"line {node.lineno}: write imports out, from initlab...")
+        elif isinstance(node, ast.ImportFrom) and node.module == "initlab":
+            names = [f"initlab.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "initlab":
+                room = parts[1] if len(parts) > 1 else "__init__"
+                yield room if room in FLOORS else "__init__", node.lineno
+
+
+def uses_of_global_randomness(tree):
+    """Return where a syntax tree draws from a generator that nobody handed it."""
+    allowed = {"Generator", "default_rng"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr not in allowed:
+            inner = node.value
+            if isinstance(inner, ast.Attribute) and inner.attr == "random":
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+        if isinstance(node, ast.Import) and any(a.name.startswith("random") for a in node.names):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+        if isinstance(node, ast.ImportFrom) and (node.module or "") in ("random", "numpy.random"):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+ROOMS = [room for room in FLOORS if FLOORS[room] <= 5 and (ROOT / f"{room}.py").is_file()]
+
+
+@pytest.mark.parametrize("names", ["initlab", ", ".join(f"initlab.{room}" for room in ROOMS)])
+def test_imports_are_quick_nothing_slow_comes_with_them(names):
+    program = f"import json, sys, {names}; print(json.dumps(sorted(sys.modules)))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT.parent)}
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    loaded = {name.split(".")[0] for name in json.loads(run.stdout)}
+    assert {"initlab", "numpy"} <= loaded
+    assert loaded.isdisjoint(SLOW), loaded.intersection(SLOW)
+
+
+def test_every_name_in_all_exists_and_every_name_imported_is_in_all():
+    missing = [name for name in initlab.__all__ if not hasattr(initlab, name)]
+    assert missing == []
+    imported = {
+        alias.asname or alias.name
+        for node in tree_of(ROOT / "__init__.py").body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == set(initlab.__all__)
+    assert len(set(initlab.__all__)) == len(initlab.__all__)
+
+
+def test_every_module_has_its_floor():
+    homeless = {module_of(path) for path in FILES} - FLOORS.keys()
+    assert homeless == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_from_lower_floors_only(path):
+    room = module_of(path)
+    wrong = [
+        f"line {line}: {room} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+        for other, line in imported_rooms(tree_of(path))
+        if FLOORS[other] >= FLOORS[room] and not (other == room == "explorers")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("source", "rooms"),
+    [
+        ("import initlab.layers", ["layers"]),
+        ("import initlab", ["__init__"]),
+        ("from initlab import initializers as init, MLP", ["initializers", "__init__"]),
+        ("from initlab.training import train", ["training"]),
+        ("def f():\n    from initlab.theory import chi", ["theory"]),
+        ("import numpy as np\nfrom pathlib import Path", []),
+    ],
+)
+def test_imports_are_found_wherever_they_stand(source, rooms):
+    assert [room for room, _ in imported_rooms(ast.parse(source))] == rooms
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_draws_only_from_the_generator_it_is_handed(path):
+    assert list(uses_of_global_randomness(tree_of(path))) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("np.random.seed(0)", 1),
+        ("x = numpy.random.standard_normal(3)", 1),
+        ("import random", 1),
+        ("from numpy.random import randn", 1),
+        ("np.random.default_rng(0).standard_normal(3)", 0),
+        ("isinstance(rng, np.random.Generator)", 0),
+    ],
+)
+def test_global_randomness_is_found(source, count):
+    assert len(list(uses_of_global_randomness(ast.parse(source)))) == count
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_all_that_is_public_in_them_say_what_they_are(path):
+    tree = tree_of(path)
+    assert ast.get_docstring(tree)
+    silent = []
+    todo = [(node, "") for node in tree.body]
+    while todo:
+        node, prefix = todo.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            if not ast.get_docstring(node):
+                silent.append(prefix + node.name)
+            if isinstance(node, ast.ClassDef):
+                todo += [(inner, f"{node.name}.") for inner in node.body]
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", initlab.__all__)
+def test_what_the_package_offers_says_what_it_is(name):
+    assert inspect.getdoc(getattr(initlab, name))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if FLOORS.get(module_of(path), 0) <= 5],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_rooms_that_compute_neither_print_nor_plot(path):
+    tree = tree_of(path)
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert [call.lineno for call in calls if getattr(call, "id", None) == "print"] == []
+    loaded = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert loaded.isdisjoint({"matplotlib", "ipywidgets", "IPython", "tqdm"})

@@ -1,0 +1,260 @@
+"""Does each optimizer take the steps of its paper, in place?
+
+The papers' rules are transcribed once more here, number by number, in plain Python.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from initlab import SGD, Adam
+
+SHAPES = [(3, 2), (1, 2), (2, 3, 1)]
+MAKERS = {
+    "SGD": lambda: SGD(0.1),
+    "momentum": lambda: SGD(0.1, momentum=0.9),
+    "Adam": lambda: Adam(0.1),
+}
+each_optimizer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def arrays(seed, *, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(dtype) for shape in SHAPES]
+
+
+def assert_follows(optimizer, rule, *, steps=6):
+    """Compare several steps with a rule: a generator that is sent gradients and yields changes."""
+    parameters = arrays(0)
+    expected = [parameter.copy() for parameter in parameters]
+    rules = [[rule() for _ in range(parameter.size)] for parameter in parameters]
+    for row in rules:
+        for one in row:
+            next(one)
+    for step in range(steps):
+        gradients = arrays(1 + step)
+        optimizer.step(parameters, gradients)
+        for array, gradient, row in zip(expected, gradients, rules, strict=True):
+            for entry, one in enumerate(row):
+                array.flat[entry] += one.send(float(gradient.flat[entry]))
+        for parameter, array in zip(parameters, expected, strict=True):
+            np.testing.assert_allclose(parameter, array, rtol=1e-12, atol=1e-12)
+
+
+def test_plain_descent_goes_against_the_gradient():
+    def rule():
+        change = None
+        while True:
+            change = -0.3 * (yield change)
+
+    assert_follows(SGD(0.3), rule)
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.9])
+def test_momentum_adds_up_a_velocity(momentum):
+    # Sutskever et al. (2013), equations 1 and 2: v' = mu v - rate g; parameter' = parameter + v'.
+    def rule():
+        velocity, change = 0.0, None
+        while True:
+            gradient = yield change
+            velocity = change = momentum * velocity - 0.3 * gradient
+
+    assert_follows(SGD(0.3, momentum=momentum), rule)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"learning_rate": 0.2, "beta1": 0.5, "beta2": 0.8, "epsilon": 0.1}, {"beta1": 0.0}],
+    ids=str,
+)
+def test_adam_follows_algorithm_1_of_its_paper(settings):
+    # Kingma and Ba (2015), with the defaults the paper proposes.
+    defaults = {"learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    alpha, beta1, beta2, epsilon = {**defaults, **settings}.values()
+
+    def rule():
+        m, v, t, change = 0.0, 0.0, 0, None
+        while True:
+            g = yield change
+            t += 1
+            m = beta1 * m + (1 - beta1) * g
+            v = beta2 * v + (1 - beta2) * g**2
+            m_hat = m / (1 - beta1**t)
+            v_hat = v / (1 - beta2**t)
+            change = -alpha * m_hat / (math.sqrt(v_hat) + epsilon)
+
+    assert_follows(Adam(**settings), rule)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient(size):
+    parameter = np.zeros((2, 2))
+    Adam(0.01).step([parameter], [np.array([[size, -size], [size, -size]])])
+    np.testing.assert_allclose(parameter, [[-0.01, 0.01], [-0.01, 0.01]], rtol=1e-4)
+
+
+@each_optimizer
+def test_parameters_change_in_place_and_gradients_not_at_all(make):
+    optimizer, parameters, gradients = make(), arrays(0), arrays(1)
+    start = arrays(0)
+    before = [gradient.tobytes() for gradient in gradients]
+    for gradient in gradients:
+        gradient.flags.writeable = False
+    seen = [parameter[...] for parameter in parameters]  # views of the same memory
+    for _ in range(3):
+        optimizer.step(parameters, gradients)
+    assert [gradient.tobytes() for gradient in gradients] == before
+    for view, parameter, old in zip(seen, parameters, start, strict=True):
+        assert np.shares_memory(view, parameter)
+        assert (view != old).all()
+
+
+@each_optimizer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precision_is_kept(make, dtype):
+    optimizer, parameters = make(), arrays(0, dtype=dtype)
+    for step in range(3):
+        optimizer.step(parameters, arrays(1 + step, dtype=dtype))
+    assert [parameter.dtype for parameter in parameters] == [dtype] * 3
+    remembered = [
+        array
+        for name in ("velocities", "means", "squares")
+        for array in getattr(optimizer, name, None) or []
+    ]
+    assert all(array.dtype == dtype for array in remembered)
+
+
+@each_optimizer
+def test_each_optimizer_remembers_on_its_own(make):
+    alone, beside, other = make(), make(), make()
+    one, two, three = arrays(0), arrays(0), arrays(5)
+    for step in range(3):
+        alone.step(one, arrays(1 + step))
+        beside.step(two, arrays(1 + step))
+        other.step(three, arrays(11 + step))
+    for a, b in zip(one, two, strict=True):
+        assert (a == b).all()
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0), SGD(0, momentum=0.5), Adam(0)], ids=repr)
+def test_a_learning_rate_of_zero_changes_nothing(optimizer):
+    parameters = arrays(0)
+    optimizer.step(parameters, arrays(1))
+    for parameter, old in zip(parameters, arrays(0), strict=True):
+        assert (parameter == old).all()
+
+
+@each_optimizer
+def test_a_gradient_of_zero_changes_nothing_at_first(make):
+    parameters = arrays(0)
+    make().step(parameters, [np.zeros_like(parameter) for parameter in parameters])
+    for parameter, old in zip(parameters, arrays(0), strict=True):
+        assert (parameter == old).all()
+
+
+@each_optimizer
+@pytest.mark.parametrize("kept", [slice(0, 2), slice(0, 0)], ids=str)
+def test_lists_of_unequal_length_are_refused(make, kept):
+    with pytest.raises(ValueError, match="gradients of shapes"):
+        make().step(arrays(0), arrays(1)[kept])
+    with pytest.raises(ValueError, match="gradients of shapes"):
+        make().step(arrays(0)[kept], arrays(1))
+
+
+@each_optimizer
+@pytest.mark.parametrize("wrong", [np.ones(2), np.ones((2, 3)), 1.0, None], ids=str)
+def test_gradients_of_another_shape_are_refused_before_anything_changes(make, wrong):
+    parameters = arrays(0)
+    with pytest.raises(ValueError, match=r"gradients of shapes .* parameters of shapes") as caught:
+        make().step(parameters, [*arrays(1)[:2], wrong])
+    assert str(SHAPES) in str(caught.value)
+    assert str([*SHAPES[:2], np.shape(wrong)]) in str(caught.value)
+    for parameter, old in zip(parameters, arrays(0), strict=True):
+        assert (parameter == old).all()
+
+
+@each_optimizer
+def test_a_fresh_optimizer_has_the_settings_and_no_memory(make):
+    used = make()
+    used.step(arrays(3), arrays(4))
+    fresh, new = used.fresh(), make()
+    assert repr(fresh) == repr(new)
+    one, two = arrays(0), arrays(0)
+    for step in range(3):
+        fresh.step(one, arrays(1 + step))
+        new.step(two, arrays(1 + step))
+    for a, b in zip(one, two, strict=True):
+        assert (a == b).all()
+
+
+@pytest.mark.parametrize("make", [MAKERS["momentum"], MAKERS["Adam"]], ids=["momentum", "Adam"])
+def test_what_is_remembered_is_for_one_list_of_parameters(make):
+    optimizer = make()
+    optimizer.step(arrays(0), arrays(1))
+    with pytest.raises(ValueError, match="memory of shapes"):
+        optimizer.step(arrays(0)[:2], arrays(1)[:2])
+
+
+RATES = [
+    (-0.1, ValueError, "a finite number of at least 0"),
+    (math.nan, ValueError, "a finite number of at least 0"),
+    (math.inf, ValueError, "a finite number of at least 0"),
+    (True, TypeError, "a real number"),
+    ("0.1", TypeError, "a real number"),
+    (None, TypeError, "a real number"),
+]
+FRACTIONS = [
+    *RATES,
+    (1, ValueError, "a number of at least 0 and below 1"),
+    (1.5, ValueError, "a number of at least 0 and below 1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value", "error", "expected"),
+    [
+        *((SGD, "learning_rate", *row) for row in RATES),
+        *((lambda **k: SGD(0.1, **k), "momentum", *row) for row in FRACTIONS),
+        *((Adam, "learning_rate", *row) for row in RATES),
+        *((Adam, "beta1", *row) for row in FRACTIONS),
+        *((Adam, "beta2", *row) for row in FRACTIONS),
+        (Adam, "epsilon", 0, ValueError, "a finite number above 0"),
+        (Adam, "epsilon", -1e-8, ValueError, "a finite number above 0"),
+        (Adam, "epsilon", math.nan, ValueError, "a finite number above 0"),
+        (Adam, "epsilon", "tiny", TypeError, "a real number"),
+    ],
+)
+def test_a_wrong_setting_is_refused_naming_argument_value_and_range(
+    make, name, value, error, expected
+):
+    with pytest.raises(error) as caught:
+        make(**{name: value})
+    shown = float(value) if "below 1" in expected else value
+    assert str(caught.value) == f"{name}={shown!r}: expected {expected}"
+
+
+def test_settings_of_numpy_do_not_raise_the_precision():
+    parameters = arrays(0, dtype=np.float32)
+    for optimizer in (
+        SGD(np.float64(0.1), momentum=np.float64(0.9)),
+        Adam(np.float64(0.1), np.float64(0.9), np.float64(0.999), np.float64(1e-8)),
+    ):
+        optimizer.step(parameters, arrays(1, dtype=np.float32))
+        remembered = getattr(optimizer, "velocities", None) or optimizer.means
+        assert remembered[0].dtype == np.float32
+        assert type(optimizer.learning_rate) is float
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (SGD(0.01), "SGD(0.01)"),
+        (SGD(1), "SGD(1)"),
+        (SGD(0.1, 0.9), "SGD(0.1, momentum=0.9)"),
+        (Adam(), "Adam(0.001)"),
+        (Adam(0.01), "Adam(0.01)"),
+    ],
+)
+def test_an_optimizer_prints_as_the_call_that_makes_it(optimizer, expected):
+    assert repr(optimizer) == expected

@@ -1,0 +1,365 @@
+import math
+
+import numpy as np
+import pytest
+
+from initlab import initializers as init
+from initlab.activations import identity, relu, sigmoid, tanh
+from initlab.network import MLP
+from initlab.signals import LayerSignals, Signals, measure_signals
+
+NAMES = (
+    "pooled_std",
+    "across_input_std",
+    "saturated_fraction",
+    "dead_fraction",
+    "gradient_rms",
+    "gradient_median",
+)
+
+
+def network(seed=0, sizes=(4, 6, 5, 3), *, activation=tanh, std=1.5, **settings):
+    return MLP(
+        list(sizes),
+        activation=activation,
+        weight_init=init.normal(std),
+        bias_init=init.normal(0.5),
+        rng=np.random.default_rng(seed),
+        **settings,
+    )
+
+
+def normal(*shape, seed=1):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def layer(h, *, z=None, gradient=None, activation=identity, number=1):
+    h = np.asarray(h, dtype=float)
+    z = h if z is None else np.asarray(z, dtype=float)
+    gradient = np.zeros_like(h) if gradient is None else np.asarray(gradient, dtype=float)
+    return LayerSignals(number, activation, z, h, gradient)
+
+
+def naively(name, seen):
+    """Return one statistic by loops over inputs and units, nothing but sums and sorting."""
+    inputs, units = seen.h.shape
+    h, z, g = seen.h.tolist(), seen.z.tolist(), seen.gradient.tolist()
+    everything = [h[i][u] for i in range(inputs) for u in range(units)]
+    columns = [[h[i][u] for i in range(inputs)] for u in range(units)]
+
+    def variance(values):
+        mean = sum(values) / len(values)
+        return sum((value - mean) ** 2 for value in values) / len(values)
+
+    if name == "pooled_std":
+        return math.sqrt(variance(everything))
+    if name == "across_input_std":
+        return math.sqrt(sum(variance(column) for column in columns) / units)
+    if name == "saturated_fraction":
+        ends = {"sigmoid": (0.01, 0.99), "tanh": (-0.98, 0.98)}.get(seen.activation.name)
+        if ends is None:
+            return 0.0
+        return sum(not ends[0] <= value <= ends[1] for value in everything) / len(everything)
+    if name == "dead_fraction":
+        if seen.activation.name != "relu":
+            return 0.0
+        return sum(all(z[i][u] <= 0 for i in range(inputs)) for u in range(units)) / units
+    sizes = sorted(abs(g[i][u]) for i in range(inputs) for u in range(units))
+    if name == "gradient_rms":
+        return math.sqrt(sum(size**2 for size in sizes) / len(sizes))
+    half = len(sizes) // 2
+    return sizes[half] if len(sizes) % 2 else (sizes[half - 1] + sizes[half]) / 2
+
+
+# ------------------------------------------------------------------------------- definitions
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("activation", [sigmoid, tanh, relu, identity])
+def test_every_statistic_is_what_a_loop_over_the_arrays_gives(activation, name):
+    net = network(activation=activation, sizes=(4, 9, 7, 3), std=2.5)
+    signals = measure_signals(net, normal(11, 4), rng=np.random.default_rng(2))
+    found = signals.each(name)
+    assert found.shape == (3,)
+    expected = [naively(name, seen) for seen in signals.layers]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert [getattr(seen, name) for seen in signals.layers] == found.tolist()
+
+
+@pytest.mark.parametrize("activation", [sigmoid, tanh])
+def test_the_comparison_with_loops_met_saturated_and_unsaturated_units(activation):
+    net = network(activation=activation, sizes=(4, 9, 7, 3), std=2.5)
+    signals = measure_signals(net, normal(11, 4), rng=np.random.default_rng(2))
+    assert 0 < signals.layers[0].saturated_fraction < 1
+
+
+def test_pooled_variance_is_the_variance_across_inputs_plus_that_of_the_units_means():
+    signals = measure_signals(network(), normal(11, 4), rng=np.random.default_rng(2))
+    for seen in signals.layers:
+        means = seen.h.mean(axis=0)
+        parts = seen.across_input_std**2 + np.mean((means - means.mean()) ** 2)
+        assert seen.pooled_std**2 == pytest.approx(parts, rel=1e-12)
+
+
+def test_units_that_never_move_have_a_wide_histogram_and_tell_nothing_apart():
+    seen = layer([[0.0, 1.0, 2.0]] * 4)
+    assert seen.pooled_std == pytest.approx(math.sqrt(2 / 3))
+    assert seen.across_input_std == 0
+    moving = layer([[0.0], [1.0], [2.0]])
+    assert moving.across_input_std == moving.pooled_std == pytest.approx(math.sqrt(2 / 3))
+
+
+@pytest.mark.parametrize(
+    ("activation", "h", "expected"),
+    [
+        (sigmoid, [0.009, 0.0101, 0.5, 0.9899], 0.25),
+        (sigmoid, [0.991, 0.009, 0.5, 0.98], 0.5),
+        (tanh, [0.979, -0.979, 0.0, 0.5], 0.0),
+        (tanh, [0.981, -0.981, 0.0, 0.99], 0.75),
+    ],
+)
+def test_saturated_means_within_one_percent_of_an_end_of_the_range(activation, h, expected):
+    h = np.array(h)
+    z = np.log(h / (1 - h)) if activation is sigmoid else np.arctanh(h)
+    seen = layer(h[np.newaxis], z=z[np.newaxis], activation=activation)
+    assert seen.saturated_fraction == expected
+
+
+def test_a_unit_is_dead_if_it_is_flat_for_every_input():
+    z = [[-1.0, -1.0, 2.0, 0.0], [-2.0, 3.0, 1.0, -1.0], [-0.1, -1.0, 5.0, -3.0]]
+    seen = layer(np.maximum(z, 0), z=z, activation=relu)
+    assert seen.dead_fraction == 0.5  # the first and the last
+    assert layer(z, z=z, activation=tanh).dead_fraction == 0
+    assert layer(np.tanh([[1e4, 1.0]]), z=[[1e4, 1.0]], activation=tanh).dead_fraction == 0.5
+
+
+def test_units_with_strongly_negative_biases_are_found_dead():
+    net = network(activation=relu)
+    net.dense[0].bias[0, :2] = -1e6
+    signals = measure_signals(net, normal(20, 4), rng=np.random.default_rng(2))
+    assert signals.layers[0].dead_fraction == pytest.approx(2 / 6)
+    assert np.all(signals.layers[0].gradient[:, :2] == 0)
+    assert signals.layers[-1].dead_fraction == 0
+
+
+def test_the_median_is_of_sizes_and_the_rms_is_what_a_large_one_dominates():
+    gradient = [[-3.0, -1.0, 0.0], [2.0, -4.0, 100.0]]
+    seen = layer(np.zeros((2, 3)), gradient=gradient)
+    assert seen.gradient_median == 2.5
+    assert seen.gradient_rms == pytest.approx(math.sqrt((9 + 1 + 4 + 16 + 10000) / 6))
+
+
+# ------------------------------------------------------------------------- what was measured
+
+
+@pytest.mark.parametrize("output_activation", ["identity", "sigmoid"])
+def test_z_and_h_are_those_of_forward_and_every_dense_layer_is_one(output_activation):
+    net = network(output_activation=output_activation)
+    x = normal(7, 4)
+    signals = measure_signals(net, x, rng=np.random.default_rng(2))
+    assert [seen.number for seen in signals.layers] == [1, 2, 3]
+    names = [seen.activation.name for seen in signals.layers]
+    assert names == ["tanh", "tanh", output_activation]
+    h = x
+    for seen, dense in zip(signals.layers, net.dense, strict=True):
+        z = h @ dense.weight + dense.bias
+        np.testing.assert_allclose(seen.z, z, rtol=1e-12)
+        h = seen.activation(z)
+        np.testing.assert_allclose(seen.h, h, rtol=1e-12)
+    np.testing.assert_allclose(h, net.forward(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("output_activation", ["identity", "sigmoid"])
+def test_the_gradient_is_that_of_z_by_differences(output_activation):
+    net = network(output_activation=output_activation, std=0.8)
+    g = normal(7, 3, seed=5)
+    signals = measure_signals(net, normal(7, 4), output_gradient=g)
+    layers = net.copy().layers
+    step = 1e-6
+    for k, seen in enumerate(signals.layers):
+
+        def loss(z, rest=layers[2 * k + 1 :]):
+            for part in rest:
+                z = part.forward(z)
+            return np.sum(z * g)
+
+        for index in np.ndindex(seen.z.shape):
+            move = np.zeros_like(seen.z)
+            move[index] = step
+            slope = (loss(seen.z + move) - loss(seen.z - move)) / (2 * step)
+            assert seen.gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+def test_the_drawn_gradient_is_standard_normal_and_the_callers_own_is_taken_as_it_is():
+    net, x = network(), normal(7, 4)
+    drawn = measure_signals(net, x, rng=np.random.default_rng(9)).layers[-1].gradient
+    np.testing.assert_array_equal(drawn, np.random.default_rng(9).standard_normal((7, 3)))
+    own = measure_signals(net, x, output_gradient=2 * drawn).layers
+    np.testing.assert_array_equal(own[-1].gradient, 2 * drawn)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("activation", [sigmoid, relu])
+def test_a_stack_is_measured_like_its_networks_one_by_one(activation, name):
+    alone = [network(seed, activation=activation) for seed in (1, 2, 3)]
+    x = normal(7, 4)
+    stack = measure_signals(MLP.stack(alone), x, rng=np.random.default_rng(2))
+    found = stack.each(name)
+    assert found.shape == (3, 3)
+    for k, net in enumerate(alone):
+        single = measure_signals(net, x, rng=np.random.default_rng(2))
+        np.testing.assert_allclose(found[:, k], single.each(name), rtol=1e-12)
+
+
+def test_a_stack_takes_inputs_and_gradients_of_its_own():
+    alone = [network(seed) for seed in (1, 2)]
+    x, g = normal(2, 7, 4), normal(2, 7, 3, seed=5)
+    stack = measure_signals(MLP.stack(alone), x, output_gradient=g)
+    for k, net in enumerate(alone):
+        single = measure_signals(net, x[k], output_gradient=g[k])
+        for ours, own in zip(stack.layers, single.layers, strict=True):
+            np.testing.assert_allclose(ours.h[k], own.h, rtol=1e-12)
+            np.testing.assert_allclose(ours.gradient[k], own.gradient, rtol=1e-11)
+
+
+def test_the_network_is_left_as_it_was():
+    net, x = network(), normal(7, 4)
+    net.backward(net.forward(x))
+    kept = [vars(part).copy() for part in net.layers]
+    arrays = [a for cache in kept for a in cache.values() if isinstance(a, np.ndarray)]
+    other_x, g = normal(5, 4, seed=3), normal(5, 3, seed=4)
+    before = [a.tobytes() for a in (*arrays, other_x, g)]
+    for array in (*arrays, other_x, g):
+        array.flags.writeable = False
+    measure_signals(net, other_x, output_gradient=g)
+    for part, cache in zip(net.layers, kept, strict=True):
+        assert vars(part).keys() == cache.keys()
+        assert all(vars(part)[name] is value for name, value in cache.items())
+    assert [a.tobytes() for a in (*arrays, other_x, g)] == before
+
+
+def test_a_network_never_used_remembers_nothing_of_the_measurement():
+    net = network()
+    measure_signals(net, normal(7, 4), rng=np.random.default_rng(0))
+    assert net.gradients() == [None] * 6
+    with pytest.raises(RuntimeError):
+        net.backward(normal(7, 3))
+
+
+# ---------------------------------------------------------------------------------- overflow
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_overflow_is_a_finding_and_no_warning(seed):
+    net = network(
+        seed, sizes=[100] * 31, activation=relu, std=10, dtype=np.float32, output_activation=relu
+    )
+    signals = measure_signals(net, normal(50, 100), rng=np.random.default_rng(2))
+    assert all(signals.each(name).shape == (30,) for name in NAMES)
+    assert np.isfinite(signals.layers[0].pooled_std)
+    assert not np.isfinite(signals.layers[-1].pooled_std)
+    assert not np.isfinite(signals.layers[-1].across_input_std)
+    assert len(str(signals).splitlines()) == 30
+
+
+def test_overflow_does_not_look_like_dead_units_or_a_vanished_gradient():
+    net = network(sizes=[100] * 31, activation=relu, std=10, dtype=np.float32)
+    signals = measure_signals(net, normal(50, 100), rng=np.random.default_rng(2))
+    assert np.isnan(signals.layers[-2].z).any()
+    for seen in signals.layers:
+        assert not seen.dead_fraction > 0.9, seen.number
+        assert not seen.gradient_rms < 1e-3, seen.number
+
+
+def test_a_gradient_that_overflows_is_infinite_and_no_warning():
+    net = network(sizes=[100] * 31, activation=identity, std=10, dtype=np.float32)
+    signals = measure_signals(net, np.zeros((50, 100)), rng=np.random.default_rng(2))
+    assert not np.isfinite(signals.layers[0].gradient_rms)
+    assert not np.isfinite(signals.layers[0].gradient_median)
+    assert 0.9 < signals.layers[-1].gradient_rms < 1.1
+
+
+def test_large_single_precision_numbers_are_measured_without_overflow():
+    gradient = np.full((2, 2), 1e30, dtype=np.float32)
+    h = np.array([[1e30, -1e30]], dtype=np.float32)
+    seen = LayerSignals(1, identity, h, h, gradient)
+    assert seen.gradient_rms == pytest.approx(1e30, rel=1e-6)
+    assert seen.pooled_std == pytest.approx(1e30, rel=1e-6)
+    assert LayerSignals(1, identity, h.T, h.T, gradient).across_input_std == pytest.approx(1e30)
+
+
+# ---------------------------------------------------------------------------------- in print
+
+
+def test_a_layer_in_print_is_one_line_of_numbers():
+    h = np.array([[0.2, 0.995], [0.4, 0.985]])
+    z = np.log(h / (1 - h))
+    seen = layer(h, z=z, gradient=[[0.1, -0.2], [0.3, -0.4]], activation=sigmoid, number=3)
+    assert str(seen) == (
+        "layer 3   std 0.352   across inputs 0.071   saturated 25.0 %   dead 0.0 %"
+        "   gradient rms 0.27   median 0.25"
+    )
+
+
+def test_the_layers_of_a_stack_are_printed_with_one_number_a_network():
+    h = np.array([[[0.0], [2.0]], [[0.0], [4.0]]])
+    seen = layer(h, z=[[[-1.0], [2.0]], [[-1.0], [-2.0]]], gradient=h, activation=relu, number=1)
+    line = (
+        "layer 1   std 1 / 2   across inputs 1 / 2   saturated 0.0 / 0.0 %   dead 0.0 / 100.0 %"
+        "   gradient rms 1.4 / 2.8   median 1 / 2"
+    )
+    assert str(seen) == line
+    assert str(Signals((seen, seen))) == f"{line}\n{line}"
+
+
+# ----------------------------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({}, TypeError, "either rng or output_gradient, and not both"),
+        (
+            {"rng": np.random.default_rng(0), "output_gradient": np.ones((7, 3))},
+            TypeError,
+            "either rng or output_gradient, and not both",
+        ),
+        ({"rng": 0}, TypeError, r"rng=0: expected a numpy\.random\.Generator"),
+        (
+            {"output_gradient": np.ones((7, 4))},
+            ValueError,
+            r"output_gradient of shape \(7, 4\) doesn't fit outputs of shape \(7, 3\)",
+        ),
+        ({"output_gradient": np.ones((1, 3))}, ValueError, r"output_gradient of shape \(1, 3\)"),
+        ({"output_gradient": np.ones((7, 3), int)}, TypeError, "output_gradient has dtype int"),
+    ],
+)
+def test_wrong_arguments_are_named_with_value_and_remedy(settings, error, message):
+    with pytest.raises(error, match=message):
+        measure_signals(network(), normal(7, 4), **settings)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.ones((7, 5)), ValueError, r"x of shape \(7, 5\) doesn't fit"),
+        (np.ones((7, 4), int), TypeError, "x has dtype int"),
+    ],
+)
+def test_wrong_inputs_are_refused(x, error, message):
+    with pytest.raises(error, match=message):
+        measure_signals(network(), x, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", ["no_such", "number", "z"])
+def test_only_measurements_can_be_asked_for_by_name(name):
+    signals = measure_signals(network(), normal(7, 4), rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match=f"name='{name}': no such name"):
+        signals.each(name)
+
+
+def test_what_is_no_network_and_what_is_no_input_are_refused():
+    with pytest.raises(TypeError, match="network='MLP': expected an MLP"):
+        measure_signals("MLP", normal(7, 4), rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one input"):
+        measure_signals(network(), np.ones((0, 4)), rng=np.random.default_rng(0))

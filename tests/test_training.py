@@ -1,0 +1,645 @@
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from initlab import initializers as init
+from initlab.activations import relu
+from initlab.datasets import Dataset, minibatches
+from initlab.losses import mean_squared_error, softmax_cross_entropy
+from initlab.network import MLP
+from initlab.optimizers import SGD, Adam
+from initlab.training import History, evaluate, train, train_together
+
+
+def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.float64):
+    return MLP(
+        list(sizes),
+        activation=activation,
+        weight_init=init.normal(std),
+        bias_init=init.normal(0.1),
+        rng=np.random.default_rng(seed),
+        dtype=dtype,
+    )
+
+
+def examples(count=60, features=4, classes=3, seed=1):
+    """Gaussian clouds around three corners: easy to tell apart."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(classes, size=count)
+    x = rng.standard_normal((count, features)) * 0.5
+    x[np.arange(count), y] += 2.0
+    return Dataset(x, y, x[:20], y[:20])
+
+
+def settings(seed=3, **changed):
+    base = {
+        "optimizer": SGD(0.1),
+        "steps": 12,
+        "batch_size": 16,
+        "rng": np.random.default_rng(seed),
+    }
+    return base | changed
+
+
+def contents(*networks):
+    return [array.tobytes() for net in networks for array in net.parameters()]
+
+
+def assert_close(network, other, within=1e-12):
+    for a, b in zip(network.parameters(), other.parameters(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=within, atol=within)
+
+
+# -------------------------------------------------------------- the published algorithm, by hand
+
+
+def published(weights, biases, batches, learning_rate):
+    """Affine, ReLU, ..., affine, softmax with cross-entropy; plain gradient descent."""
+    losses = []
+    for x, t in batches:
+        h, masks, inputs = x, [], []
+        for k, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            inputs.append(h)
+            h = np.dot(h, w) + b
+            if k < len(weights) - 1:
+                masks.append(h <= 0)
+                h = np.where(masks[-1], 0, h)
+        h = h - h.max(axis=1).reshape(-1, 1)
+        y = np.exp(h) / np.exp(h).sum(axis=1).reshape(-1, 1)
+        losses.append(-np.log(y[np.arange(len(t)), t]).sum() / len(t))
+        d = y.copy()
+        d[np.arange(len(t)), t] -= 1
+        d = d / len(t)
+        for k in reversed(range(len(weights))):
+            dw, db, below = np.dot(inputs[k].T, d), d.sum(axis=0), np.dot(d, weights[k].T)
+            weights[k] = weights[k] - learning_rate * dw
+            biases[k] = biases[k] - learning_rate * db
+            if k > 0:
+                below[masks[k - 1]] = 0
+            d = below
+    return np.array(losses)
+
+
+def test_training_on_mnist_is_the_published_algorithm(mnist):
+    net = MLP(
+        [784, 100, 100, 100, 100, 10],
+        activation=relu,
+        weight_init=init.he_normal(),
+        rng=np.random.default_rng(0),
+    )
+    weights = [layer.weight.copy() for layer in net.dense]
+    biases = [layer.bias[0].copy() for layer in net.dense]
+    order = np.random.default_rng(1).permutation(60000)
+    rows = [order[128 * k : 128 * (k + 1)] for k in range(200)]
+    batches = ((mnist.x_train[row].astype(np.float64), mnist.y_train[row]) for row in rows)
+    expected = published(weights, biases, batches, 0.01)
+
+    history = train(
+        net, mnist, optimizer=SGD(0.01), steps=200, batch_size=128, rng=np.random.default_rng(1)
+    )
+    np.testing.assert_allclose(history.loss, expected, rtol=0, atol=1e-9)
+    for layer, w, b in zip(net.dense, weights, biases, strict=True):
+        np.testing.assert_allclose(layer.weight, w, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(layer.bias[0], b, rtol=0, atol=1e-9)
+    assert expected[-20:].mean() < 1.2 < 2.0 < expected[0]  # and it did learn
+
+
+# --------------------------------------------------------------------------------- one network
+
+
+def test_a_step_is_forward_loss_backward_step_on_the_next_minibatch():
+    data, by_hand, net = examples(), network(), network()
+    history = train(net, data, **settings(steps=5))
+    batches = minibatches(
+        data.x_train, data.y_train, batch_size=16, steps=5, rng=np.random.default_rng(3)
+    )
+    for step, (x, y) in enumerate(batches):
+        loss, gradient = softmax_cross_entropy(by_hand.forward(x), y)
+        assert history.loss[step] == loss
+        by_hand.backward(gradient)
+        for parameter, slope in zip(by_hand.parameters(), by_hand.gradients(), strict=True):
+            parameter -= 0.1 * slope
+    assert contents(net) == contents(by_hand)
+    assert history.loss.shape == (5,)
+    assert history.diverged_at is None
+
+
+def test_parameters_are_changed_in_place():
+    net = network()
+    arrays = net.parameters()
+    train(net, examples(), **settings())
+    assert all(a is b for a, b in zip(net.parameters(), arrays, strict=True))
+
+
+def test_training_learns_to_tell_clouds_apart():
+    net, data = network(), examples()
+    history = train(net, data, **settings(steps=200))
+    assert history.final_loss(20) < 0.1 * history.loss[0]
+    assert evaluate(net, data.x_test, data.y_test).accuracy > 0.95
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.05), SGD(0.05, 0.9), Adam(0.02)], ids=repr)
+def test_training_fits_a_regression_target(optimizer):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((80, 4))
+    data = SimpleNamespace(x_train=x, y_train=np.stack([np.sin(x[:, 0]), x[:, 1] * 0.3], axis=1))
+    net = network(sizes=(4, 20, 2))
+    history = train(net, data, **settings(optimizer=optimizer, steps=300, loss=mean_squared_error))
+    assert history.final_loss(20) < 0.2 * history.loss[0]
+    found = np.mean((net.forward(x) - data.y_train) ** 2)
+    assert found == pytest.approx(history.final_loss(20), rel=0.5)
+
+
+def test_same_seed_same_bits_and_another_seed_other_minibatches():
+    runs = []
+    for seed in (3, 3, 4):
+        net = network(dtype=np.float32)
+        runs.append((train(net, examples(), **settings(seed)).loss.tobytes(), contents(net)))
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+@pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9), lambda: Adam(0.01)])
+def test_the_optimizer_handed_over_is_copied_and_starts_anew(make):
+    optimizer = make()
+    before = vars(optimizer).copy()
+    first = train(network(), examples(), **settings(optimizer=optimizer)).loss
+    assert vars(optimizer) == before
+    again = train(network(), examples(), **settings(optimizer=optimizer)).loss
+    assert first.tobytes() == again.tobytes()
+    train_together([network(), network(1)], examples(), **settings(optimizer=optimizer))
+    assert vars(optimizer) == before
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), Adam(0.01)], ids=repr)
+def test_an_optimizer_in_use_elsewhere_is_not_disturbed(optimizer):
+    elsewhere = network()
+    optimizer.step(elsewhere.parameters(), [np.ones_like(p) for p in elsewhere.parameters()])
+    state = [a for value in vars(optimizer).values() if isinstance(value, list) for a in value]
+    before = [array.tobytes() for array in state]
+    assert before
+    train(network(), examples(), **settings(optimizer=optimizer))
+    assert [array.tobytes() for array in state] == before
+
+
+def test_single_precision_stays_single_and_follows_double():
+    single, double = network(dtype=np.float32), network()
+    histories = [train(net, examples(), **settings()) for net in (single, double)]
+    np.testing.assert_allclose(histories[0].loss, histories[1].loss, rtol=1e-4)
+    assert {array.dtype for array in single.parameters()} == {np.dtype(np.float32)}
+
+
+def test_progress_counts_the_steps():
+    seen = []
+    train(network(), examples(), **settings(progress=seen.append))
+    assert seen == [1] * 12
+
+
+def test_inputs_and_answers_are_only_read():
+    data = examples()
+    for array in vars(data).values():
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    before = data.x_train.tobytes(), data.y_train.tobytes()
+    train(network(), data, **settings())
+    train_together([network(), network(1)], data, **settings())
+    evaluate(network(), data.x_train, data.y_train)
+    assert (data.x_train.tobytes(), data.y_train.tobytes()) == before
+
+
+# -------------------------------------------------------------------------------- many networks
+
+OPTIMIZERS = [SGD(0.1), SGD(0.1, 0.9), Adam(0.02)]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_a_stack_trains_like_its_networks_alone(optimizer):
+    alone = [network(seed) for seed in (1, 2, 3)]
+    stack = MLP.stack(alone)
+    found = train(stack, examples(), **settings(optimizer=optimizer))
+    assert found.loss.shape == (12, 3)
+    assert found.diverged_at == [None, None, None]
+    for k, (net, trained) in enumerate(zip(alone, stack.unstack(), strict=True)):
+        own = train(net, examples(), **settings(optimizer=optimizer))
+        np.testing.assert_allclose(found.loss[:, k], own.loss, rtol=1e-12)
+        assert_close(trained, net)
+
+
+def mixed():
+    return {
+        "small": network(1),
+        "relu": network(2, activation="relu"),
+        "wide": network(3, sizes=(4, 9, 5, 3)),
+        "large": network(4, std=1.2),
+        "relu again": network(5, activation="relu"),
+    }
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_training_together_is_training_alone(optimizer):
+    together, alone = mixed(), mixed()
+    rng = np.random.default_rng(3)
+    found = train_together(together, examples(), **settings(rng=rng, optimizer=optimizer))
+    assert list(found) == list(together)
+    for name, net in alone.items():
+        own_rng = np.random.default_rng(3)
+        own = train(net, examples(), **settings(rng=own_rng, optimizer=optimizer))
+        assert isinstance(found[name], History)
+        assert found[name].loss.shape == (12,)
+        assert found[name].diverged_at is None
+        np.testing.assert_allclose(found[name].loss, own.loss, rtol=1e-12)
+        assert_close(together[name], net)
+        assert rng.bit_generator.state == own_rng.bit_generator.state
+    assert len({history.loss.tobytes() for history in found.values()}) == 5
+
+
+def test_training_together_uses_the_loss_it_is_told():
+    data = SimpleNamespace(x_train=X, y_train=np.sin(X[:, :3]))
+    call = {"loss": mean_squared_error}
+    together, alone = ([network(1), network(2, activation="relu")] for _ in range(2))
+    found = train_together(together, data, **settings(**call))
+    for k, net in enumerate(alone):
+        own = train(net, data, **settings(**call))
+        np.testing.assert_allclose(found[k].loss, own.loss, rtol=1e-12)
+        assert_close(together[k], net)
+
+
+def test_a_list_gives_a_list_in_its_order():
+    named, listed = mixed(), list(mixed().values())
+    by_name = train_together(named, examples(), **settings())
+    in_order = train_together(listed, examples(), **settings())
+    assert isinstance(in_order, list)
+    for history, expected in zip(in_order, by_name.values(), strict=True):
+        np.testing.assert_array_equal(history.loss, expected.loss)
+    assert contents(*listed) == contents(*named.values())
+
+
+def test_one_network_may_train_together_with_none():
+    found = train_together([network()], examples(), **settings())
+    own = network()
+    np.testing.assert_allclose(found[0].loss, train(own, examples(), **settings()).loss, rtol=1e-12)
+
+
+def test_the_networks_arrays_are_changed_in_place_and_their_histories_are_their_own():
+    nets = [network(1), network(2)]
+    arrays = [net.parameters() for net in nets]
+    histories = train_together(nets, examples(), **settings())
+    for net, before in zip(nets, arrays, strict=True):
+        assert all(a is b for a, b in zip(net.parameters(), before, strict=True))
+    kept = histories[1].loss.copy()
+    histories[0].loss[:] = 0
+    np.testing.assert_array_equal(histories[1].loss, kept)
+
+
+def test_progress_counts_the_networks_that_took_the_step():
+    seen = []
+    train_together(mixed(), examples(), **settings(progress=seen.append))
+    assert sum(seen) == 12 * 5
+    assert sorted(seen) == [1] * 12 + [2] * 24
+
+
+# ---------------------------------------------------------------------------------- divergence
+
+
+def diverging(seed=0, std=10.0):
+    return network(seed, sizes=(4, 20, 20, 20, 20, 3), activation="relu", std=std, dtype=np.float32)
+
+
+@pytest.mark.parametrize("std", [3.0, 10.0])
+@pytest.mark.parametrize("optimizer", [SGD(0.1), SGD(0.1, 0.9)], ids=repr)
+def test_a_training_that_diverges_stops_and_says_where(optimizer, std):
+    net = diverging(std=std)
+    history = train(net, examples(), **settings(steps=20, optimizer=optimizer))
+    at = history.diverged_at
+    assert isinstance(at, int)
+    assert 0 < at < 19
+    assert np.all(np.isfinite(history.loss[:at]))
+    assert not np.isfinite(history.loss[at])
+    assert np.all(np.isnan(history.loss[at + 1 :]))
+    assert history.loss.shape == (20,)
+    stopped = diverging(std=std)
+    train(stopped, examples(), **settings(steps=at, optimizer=optimizer))
+    assert contents(net) == contents(stopped)
+    assert f"diverged_at={at}" in repr(history)
+
+
+def test_a_loss_that_is_not_finite_at_once_leaves_the_network_untouched():
+    net = network()
+    net.dense[0].weight[0, 0] = np.nan
+    before, seen = contents(net), []
+    history = train(net, examples(), **settings(progress=seen.append))
+    assert history.diverged_at == 0
+    assert np.all(np.isnan(history.loss))
+    assert contents(net) == before
+    assert seen == []
+
+
+def test_in_a_stack_the_others_go_on_and_the_diverged_stay_as_they_were():
+    stds = [0.3, 10.0, 3.0, 0.5]
+    stack = MLP.stack([diverging(k, std) for k, std in enumerate(stds)])
+    history = train(stack, examples(), **settings(steps=20))
+    at = history.diverged_at
+    assert [step is None for step in at] == [True, False, False, True]
+    assert at[1] != at[2]
+    for k, net in enumerate(stack.unstack()):
+        own = diverging(k, stds[k])
+        alone = train(own, examples(), **settings(steps=20))
+        assert alone.diverged_at == at[k]
+        np.testing.assert_allclose(history.loss[:, k], alone.loss, rtol=1e-4)
+        for a, b in zip(net.parameters(), own.parameters(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    assert np.all(np.isfinite(history.loss[:, [0, 3]]))
+
+
+def test_a_loss_that_overflows_once_counts_as_divergence_even_if_the_next_step_would_mend_it():
+    # One weight, one bias, target 0: with this rate the first step leads to 0 from anywhere.
+    def line(weight):
+        net = MLP(
+            [1, 1],
+            activation="identity",
+            weight_init=init.constant(weight),
+            rng=np.random.default_rng(0),
+            dtype=np.float32,
+        )
+        return net
+
+    ones = np.ones((8, 1))
+    data = SimpleNamespace(x_train=ones, y_train=0 * ones)
+    stack = MLP.stack([line(1e20), line(1.0)])
+    call = {"optimizer": SGD(0.25), "steps": 4, "batch_size": 8, "loss": mean_squared_error}
+    history = train(stack, data, rng=np.random.default_rng(0), **call)
+    assert history.diverged_at == [0, None]
+    np.testing.assert_array_equal(history.loss[:, 0], [np.inf, np.nan, np.nan, np.nan])
+    np.testing.assert_allclose(history.loss[:, 1], [1, 0, 0, 0], atol=1e-12)
+    assert [float(array[0].item()) for array in stack.parameters()] == [np.float32(1e20), 0]
+    assert [float(array[1].item()) for array in stack.parameters()] == [0.5, -0.5]
+
+
+def test_one_that_diverges_changes_nothing_for_its_neighbours():
+    def run(middle_std):
+        nets = [diverging(0, 0.3), diverging(1, middle_std), diverging(2, 0.5)]
+        return nets, train_together(nets, examples(), **settings(steps=20))
+
+    nets, found = run(10.0)
+    calm, expected = run(0.4)
+    assert found[1].diverged_at is not None
+    assert expected[1].diverged_at is None
+    for k in (0, 2):
+        assert found[k].diverged_at is None
+        assert found[k].loss.tobytes() == expected[k].loss.tobytes()
+        assert contents(nets[k]) == contents(calm[k])
+    assert np.isnan(found[1].loss[-1])
+    assert all(np.all(np.isfinite(array)) for array in nets[1].parameters())
+
+
+def test_a_stack_of_which_all_diverge_stops():
+    seen = []
+    stack = MLP.stack([diverging(k, 10.0) for k in range(3)])
+    history = train(stack, examples(), **settings(steps=50, progress=seen.append))
+    assert len(seen) == max(history.diverged_at) < 49
+    assert np.all(np.isnan(history.loss[-1]))
+
+
+# --------------------------------------------------------------------------- what is refused
+
+X = examples().x_train
+Y = examples().y_train
+
+
+def with_one(value):
+    x = X.copy()
+    x[5, 2] = value
+    return x
+
+
+WRONG = [
+    ({"y": np.where(np.arange(60) == 59, 7, Y)}, ValueError, "y_train holds 7, but 3 classes go"),
+    ({"y": np.where(np.arange(60) == 59, -1, Y)}, ValueError, "y_train holds -1, .*from 0 to 2"),
+    ({"y": Y.astype(float)}, TypeError, "y_train has dtype float64, .*integer class numbers"),
+    ({"y": np.eye(3, dtype=int)[Y]}, ValueError, r"y_train has shape \(60, 3\); expected \(60,\)"),
+    (
+        {"y": Y[:-1]},
+        ValueError,
+        r"y_train has shape \(59,\), but dataset.x_train has shape \(60, 4",
+    ),
+    ({"x": X[:, :3]}, ValueError, r"x_train has shape \(60, 3\), but MLP.* takes \(examples, 4\)"),
+    ({"x": X[np.newaxis]}, ValueError, r"x_train has shape \(1, 60, 4\)"),
+    ({"x": X[:0], "y": Y[:0]}, ValueError, r"x_train has shape \(0, 4\)"),
+    ({"x": with_one(np.nan)}, ValueError, "x_train holds NaN or infinite values"),
+    ({"x": with_one(np.inf)}, ValueError, "x_train holds NaN or infinite values"),
+    ({"x": X.tolist()}, TypeError, "must be NumPy arrays"),
+    ({"y": Y.tolist()}, TypeError, "must be NumPy arrays"),
+    ({"x": (X * 255).astype(np.uint8)}, TypeError, r"x_train has dtype uint8.*astype\(np\.float32"),
+    ({"batch_size": 61}, ValueError, "batch_size=61 is larger than the data: .* 60 examples"),
+    ({"batch_size": 0}, ValueError, "batch_size=0: expected a whole number of at least 1"),
+    ({"steps": 0}, ValueError, "steps=0: expected a whole number of at least 1"),
+    ({"steps": 2.5}, TypeError, r"steps=2\.5: expected a whole number"),
+    ({"optimizer": 0.01}, TypeError, r"optimizer=0\.01: expected an optimizer, e\.g\. SGD"),
+    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.*: expected an optimizer, e\.g\. SGD"),
+    ({"rng": 0}, TypeError, r"rng=0: expected a numpy\.random\.Generator"),
+    ({"loss": "cross-entropy"}, TypeError, "loss='cross-entropy': expected a loss function"),
+    ({"progress": 5}, TypeError, "progress=5"),
+    ({"loss": mean_squared_error}, TypeError, "has dtype int64, but floats are needed"),
+    ({"loss": mean_squared_error, "y": np.ones((60, 2))}, ValueError, r"shape \(\d+, 2\)"),
+]
+
+
+def wrong_call(wrong):
+    data = SimpleNamespace(x_train=wrong.get("x", X), y_train=wrong.get("y", Y))
+    rest = {name: value for name, value in wrong.items() if name not in "xy"}
+    return data, settings(**rest)
+
+
+@pytest.mark.parametrize(("wrong", "error", "message"), WRONG)
+def test_train_refuses_by_name_and_changes_nothing(wrong, error, message):
+    net = network()
+    before = contents(net)
+    data, call = wrong_call(wrong)
+    with pytest.raises(error, match=message):
+        train(net, data, **call)
+    assert contents(net) == before
+
+
+@pytest.mark.parametrize(("wrong", "error", "message"), WRONG)
+def test_train_together_refuses_by_name_and_changes_nothing(wrong, error, message):
+    nets = [network(1), network(2), network(3, activation="relu")]
+    before = contents(*nets)
+    data, call = wrong_call(wrong)
+    with pytest.raises(error, match=message):
+        train_together(nets, data, **call)
+    assert contents(*nets) == before
+
+
+def test_train_together_looks_at_all_networks_before_it_trains_one():
+    fits, misfit = network(1), network(2, sizes=(5, 3))
+    before = contents(fits)
+    with pytest.raises(ValueError, match=r"x_train has shape \(60, 4\), but MLP\(5-3"):
+        train_together([fits, misfit], examples(), **settings())
+    assert contents(fits) == before
+
+
+def test_train_together_looks_at_all_regression_targets_before_it_trains_one():
+    fits, misfit = network(1, sizes=(4, 2)), network(2, sizes=(4, 3))
+    before = contents(fits)
+    data = SimpleNamespace(x_train=X, y_train=X[:, :2])
+    with pytest.raises(ValueError, match="shape"):
+        train_together([fits, misfit], data, **settings(loss=mean_squared_error))
+    assert contents(fits) == before
+
+
+def test_the_same_network_twice_a_stack_and_nothing_are_refused():
+    net, stack = network(), MLP.stack([network(), network(1)])
+    before = contents(net, stack)
+    with pytest.raises(ValueError, match=r"the same network is there twice; train a \.copy\(\)"):
+        train_together([net, network(1), net], examples(), **settings())
+    with pytest.raises(ValueError, match=r"2 x MLP.* is a stack already; hand over its \.unstack"):
+        train_together([net, stack], examples(), **settings())
+    with pytest.raises(ValueError, match=r"networks=\[\]: there is nothing to train"):
+        train_together([], examples(), **settings())
+    with pytest.raises(ValueError, match=r"networks=\{\}: there is nothing to train"):
+        train_together({}, examples(), **settings())
+    assert contents(net, stack) == before
+
+
+def test_what_is_no_network_and_no_dataset_is_refused():
+    with pytest.raises(TypeError, match="network='MLP': expected an MLP"):
+        train("MLP", examples(), **settings())
+    with pytest.raises(TypeError, match=r"networks=MLP.*expected a dict or list.*train\(\)"):
+        train_together(network(), examples(), **settings())
+    with pytest.raises(TypeError, match="networks holds 3: expected an MLP"):
+        train_together([network(), 3], examples(), **settings())
+    with pytest.raises(TypeError, match=r"(?s)dataset=.* has no y_train; expected a Dataset"):
+        train(network(), SimpleNamespace(x_train=X), **settings())
+    with pytest.raises(TypeError, match=r"dataset=5 has no x_train; expected a Dataset"):
+        train(network(), 5, **settings())
+
+
+# ------------------------------------------------------------------------------------- history
+
+
+@pytest.mark.parametrize("shape", [(37,), (37, 3)])
+@pytest.mark.parametrize("window", [1, 5, 36, 37, 200])
+def test_smoothed_is_the_mean_over_the_last_window(shape, window):
+    loss = np.random.default_rng(0).uniform(0.1, 3, shape)
+    before = loss.tobytes()
+    found = History(loss, None).smoothed(window)
+    expected = [loss[max(0, k - window + 1) : k + 1].mean(axis=0) for k in range(37)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert loss.tobytes() == before
+
+
+def test_smoothed_averages_fifty_and_final_a_hundred_unless_told_otherwise():
+    history = History(np.arange(300.0), None)
+    assert history.smoothed()[-1] == pytest.approx(np.arange(250, 300).mean())
+    assert history.final_loss() == pytest.approx(np.arange(200, 300).mean())
+
+
+@pytest.mark.parametrize("last", [1, 10, 37, 100])
+def test_final_loss_is_the_mean_over_the_last_steps(last):
+    loss = np.random.default_rng(0).uniform(0.1, 3, (37, 2))
+    np.testing.assert_allclose(History(loss, None).final_loss(last), loss[-last:].mean(axis=0))
+    assert np.ndim(History(loss[:, 0], None).final_loss(last)) == 0
+
+
+def test_a_diverged_history_is_smooth_before_and_nan_after():
+    loss = np.array([1.0, 2.0, 3.0, np.inf, np.nan, np.nan])
+    history = History(loss, 3)
+    np.testing.assert_allclose(history.smoothed(2)[:3], [1, 1.5, 2.5])
+    assert not np.any(np.isfinite(history.smoothed(2)[3:]))
+    assert np.isnan(history.final_loss(2))
+
+
+def test_a_huge_first_loss_does_not_swallow_the_later_ones():
+    loss = np.array([1e20] + [2.0] * 99)
+    np.testing.assert_allclose(History(loss, None).smoothed(10)[10:], 2.0, rtol=1e-9)
+
+
+def test_history_in_print():
+    assert repr(History(np.ones(7), None)) == "History(7 steps)"
+    assert repr(History(np.ones(7), 3)) == "History(7 steps, diverged_at=3)"
+    assert repr(History(np.ones((7, 2)), [None, 3])) == "History(7 steps, diverged_at=[None, 3])"
+    assert repr(History(np.ones((7, 2)), [None, None])) == "History(7 steps)"
+
+
+@pytest.mark.parametrize("method", ["smoothed", "final_loss"])
+def test_windows_are_whole_numbers_of_at_least_one(method):
+    history = History(np.ones(7), None)
+    with pytest.raises(ValueError, match="=0: expected a whole number of at least 1"):
+        getattr(history, method)(0)
+    with pytest.raises(TypeError, match=r"=2\.0: expected a whole number"):
+        getattr(history, method)(2.0)
+
+
+# ------------------------------------------------------------------------------------ evaluate
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 60, 1000])
+def test_evaluate_is_the_mean_over_all_examples(batch_size):
+    net = network()
+    losses, right = [], 0
+    for x, label in zip(X, Y, strict=True):
+        logits = [float(value) for value in net.copy().forward(x[np.newaxis])[0]]
+        total = math.log(sum(math.exp(value) for value in logits))
+        losses.append(total - logits[label])
+        right += max(range(3), key=logits.__getitem__) == label
+    found = evaluate(net, X, Y, batch_size=batch_size)
+    assert found.loss == pytest.approx(sum(losses) / 60, rel=1e-12)
+    assert found.accuracy == right / 60
+    assert 0 < right < 60
+    assert np.ndim(found.loss) == np.ndim(found.accuracy) == 0
+
+
+def test_evaluate_of_a_stack_is_that_of_its_networks():
+    alone = [network(seed) for seed in (1, 2, 3)]
+    found = evaluate(MLP.stack(alone), X, Y, batch_size=7)
+    assert found.loss.shape == found.accuracy.shape == (3,)
+    for k, net in enumerate(alone):
+        own = evaluate(net, X, Y)
+        assert found.loss[k] == pytest.approx(own.loss, rel=1e-12)
+        assert found.accuracy[k] == own.accuracy
+
+
+def test_evaluate_leaves_the_network_as_it_was():
+    net = network()
+    net.backward(net.forward(X))
+    gradients, remembered = net.gradients(), net.layers[0].x
+    before = contents(net)
+    evaluate(net, X[:5], Y[:5])
+    assert contents(net) == before
+    assert net.layers[0].x is remembered
+    assert all(a is b for a, b in zip(net.gradients(), gradients, strict=True))
+
+
+def test_evaluate_in_single_precision_does_not_depend_on_the_batch_size():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20000, 4)), rng.integers(3, size=20000)
+    net = network(dtype=np.float32)
+    found = [evaluate(net, x, y, batch_size=size).loss for size in (1, 20000)]
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_a_network_that_diverged_can_be_evaluated():
+    net = diverging()
+    assert train(net, examples(), **settings(steps=20)).diverged_at is not None
+    found = evaluate(net, X, Y)
+    assert not np.isfinite(found.loss)
+    assert 0 <= found.accuracy <= 1
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "batch_size", "error", "message"),
+    [
+        (X, Y, 0, ValueError, "batch_size=0: expected a whole number of at least 1"),
+        (X, Y + 1, 9, ValueError, "y holds 3, but 3 classes go from 0 to 2"),
+        (X, Y[:-1], 9, ValueError, r"y has shape \(59,\), but x has shape \(60, 4\)"),
+        (X[:, 1:], Y, 9, ValueError, r"x has shape \(60, 3\), but MLP.* takes \(examples, 4\)"),
+        (X.astype(int), Y, 9, TypeError, "x has dtype int64"),
+        (X, Y.astype(float), 9, TypeError, "y has dtype float64"),
+        (X[:0], Y[:0], 9, ValueError, r"x has shape \(0, 4\)"),
+    ],
+)
+def test_evaluate_refuses_by_name(x, y, batch_size, error, message):
+    with pytest.raises(error, match=message):
+        evaluate(network(), x, y, batch_size=batch_size)
