@@ -478,6 +478,14 @@ def test_sparse_features_become_an_ordinary_array(openml):
     np.testing.assert_allclose(dataset.x_train, data[:60] / 255, rtol=1e-6)
 
 
+def test_a_small_range_far_from_zero_keeps_its_digits(openml):
+    data = 1e9 + np.random.default_rng(0).random((14, 3))
+    openml(data, np.array(["a", "b"] * 7))
+    expected = (data - data.min()) / (data.max() - data.min())
+    dataset = load_openml("d")
+    np.testing.assert_allclose(dataset.x_train, expected[:12], atol=1e-6)
+
+
 def test_features_that_are_all_the_same_become_zero(openml):
     openml(np.full((14, 3), 7.0), np.array(["a", "b"] * 7))
     assert not load_openml("d").x_train.any()

@@ -254,6 +254,7 @@ def test_settings_of_numpy_do_not_raise_the_precision():
         (SGD(0.1, 0.9), "SGD(0.1, momentum=0.9)"),
         (Adam(), "Adam(0.001)"),
         (Adam(0.01), "Adam(0.01)"),
+        (Adam(0.01, 0.5, epsilon=1e-6), "Adam(0.01, beta1=0.5, epsilon=1e-06)"),
     ],
 )
 def test_an_optimizer_prints_as_the_call_that_makes_it(optimizer, expected):

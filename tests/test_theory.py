@@ -444,6 +444,18 @@ def test_layer_by_layer_resolves_how_little_tells_inputs_apart():
     np.testing.assert_allclose(across[1:] / across[:-1], rate, rtol=0.01)
 
 
+def test_what_tells_inputs_apart_shrinks_without_a_jump():
+    # For small differences the variance across inputs is proportional to that of z.
+    differences = np.geomspace(1e-5, 1e-2, 40)
+    found = [
+        theory.layer_by_layer("tanh", 1, 1.2, input_shared=1 - d).across_input_std[0] ** 2 / d
+        for d in differences
+    ]
+    curve = np.polyfit(differences, found, 2)
+    np.testing.assert_allclose(found, np.polyval(curve, differences), rtol=1e-6)
+    assert curve[-1] == pytest.approx(float(theory.chi("tanh", 1.2, q=1.2)), rel=1e-5)
+
+
 def test_no_weights_no_signal():
     expected = theory.layer_by_layer("sigmoid", 3, 0.0)
     for name, value in [("q", 0), ("pooled_std", 0), ("across_input_std", 0)]:

@@ -510,9 +510,11 @@ def test_what_is_no_network_and_no_dataset_is_refused():
         train_together(network(), examples(), **settings())
     with pytest.raises(TypeError, match="networks holds 3: expected an MLP"):
         train_together([network(), 3], examples(), **settings())
-    with pytest.raises(TypeError, match=r"(?s)dataset=.* has no y_train; expected a Dataset"):
+    with pytest.raises(
+        TypeError, match=r"dataset, of type \w+, has no y_train; expected a Dataset"
+    ):
         train(network(), SimpleNamespace(x_train=X), **settings())
-    with pytest.raises(TypeError, match=r"dataset=5 has no x_train; expected a Dataset"):
+    with pytest.raises(TypeError, match="dataset, of type int, has no x_train; expected a Dataset"):
         train(network(), 5, **settings())
 
 
@@ -643,3 +645,11 @@ def test_a_network_that_diverged_can_be_evaluated():
 def test_evaluate_refuses_by_name(x, y, batch_size, error, message):
     with pytest.raises(error, match=message):
         evaluate(network(), x, y, batch_size=batch_size)
+
+
+def test_an_answer_that_is_not_a_number_is_wrong():
+    net = network()
+    net.dense[-1].bias[...] = np.nan
+    data = examples()
+    assert evaluate(net, data.x_test, data.y_test).accuracy == 0
+    assert np.isnan(evaluate(net, data.x_test, data.y_test).loss)

@@ -360,9 +360,7 @@ def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=
     if not 0 < split < len(x):
         raise ValueError(f"test_size={test_size} leaves one part of {len(x)} examples empty")
     low, high = x.min(), x.max()
-    x = x[order].astype(np.float32)
-    x -= low
-    x /= max(high - low, np.finfo(np.float32).tiny)
+    x = ((x[order] - low) / max(high - low, np.finfo(np.float32).tiny)).astype(np.float32)
     y = _class_numbers(np.asarray(y))[order]
     return Dataset(x[:split], y[:split], x[split:], y[split:], name)
 

@@ -133,7 +133,10 @@ class Adam(_Optimizer):
 
     def __repr__(self):
         """Return the call that makes this optimizer."""
-        return f"Adam({self.learning_rate:.6g})"
+        settings = {"beta1": (self.beta1, 0.9), "beta2": (self.beta2, 0.999)}
+        settings["epsilon"] = self.epsilon, 1e-8
+        changed = [f", {k}={value:.6g}" for k, (value, usual) in settings.items() if value != usual]
+        return f"Adam({self.learning_rate:.6g}{''.join(changed)})"
 
 
 def _fraction(name, value):

@@ -54,7 +54,7 @@ class History:
             return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
     def __repr__(self):
-        """Return the beginning, the end, and where the loss stopped being finite."""
+        """Return how many steps there were, and where the loss stopped being finite."""
         steps = np.atleast_1d(np.array(self.diverged_at, dtype=object))
         diverged = f", diverged_at={self.diverged_at}" if any(s is not None for s in steps) else ""
         return f"History({len(self.loss)} steps{diverged})"
@@ -247,6 +247,7 @@ def evaluate(network, x, y, *, batch_size=1000):
     -------
     Evaluation
         Mean cross-entropy in nats, and the share of examples whose largest logit is the right one.
+        An answer that is not a number is wrong.
     """
     batch_size = whole_number("batch_size", batch_size)
     _check_examples(network, "x", x, "y", y, softmax_cross_entropy)
@@ -257,7 +258,8 @@ def evaluate(network, x, y, *, batch_size=1000):
         with overflow_allowed():  # a network that diverged: its loss says so
             logits = probe.forward(x[part])
             loss = loss + np.float64(softmax_cross_entropy(logits, y[part])[0]) * len(y[part])
-        correct = correct + (logits.argmax(axis=-1) == y[part]).sum(axis=-1)
+        right = (logits.argmax(axis=-1) == y[part]) & ~np.isnan(logits).any(axis=-1)
+        correct = correct + right.sum(axis=-1)
     return Evaluation(loss / len(x), correct / len(x))
 
 
@@ -266,7 +268,8 @@ def _check(network, dataset, optimizer, loss, progress):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
     for name in ("x_train", "y_train"):
         if not hasattr(dataset, name):
-            raise TypeError(f"dataset={dataset!r} has no {name}; expected a Dataset")
+            kind = type(dataset).__name__
+            raise TypeError(f"dataset, of type {kind}, has no {name}; expected a Dataset")
     if progress is not None and not callable(progress):
         raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
     if not callable(loss):
