@@ -342,6 +342,9 @@ def test_what_is_printed_can_be_called_again(recipe):
 def test_the_same_call_is_the_same_recipe_and_the_same_key():
     assert init.he_normal() == init.kaiming_normal(slope=0)
     assert init.normal(1) == init.normal(1.0)
+    assert init.lecun_normal() == init.variance_scaling(1, "fan_in", "normal")
+    assert init.xavier_uniform(3) == init.variance_scaling(9, "fan_avg", "uniform")
+    assert hash(init.he_normal()) == hash(init.variance_scaling(2, "fan_in", "normal"))
     assert len({init.he_normal(), init.he_normal(), init.normal(1), init.normal(1.0)}) == 2
 
 
