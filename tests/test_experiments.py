@@ -165,7 +165,7 @@ def test_xavier_has_a_wide_histogram_and_forgets_the_inputs():
 
 def test_as_coded_every_network_uses_relu_and_xavier_is_one_over_root_fan_in():
     assert [activation for _, activation in AS_CODED.values()] == [relu] * 3
-    assert list(AS_CODED) == ["std 0.01", "Xavier", "He"]
+    assert list(AS_CODED) == ["std 0.01", "Xavier, ReLU", "He"]
     stds = [weight_init.std((784, 100)) for weight_init, _ in AS_CODED.values()]
     assert stds == pytest.approx([0.01, 1 / math.sqrt(784), math.sqrt(2 / 784)], rel=1e-15)
 

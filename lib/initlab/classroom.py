@@ -76,7 +76,7 @@ class Prediction:
         print(self._bet())
         print(f"Measured ({measured}): {self.choices[measured]}")
         if self.by_default:
-            print("Nobody bet: place yours in the cell above and run both again.")
+            print("Nobody bet this time. Next time, bet before you measure.")
         elif self.committed == measured:
             print("You knew it. Can you say why?")
         else:

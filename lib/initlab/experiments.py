@@ -114,7 +114,7 @@ def against_std(stds, seeds, **settings):
 # no activation: every network uses ReLU.
 AS_CODED = {
     "std 0.01": (init.normal(0.01), relu),
-    "Xavier": (init.lecun_normal(), relu),
+    "Xavier, ReLU": (init.lecun_normal(), relu),
     "He": (init.he_normal(), relu),
 }
 # What the article says that it runs, with Xavier as the article prints it.
