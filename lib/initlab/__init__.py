@@ -1,5 +1,9 @@
 """initlab: how to start a neural network, from scratch and measured.
 
+"The article" that the modules speak of is "The method of initializing weight parameters in a neural
+network is summarized with implementation" (2020); its program is at
+https://github.com/Fumio-eisan/Weight_20200502.
+
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
 ``layers``, ``optimizers``; ``network``, ``theory``; ``signals``, ``training``, ``gradient_check``;
 ``experiments``; ``plotting``, ``classroom``.

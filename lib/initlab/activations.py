@@ -3,6 +3,15 @@
 A stack of linear layers is one linear layer. What makes depth worth having is the function between
 them, and its slope is what the gradient is multiplied with on the way back. Each activation here is
 one value: call it for f(z), ask it for ``derivative(z)``, print it for its name.
+
+Sources: sigmoid, Rumelhart, Hinton, Williams (1986), "Learning representations by
+back-propagating errors", equation 2; tanh, LeCun, Bottou, Orr, Mueller (1998), "Efficient
+BackProp", section 4.4; softsign, Bergstra et al. (2009), "Quadratic polynomials learn better image
+features"; ReLU, Nair, Hinton (2010), "Rectified linear units improve restricted Boltzmann
+machines"; leaky ReLU, Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network
+acoustic models"; SELU, Klambauer et al. (2017), "Self-normalizing neural networks", equation 2;
+GELU (the exact form), Hendrycks, Gimpel (2016), "Gaussian error linear units"; SiLU or swish,
+Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units".
 """
 
 import functools
@@ -129,6 +138,15 @@ def leaky_relu_with(slope):
     slope : float
         Finite. ``leaky_relu`` is the one with slope 0.01.
 
+    Returns
+    -------
+    ActivationFunction
+
+    Raises
+    ------
+    ValueError
+        If ``slope`` is not a number between -1e6 and 1e6.
+
     Notes
     -----
     Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
@@ -156,7 +174,6 @@ sigmoid = ActivationFunction("sigmoid", _sigmoid, _sigmoid_slope, saturation=mat
 
 tanh = ActivationFunction("tanh", np.tanh, _tanh_slope, saturation=math.atanh(0.98))
 
-# Bergstra et al. (2009), "Quadratic polynomials learn better image features".
 softsign = ActivationFunction(
     "softsign",
     lambda z: z / (1 + np.abs(z)),
@@ -168,17 +185,16 @@ relu = ActivationFunction("relu", lambda z: np.maximum(z, 0), lambda z: (z > 0).
 
 leaky_relu = leaky_relu_with(0.01)
 
-# Klambauer et al. (2017), "Self-normalizing neural networks", equation 2.
 selu = ActivationFunction("selu", _selu, _selu_slope)
 
-# Hendrycks, Gimpel (2016), "Gaussian error linear units": the exact form, z times the normal cdf.
+# The exact form: z times the normal cdf.
 gelu = ActivationFunction(
     "gelu",
     lambda z: z * _normal_cdf(z),
     lambda z: _normal_cdf(z) + z * _normal_density(z),
 )
 
-# Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units" (SiLU); also called swish.
+# Also called swish.
 silu = ActivationFunction(
     "silu",
     lambda z: z * _sigmoid(z),

@@ -34,7 +34,13 @@ class Initializer(ABC):
 
     @abstractmethod
     def std(self, shape):
-        """Return the standard deviation of one weight of a matrix of this shape, as a formula."""
+        """Return the standard deviation of one weight of a matrix of this shape, as a formula.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``shape`` is not a tuple of at least two whole numbers of at least 1.
+        """
 
     @abstractmethod
     def __repr__(self):
@@ -49,6 +55,10 @@ class Initializer(ABC):
         shape : tuple of int
             ``(..., fan_in, fan_out)``
         dtype : np.float32 or np.float64
+
+        Returns
+        -------
+        array of ``dtype``, of the shape asked for
 
         Raises
         ------
@@ -143,6 +153,10 @@ def normal(std):
     std : float
         The standard deviation (not the variance), at least 0.
 
+    Returns
+    -------
+    Initializer
+
     Raises
     ------
     ValueError
@@ -160,6 +174,10 @@ def uniform(std):
         The standard deviation (not the limit), at least 0: ``uniform(s)`` and ``normal(s)`` have
         the same variance.
 
+    Returns
+    -------
+    Initializer
+
     Raises
     ------
     ValueError
@@ -176,6 +194,10 @@ def truncated_normal(std):
     std : float
         The standard deviation of what is drawn, at least 0. (Cutting alone would leave 0.88 of it;
         many libraries forget to correct this.)
+
+    Returns
+    -------
+    Initializer
 
     Raises
     ------
@@ -207,12 +229,26 @@ def constant(value):
     ----------
     value : float
         Finite.
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is not finite.
     """
     return _Constant(value)
 
 
 def zeros():
-    """Every weight zero: right for biases, and the end of learning for weights."""
+    """Every weight zero: right for biases, and the end of learning for weights.
+
+    Returns
+    -------
+    Initializer
+    """
     return _Constant(0.0)
 
 
@@ -257,6 +293,10 @@ def variance_scaling(scale, mode="fan_in", distribution="normal"):
     distribution : {"normal", "uniform", "truncated_normal"}
         The shape of the distribution. All three have exactly the variance asked for.
 
+    Returns
+    -------
+    Initializer
+
     Raises
     ------
     ValueError
@@ -279,6 +319,15 @@ def xavier_normal(gain=1.0):
     gain : float
         At least 0. ``xavier_normal(gain=4)`` is the classical repair for sigmoid.
 
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If ``gain`` is negative or not finite.
+
     Notes
     -----
     Source: Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural
@@ -294,6 +343,15 @@ def xavier_uniform(gain=1.0):
     ----------
     gain : float
         At least 0.
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If ``gain`` is negative or not finite.
 
     Notes
     -----
@@ -321,6 +379,15 @@ def he_normal(slope=0.0, mode="fan_in"):
     mode : {"fan_in", "fan_out", "fan_avg"}
         ``fan_in`` keeps the signal's size forward, ``fan_out`` the gradient's backward.
 
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If ``slope`` is not finite, or there is no such mode.
+
     Notes
     -----
     Source: He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers", equations 10, 14 and 15.
@@ -337,6 +404,15 @@ def he_uniform(slope=0.0, mode="fan_in"):
         The negative-side slope of the activation: 0 for ReLU, 0.01 for ``leaky_relu``.
     mode : {"fan_in", "fan_out", "fan_avg"}
         ``fan_in`` keeps the signal's size forward, ``fan_out`` the gradient's backward.
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If ``slope`` is not finite, or there is no such mode.
 
     Notes
     -----
@@ -359,6 +435,10 @@ def _he(slope, mode, distribution):
 def lecun_normal():
     """Gaussian weights of variance 1 / fan_in: what the article's program calls "Xavier".
 
+    Returns
+    -------
+    Initializer
+
     Notes
     -----
     Source: LeCun, Bottou, Orr, Mueller (1998), "Efficient BackProp", equation 16.
@@ -368,6 +448,10 @@ def lecun_normal():
 
 def lecun_uniform():
     """Uniform weights U(-a, a) with a = sqrt(3 / fan_in).
+
+    Returns
+    -------
+    Initializer
 
     Notes
     -----
@@ -407,6 +491,15 @@ def orthogonal(gain=1.0):
     ----------
     gain : float
         At least 0.
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If ``gain`` is negative or not finite.
 
     Notes
     -----

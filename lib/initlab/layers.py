@@ -32,6 +32,16 @@ class Dense:
     weight, weight_grad : array, shape (..., fan_in, fan_out)
     bias, bias_grad : array, shape (..., 1, fan_out)
         The gradients are None before the first ``backward``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here, or an initializer returns another shape.
+
+    Notes
+    -----
+    Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating
+    errors", equations 1, 6 and 7.
     """
 
     def __init__(self, fan_in, fan_out, *, weight_init, bias_init=None, rng, dtype=np.float64):
@@ -95,6 +105,13 @@ class Dense:
         Returns
         -------
         array, shape (..., batch, fan_in)
+
+        Raises
+        ------
+        RuntimeError
+            If ``forward`` was not called before.
+        TypeError, ValueError
+            If ``grad`` does not hold floats, or its shape is not that of the output.
         """
         grad = _fitting_gradient(grad, self.output_shape, self.weight.dtype)
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
@@ -125,12 +142,30 @@ class Activation:
         self.z = None
 
     def forward(self, z):
-        """Return f(z): shape (..., batch, features) in and out."""
+        """Return f(z): shape (..., batch, features) in and out.
+
+        Raises
+        ------
+        TypeError
+            If ``z`` does not hold floats.
+        """
         self.z = float_array("z", z)
         return self.function(self.z)
 
     def backward(self, grad):
-        """Return dL/dz, given dL/dh: h_bj depends on z_bj alone, so dL/dz = dL/dh f'(z)."""
+        """Return dL/dz, given dL/dh: h_bj depends on z_bj alone, so dL/dz = dL/dh f'(z).
+
+        Returns
+        -------
+        array, shape (..., batch, features)
+
+        Raises
+        ------
+        RuntimeError
+            If ``forward`` was not called before.
+        TypeError, ValueError
+            If ``grad`` does not hold floats, or its shape is not that of the output.
+        """
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
         grad = _fitting_gradient(grad, shape, dtype)
         return grad * self.function.derivative(self.z)

@@ -107,6 +107,11 @@ class MLP:
         Returns
         -------
         array, shape (..., batch, outputs)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` does not hold floats, or the shapes don't fit.
         """
         with overflow_allowed():
             for layer in self.layers:
@@ -123,6 +128,13 @@ class MLP:
         Returns
         -------
         array, shape (..., batch, inputs)
+
+        Raises
+        ------
+        RuntimeError
+            If ``forward`` was not called before.
+        TypeError, ValueError
+            If ``grad`` does not hold floats, or its shape is not that of the outputs.
         """
         with overflow_allowed():
             for layer in reversed(self.layers):
@@ -130,11 +142,21 @@ class MLP:
         return grad
 
     def parameters(self):
-        """Return the arrays themselves, [weight, bias, weight, bias, ...] from the first layer."""
+        """Return the arrays themselves, [weight, bias, weight, bias, ...] from the first layer.
+
+        Returns
+        -------
+        list of array, shapes (..., fan_in, fan_out) and (..., 1, fan_out) in turn
+        """
         return [array for layer in self.dense for array in (layer.weight, layer.bias)]
 
     def gradients(self):
-        """Return the gradients of the last ``backward``, in the order of ``parameters()``."""
+        """Return the gradients of the last ``backward``, in the order of ``parameters()``.
+
+        Returns
+        -------
+        list of array, of the shapes of ``parameters()``; None where ``backward`` never ran
+        """
         return [array for layer in self.dense for array in (layer.weight_grad, layer.bias_grad)]
 
     def copy(self):

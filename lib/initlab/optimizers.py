@@ -65,7 +65,18 @@ class SGD(_Optimizer):
         self.velocities = None
 
     def step(self, parameters, gradients):
-        """Change the parameters in place: two lists of arrays of equal shapes, in one order."""
+        """Change the parameters in place: two lists of arrays of equal shapes, in one order.
+
+        Parameters
+        ----------
+        parameters, gradients : list of array
+            Of any shapes, pair by pair the same.
+
+        Raises
+        ------
+        ValueError
+            If the shapes don't fit each other or what is remembered. Nothing has been changed then.
+        """
         if self.momentum == 0:
             for parameter, gradient in self._fitting(parameters, gradients):
                 parameter -= self.learning_rate * gradient
@@ -117,7 +128,18 @@ class Adam(_Optimizer):
         self.steps = 0
 
     def step(self, parameters, gradients):
-        """Change the parameters in place: two lists of arrays of equal shapes, in one order."""
+        """Change the parameters in place: two lists of arrays of equal shapes, in one order.
+
+        Parameters
+        ----------
+        parameters, gradients : list of array
+            Of any shapes, pair by pair the same.
+
+        Raises
+        ------
+        ValueError
+            If the shapes don't fit each other or what is remembered. Nothing has been changed then.
+        """
         self.means = self.means or [np.zeros_like(p) for p in parameters]
         self.squares = self.squares or [np.zeros_like(p) for p in parameters]
         together = self._fitting(parameters, gradients, self.means, self.squares)

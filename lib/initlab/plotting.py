@@ -80,6 +80,11 @@ def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
     Returns
     -------
     the axes
+
+    Raises
+    ------
+    ValueError
+        If there are not as many axes as layers.
     """
     layers = getattr(signals, "layers", signals)
     if len(axes) != len(layers):

@@ -48,6 +48,11 @@ def gaussian_mean(function, q=1.0):
     Returns
     -------
     array of the shape of ``q``
+
+    Raises
+    ------
+    ValueError
+        If ``q`` is negative or not finite.
     """
     z, weights = _gaussian_nodes()
     q = np.asarray(q, dtype=np.float64)
@@ -106,6 +111,11 @@ def variance_map(q, activation, sigma_w2, sigma_b2=0.0):
     float or array of the shape of ``q``
         sigma_w2 E[f(sqrt(q) z)**2] + sigma_b2
 
+    Raises
+    ------
+    ValueError
+        For an unknown activation, or a variance or ``q`` that is negative or not finite.
+
     Notes
     -----
     Source: Poole et al. (2016), equation 3.
@@ -129,6 +139,15 @@ def fixed_point(activation, sigma_w2, sigma_b2=0.0):
         The largest fixed point that attracts; 0 if signals die out; ``inf`` if they explode; 1 if
         every q stays where it is (ReLU with He's sigma_w2 = 2). GELU and SiLU may have a smaller
         one besides, for smaller signals.
+
+    Raises
+    ------
+    ValueError
+        For an unknown activation, or a variance that is negative or not finite.
+
+    Notes
+    -----
+    Source: Poole et al. (2016), section 2.
     """
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
 
@@ -178,6 +197,11 @@ def chi(activation, sigma_w2, sigma_b2=0.0, *, q=None):
     float or array of the shape of ``q``
         sigma_w2 E[f'(sqrt(q) z)**2]
 
+    Raises
+    ------
+    ValueError
+        For an unknown activation, or a variance or ``q`` that is negative or not finite.
+
     Notes
     -----
     Source: Poole et al. (2016), equation 6; Schoenholz et al. (2017), section 3.
@@ -206,6 +230,10 @@ def critical_line(activation, sigma_b2=0.0):
     ValueError
         If chi does not cross 1 for sigma_w2 between 0.001 and 100,000, or jumps over it, as that of
         GELU and SiLU does where their signals go from dying out to exploding.
+
+    Notes
+    -----
+    Source: Poole et al. (2016), section 2; Schoenholz et al. (2017), section 2.
     """
     f, _, sigma_b2 = _checked(activation, 1.0, sigma_b2)
     from scipy.optimize import brentq
@@ -245,6 +273,12 @@ def correlation_map(correlation, activation, sigma_w2, sigma_b2=0.0, *, q=None):
     -------
     float
 
+    Raises
+    ------
+    ValueError
+        For an unknown activation, a variance that is negative or not finite, a correlation outside
+        -1 to 1, or where z is always 0.
+
     Notes
     -----
     Source: Poole et al. (2016), equation 5.
@@ -275,6 +309,15 @@ def correlation_fixed_point(activation, sigma_w2, sigma_b2=0.0):
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        For an unknown activation, or a variance that is negative or not finite.
+
+    Notes
+    -----
+    Source: Poole et al. (2016), section 2.
     """
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
     q = _at_fixed_point(f, sigma_w2, sigma_b2)
@@ -309,6 +352,11 @@ def depth_scale(activation, sigma_w2, sigma_b2=0.0):
     -------
     float
         In layers; ``inf`` on the critical line.
+
+    Raises
+    ------
+    ValueError
+        For an unknown activation, or a variance that is negative or not finite.
 
     Notes
     -----
@@ -363,6 +411,17 @@ def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, in
     LayerTheory
         ``gradient_rms`` is that of dL/dz for a unit Gaussian gradient at the last layer's output,
         where all layers have the same width.
+
+    Raises
+    ------
+    ValueError
+        For an unknown activation, variances that are negative, not finite or not one for each
+        layer, or where the signal overflows.
+
+    Notes
+    -----
+    Source: Poole et al. (2016), equations 3 and 5, for the way forward; Schoenholz et al. (2017),
+    section 4, for the way back.
     """
     f, _, sigma_b2 = _checked(activation, 0.0, sigma_b2)
     depth = whole_number("depth", depth)
