@@ -378,3 +378,36 @@ def test_a_race_gives_its_curves_by_name():
         np.testing.assert_allclose(race.final_losses(name, 4), expected)
     assert race.losses("a").shape == (2, 30)
     assert race.final_losses("a").shape == (2,)
+
+
+def test_a_mistake_in_the_test_data_does_not_cost_the_race(mnist):
+    wrong = Dataset(
+        mnist.x_train[:200], mnist.y_train[:200], mnist.x_test[:9], mnist.y_test[:9] + 9
+    )
+    steps = []
+    with pytest.raises(ValueError, match=r"dataset\.y_test holds 1\d, but 10 classes"):
+        mnist_race(AS_CODED, wrong, seeds=[0], steps=3, batch_size=8, progress=steps.append)
+    assert steps == []
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.zeros((3, 784), dtype=np.uint8), TypeError, "x has dtype uint8.*255 for pixels"),
+        (np.full((3, 784), np.nan), ValueError, "x holds NaN"),
+        (np.zeros(784), ValueError, "at least 2 dimensions"),
+    ],
+)
+def test_untrained_networks_are_shown_proper_inputs(x, error, message):
+    with pytest.raises(error, match=message):
+        across_inputs_before_training(AS_CODED, x, seeds=[0])
+
+
+def test_what_untrained_networks_notice_is_what_theory_says(mnist):
+    found = across_inputs_before_training(
+        AS_CODED | AS_LABELLED, mnist.x_test[:200], seeds=range(6)
+    )
+    assert list(found.measured) == list(found.predicted) == [*AS_CODED, "Xavier, sigmoid"]
+    for name, measured in found.measured.items():
+        assert measured.shape == (6, 4)
+        np.testing.assert_allclose(np.median(measured, axis=0), found.predicted[name], rtol=0.15)

@@ -424,7 +424,11 @@ WRONG = [
         ValueError,
         r"y_train has shape \(59,\), but dataset.x_train has shape \(60, 4",
     ),
-    ({"x": X[:, :3]}, ValueError, r"x_train has shape \(60, 3\), but MLP.* takes \(examples, 4\)"),
+    (
+        {"x": X[:, :3]},
+        ValueError,
+        r"x_train has shape \(60, 3\), but sizes \[4, .* take \(examples, 4\)",
+    ),
     ({"x": X[np.newaxis]}, ValueError, r"x_train has shape \(1, 60, 4\)"),
     ({"x": X[:0], "y": Y[:0]}, ValueError, r"x_train has shape \(0, 4\)"),
     ({"x": with_one(np.nan)}, ValueError, "x_train holds NaN or infinite values"),
@@ -475,7 +479,7 @@ def test_train_together_refuses_by_name_and_changes_nothing(wrong, error, messag
 def test_train_together_looks_at_all_networks_before_it_trains_one():
     fits, misfit = network(1), network(2, sizes=(5, 3))
     before = contents(fits)
-    with pytest.raises(ValueError, match=r"x_train has shape \(60, 4\), but MLP\(5-3"):
+    with pytest.raises(ValueError, match=r"x_train has shape \(60, 4\), but sizes \[5, 3"):
         train_together([fits, misfit], examples(), **settings())
     assert contents(fits) == before
 
@@ -636,7 +640,13 @@ def test_a_network_that_diverged_can_be_evaluated():
         (X, Y, 0, ValueError, "batch_size=0: expected a whole number of at least 1"),
         (X, Y + 1, 9, ValueError, "y holds 3, but 3 classes go from 0 to 2"),
         (X, Y[:-1], 9, ValueError, r"y has shape \(59,\), but x has shape \(60, 4\)"),
-        (X[:, 1:], Y, 9, ValueError, r"x has shape \(60, 3\), but MLP.* takes \(examples, 4\)"),
+        (
+            X[:, 1:],
+            Y,
+            9,
+            ValueError,
+            r"x has shape \(60, 3\), but sizes \[4, .* take \(examples, 4\)",
+        ),
         (X.astype(int), Y, 9, TypeError, "x has dtype int64"),
         (X, Y.astype(float), 9, TypeError, "y has dtype float64"),
         (X[:0], Y[:0], 9, ValueError, r"x has shape \(0, 4\)"),

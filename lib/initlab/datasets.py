@@ -8,8 +8,10 @@ import gzip
 import hashlib
 import io
 import re
+import warnings
 import zlib
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,13 @@ class Dataset:
     y_train, y_test : array of int64, shapes (train examples,), (test examples,)
         The class of each example, from 0.
     name : str
+
+    Raises
+    ------
+    TypeError
+        If the features are not floats.
+    ValueError
+        If the shapes don't fit each other.
     """
 
     x_train: np.ndarray
@@ -46,7 +55,12 @@ class Dataset:
             y = np.asarray(getattr(self, f"y_{part}"))
             object.__setattr__(self, f"x_{part}", x)
             object.__setattr__(self, f"y_{part}", y)
-            if x.ndim != 2 or len(x) != len(y) or x.shape[1] != self.x_train.shape[1]:
+            if (
+                y.ndim == 0
+                or x.ndim != 2
+                or len(x) != len(y)
+                or x.shape[1] != self.x_train.shape[1]
+            ):
                 raise ValueError(
                     f"{self.name}: x_{part} of shape {x.shape} and y_{part} of shape {y.shape} "
                     f"don't fit; expected (examples, {self.x_train.shape[-1]}) and (examples,)"
@@ -77,6 +91,11 @@ def gaussian_inputs(count, features, *, rng, dtype=np.float64):
     Returns
     -------
     array, shape (count, features)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``count`` or ``features`` is not a whole number of at least 1, or ``rng`` no generator.
     """
     shape = whole_number("count", count), whole_number("features", features)
     return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
@@ -156,11 +175,10 @@ def load_mnist(path=None):
     -----
     Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits"; CC BY-SA 3.0.
     """
-    restore = (
-        "restore it with `git checkout -- data/mnist.npz`, or from a fresh copy of the project"
-        + ("" if path is None else "; or leave path out")
+    restore = "restore it with `git checkout -- data/mnist.npz`, or install initlab again" + (
+        "" if path is None else "; or leave path out"
     )
-    path = _mnist_path() if path is None else Path(path)
+    path = _mnist_path() if path is None else _checked_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"MNIST is missing: there is no file {path}; {restore}")
     content = path.read_bytes()
@@ -178,8 +196,15 @@ def load_mnist(path=None):
 
 def _mnist_path():
     room = Path(__file__).resolve()
-    installed = room.parent / "data" / "mnist.npz"
-    return installed if installed.is_file() else room.parents[2] / "data" / "mnist.npz"
+    checkout = room.parents[2]
+    inside = (checkout / "pyproject.toml").is_file()  # else the file was installed with the package
+    return (checkout if inside else room.parent) / "data" / "mnist.npz"
+
+
+def _checked_path(name, value):
+    if not isinstance(value, (str, PathLike)):
+        raise TypeError(f"{name}={value!r}: expected a path")
+    return Path(value)
 
 
 def _from_pixels(name, x_train, y_train, x_test, y_test):
@@ -224,7 +249,7 @@ def load_idx(folder):
     -----
     Source of the format: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
-    folder = Path(folder)
+    folder = _checked_path("folder", folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"folder={str(folder)!r}: there is no such folder")
     parts = {}
@@ -330,6 +355,11 @@ def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=
     ValueError
         If OpenML has no such data set, or its features are not numbers or are partly missing, or
         its targets are not classes.
+
+    Notes
+    -----
+    Source: Vanschoren, van Rijn, Bischl, Torgo (2013), "OpenML: networked science in machine
+    learning"; fetched by ``sklearn.datasets.fetch_openml``.
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"name={name!r}: expected the name of an OpenML data set")
@@ -341,9 +371,11 @@ def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=
     from sklearn.datasets import fetch_openml  # takes long to import, and few need it
 
     try:
-        fetched = fetch_openml(
-            name, version=version, as_frame=False, data_home=data_home, parser="liac-arff"
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each retry: what counts is whether one succeeds
+            fetched = fetch_openml(
+                name, version=version, as_frame=False, data_home=data_home, parser="liac-arff"
+            )
     except (URLError, TimeoutError, ConnectionError) as error:
         raise ConnectionError(
             f"name={name!r}: OpenML cannot be reached ({error}), and the data set is not in the "

@@ -11,13 +11,13 @@ import numpy as np
 
 from initlab import initializers as init
 from initlab import theory
-from initlab._checks import whole_number
+from initlab._checks import float_array, whole_number
 from initlab.activations import relu, sigmoid
 from initlab.datasets import gaussian_inputs
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.signals import MEASUREMENTS, measure_signals
-from initlab.training import History, evaluate, train_together
+from initlab.training import History, check_examples, evaluate, train_together
 
 # ------------------------------------------------------- five layers of a hundred neurons
 
@@ -50,6 +50,11 @@ def five_layers(
     -------
     Signals
         With a standard normal gradient at the last layer's output.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
     """
     seed = whole_number("seed", seed, at_least=0)
     input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
@@ -79,6 +84,11 @@ def over_seeds(weight_init, seeds, **settings):
     -------
     dict of str to array, shape (seeds, layers)
         Each of ``MEASUREMENTS``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
     """
     seeds = _checked_seeds(seeds)
     runs = [five_layers(weight_init, seed=seed, **settings) for seed in seeds]
@@ -99,6 +109,11 @@ def against_std(stds, seeds, **settings):
     -------
     dict of str to array, shape (stds, seeds, layers)
         Each of ``MEASUREMENTS``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
     """
     if np.ndim(stds) != 1 or len(stds) == 0:
         raise ValueError(f"stds={stds!r}: expected at least one, in a list")
@@ -186,16 +201,26 @@ def mnist_race(
     Returns
     -------
     Race
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
     """
     optimizer = SGD(0.01) if optimizer is None else optimizer
     seeds, contestants = _checked_seeds(seeds), _checked_contestants(contestants)
+    if not all(hasattr(dataset, name) for name in ("x_test", "y_test")):
+        raise TypeError("dataset has no x_test and y_test; expected a Dataset")
+    sizes = list(sizes)
+    # Now rather than after the race, which a mistake in the test data must not cost.
+    check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
     histories = {name: [] for name in contestants}
     trained = {name: [] for name in contestants}
     accuracies = {name: [] for name in contestants}
     for seed in seeds:
         networks = {
             name: MLP(
-                list(sizes),
+                sizes,
                 activation=activation,
                 weight_init=weight_init,
                 rng=np.random.default_rng([seed, 0]),
@@ -252,8 +277,17 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     AcrossInputs
         Theory knows two things of the inputs: the mean square of a feature, and the mean product of
         the same feature of two different inputs. Everything after that is calculated.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
     """
-    x = np.asarray(x, dtype=np.float64)
+    x = float_array("x", x, dtype=np.float64, min_dimensions=2)
+    if not np.isfinite(x).all():
+        raise ValueError("x holds NaN or infinite values; remove or replace them first")
+    if len(sizes) < 3:
+        raise ValueError(f"sizes={sizes!r}: expected at least one hidden layer")
     mean_square, mean_product = np.mean(x**2), np.mean(x.mean(axis=0) ** 2)
     hidden = len(sizes) - 2
     fans = list(pairwise(sizes))[:hidden]

@@ -43,11 +43,26 @@ class History:
         """Return the mean loss over the last steps: float, or shape (K,) for a stack.
 
         NaN if the run diverged.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``last`` is not a whole number of at least 1.
         """
         return self.loss[-whole_number("last", last) :].mean(axis=0)
 
     def smoothed(self, window=50):
-        """Return the loss averaged over the last ``window`` steps, fewer at the beginning."""
+        """Return the loss averaged over the last ``window`` steps, fewer at the beginning.
+
+        Returns
+        -------
+        array of float64, of the shape of ``loss``
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``window`` is not a whole number of at least 1.
+        """
         window = whole_number("window", window)
         ends = range(1, len(self.loss) + 1)
         with overflow_allowed():
@@ -248,9 +263,16 @@ def evaluate(network, x, y, *, batch_size=1000):
     Evaluation
         Mean cross-entropy in nats, and the share of examples whose largest logit is the right one.
         An answer that is not a number is wrong.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
     """
     batch_size = whole_number("batch_size", batch_size)
-    _check_examples(network, "x", x, "y", y, softmax_cross_entropy)
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
+    check_examples(network.sizes, "x", x, "y", y)
     probe = network.probe()
     loss = correct = np.float64(0)
     for start in range(0, len(x), batch_size):
@@ -264,6 +286,8 @@ def evaluate(network, x, y, *, batch_size=1000):
 
 
 def _check(network, dataset, optimizer, loss, progress):
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
     if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
     for name in ("x_train", "y_train"):
@@ -274,22 +298,44 @@ def _check(network, dataset, optimizer, loss, progress):
         raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
     if not callable(loss):
         raise TypeError(f"loss={loss!r}: expected a loss function, e.g. softmax_cross_entropy")
-    _check_examples(
-        network, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train, loss
+    check_examples(
+        network.sizes,
+        "dataset.x_train",
+        dataset.x_train,
+        "dataset.y_train",
+        dataset.y_train,
+        loss,
     )
 
 
-def _check_examples(network, x_name, x, y_name, y, loss):
-    # All of it now rather than a batch at a time: a bad label must not stop a training half-way.
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
-    inputs, outputs = network.sizes[0], network.sizes[-1]
+def check_examples(sizes, x_name, x, y_name, y, loss=softmax_cross_entropy):
+    """Refuse examples that a network of these sizes can't be trained on or judged by.
+
+    All of them, before anything is done: a bad label must not stop a training half-way.
+
+    Parameters
+    ----------
+    sizes : list of int
+        From inputs to outputs.
+    x_name, y_name : str
+        What the two are called where they come from.
+    x : array of float, shape (examples, inputs)
+    y : array, shape (examples, ...)
+    loss : callable
+        For ``softmax_cross_entropy``, ``y`` must hold class numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not what is said here, or ``x`` is not finite.
+    """
+    inputs, outputs = sizes[0], sizes[-1]
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
         raise TypeError(f"{x_name} and {y_name} must be NumPy arrays; np.asarray makes them so")
     x = float_array(x_name, x)
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
         raise ValueError(
-            f"{x_name} has shape {x.shape}, but {network!r} takes (examples, {inputs})"
+            f"{x_name} has shape {x.shape}, but sizes {sizes} take (examples, {inputs})"
         )
     if np.shape(y)[:1] != (len(x),):
         raise ValueError(f"{y_name} has shape {np.shape(y)}, but {x_name} has shape {x.shape}")
