@@ -1,4 +1,4 @@
-"""Put the data set into built packages; everything else is in pyproject.toml."""
+"""Put the data set, with its licence, into built packages; the rest is in pyproject.toml."""
 
 from pathlib import Path
 
@@ -7,18 +7,19 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithData(build_py):
-    """Copy ``data/mnist.npz`` next to the modules, unless the install is editable.
+    """Copy the files of ``data/`` next to the modules, unless the install is editable.
 
-    An editable install finds the file in the checkout itself.
+    An editable install finds them in the checkout itself.
     """
 
     def run(self):
         """Build as usual, then add the data file."""
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib, "initlab", "data", "mnist.npz")
-            self.mkpath(str(target.parent))
-            self.copy_file(str(Path("data", "mnist.npz")), str(target))
+            target = Path(self.build_lib, "initlab", "data")
+            self.mkpath(str(target))
+            for name in ("mnist.npz", "README.md"):
+                self.copy_file(str(Path("data", name)), str(target / name))
 
 
 setup(cmdclass={"build_py": BuildWithData})

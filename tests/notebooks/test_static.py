@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,11 @@ def test_what_nbval_may_overlook_is_at_most_three_rules():
     sanitize = ROOT / "tests" / "notebooks" / "sanitize.cfg"
     rules = sanitize.read_text().count("regex:") if sanitize.exists() else 0
     assert rules <= 3
+
+
+@every_notebook
+def test_what_a_cell_prints_is_one_output(path):
+    # A slow print splits in two, at another line each time: the file would differ at every run.
+    for cell in cells(path, "code"):
+        names = [output.get("name") for output in cell["outputs"]]
+        assert all(a != b or a is None for a, b in pairwise(names)), source(cell)
