@@ -219,14 +219,8 @@ def mnist_race(
     accuracies = {name: [] for name in contestants}
     for seed in seeds:
         networks = {
-            name: MLP(
-                sizes,
-                activation=activation,
-                weight_init=weight_init,
-                rng=np.random.default_rng([seed, 0]),
-                dtype=dtype,
-            )
-            for name, (weight_init, activation) in contestants.items()
+            name: _at_the_start(contestant, sizes, seed, dtype)
+            for name, contestant in contestants.items()
         }
         found = train_together(
             networks,
@@ -295,12 +289,7 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     measured, predicted = {}, {}
     for name, (weight_init, activation) in contestants.items():
         networks = [
-            MLP(
-                list(sizes),
-                activation=activation,
-                weight_init=weight_init,
-                rng=np.random.default_rng([seed, 0]),
-            )
+            _at_the_start((weight_init, activation), list(sizes), seed, np.float64)
             for seed in seeds
         ]
         signals = [measure_signals(net, x, rng=np.random.default_rng(0)) for net in networks]
@@ -310,6 +299,13 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
             activation, hidden, sigma_w2, input_q=mean_square, input_shared=mean_product
         ).across_input_std
     return AcrossInputs(measured, predicted)
+
+
+def _at_the_start(contestant, sizes, seed, dtype):
+    # The race trains the very networks that are looked at before it.
+    weight_init, activation = contestant
+    rng = np.random.default_rng([seed, 0])
+    return MLP(sizes, activation=activation, weight_init=weight_init, rng=rng, dtype=dtype)
 
 
 def _checked_seeds(seeds):
