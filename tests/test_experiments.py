@@ -411,3 +411,12 @@ def test_what_untrained_networks_notice_is_what_theory_says(mnist):
     for name, measured in found.measured.items():
         assert measured.shape == (6, 4)
         np.testing.assert_allclose(np.median(measured, axis=0), found.predicted[name], rtol=0.15)
+
+
+def test_sizes_that_are_none_are_refused_by_name(few_digits):
+    with pytest.raises(TypeError, match="sizes=5: expected a list"):
+        mnist_race(AS_CODED, few_digits, seeds=[0], steps=1, sizes=5)
+    with pytest.raises(TypeError, match="sizes=5: expected a list"):
+        across_inputs_before_training(AS_CODED, few_digits.x_test, seeds=[0], sizes=5)
+    with pytest.raises(ValueError, match="at least one hidden layer"):
+        across_inputs_before_training(AS_CODED, few_digits.x_test, seeds=[0], sizes=[784, 10])

@@ -449,3 +449,9 @@ def test_inputs_of_another_stack_are_refused_and_both_right_shapes_named():
     stack.forward(np.ones((7, 4)))
     with pytest.raises(ValueError, match=r"grad of shape \(7, 3\) doesn't fit.*\(2, 7, 3\)"):
         stack.backward(np.ones((7, 3)))
+
+
+def test_one_network_is_no_list_of_them():
+    net = MLP([3, 2], activation=tanh, weight_init=init.zeros(), rng=np.random.default_rng(0))
+    with pytest.raises(TypeError, match=r"networks=MLP\(3-2, tanh, float64\): expected a list"):
+        MLP.stack(net)

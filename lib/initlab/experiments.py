@@ -14,7 +14,7 @@ from initlab import theory
 from initlab._checks import float_array, whole_number
 from initlab.activations import relu, sigmoid
 from initlab.datasets import gaussian_inputs
-from initlab.network import MLP
+from initlab.network import MLP, checked_sizes
 from initlab.optimizers import SGD
 from initlab.signals import MEASUREMENTS, measure_signals
 from initlab.training import History, check_examples, evaluate, train_together
@@ -211,7 +211,7 @@ def mnist_race(
     seeds, contestants = _checked_seeds(seeds), _checked_contestants(contestants)
     if not all(hasattr(dataset, name) for name in ("x_test", "y_test")):
         raise TypeError("dataset has no x_test and y_test; expected a Dataset")
-    sizes = list(sizes)
+    sizes = checked_sizes(sizes)
     # Now rather than after the race, which a mistake in the test data must not cost.
     check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
     histories = {name: [] for name in contestants}
@@ -280,6 +280,7 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     x = float_array("x", x, dtype=np.float64, min_dimensions=2)
     if not np.isfinite(x).all():
         raise ValueError("x holds NaN or infinite values; remove or replace them first")
+    sizes = checked_sizes(sizes)
     if len(sizes) < 3:
         raise ValueError(f"sizes={sizes!r}: expected at least one hidden layer")
     mean_square, mean_product = np.mean(x**2), np.mean(x.mean(axis=0) ** 2)
@@ -289,8 +290,7 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     measured, predicted = {}, {}
     for name, (weight_init, activation) in contestants.items():
         networks = [
-            _at_the_start((weight_init, activation), list(sizes), seed, np.float64)
-            for seed in seeds
+            _at_the_start((weight_init, activation), sizes, seed, np.float64) for seed in seeds
         ]
         signals = [measure_signals(net, x, rng=np.random.default_rng(0)) for net in networks]
         measured[name] = np.array([found.each("across_input_std")[:hidden] for found in signals])

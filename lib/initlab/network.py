@@ -14,6 +14,15 @@ from initlab._checks import float_dtype, generator, overflow_allowed, whole_numb
 from initlab.layers import Activation, Dense
 
 
+def checked_sizes(sizes):
+    """Return ``sizes`` as a list of at least two whole numbers of at least 1."""
+    if not isinstance(sizes, (list, tuple)):
+        raise TypeError(f"sizes={sizes!r}: expected a list, e.g. [784, 100, 10]")
+    if len(sizes) < 2:
+        raise ValueError(f"sizes={sizes!r}: expected at least inputs and outputs")
+    return [whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
+
+
 class MLP:
     """A multi-layer perceptron.
 
@@ -62,11 +71,7 @@ class MLP:
         output_activation=activations.identity,
         dtype=np.float64,
     ):
-        if not isinstance(sizes, (list, tuple)):
-            raise TypeError(f"sizes={sizes!r}: expected a list, e.g. [784, 100, 10]")
-        if len(sizes) < 2:
-            raise ValueError(f"sizes={sizes!r}: expected at least inputs and outputs")
-        self.sizes = [whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
+        self.sizes = checked_sizes(sizes)
         self.activation = activations.get(activation)
         self.output_activation = activations.get(output_activation)
         self.dtype = float_dtype(dtype)
@@ -199,6 +204,8 @@ class MLP:
         ValueError
             If there are none, or their architectures differ, or one is a stack itself.
         """
+        if isinstance(networks, MLP):
+            raise TypeError(f"networks={networks!r}: expected a list of them")
         networks = list(networks)
         if not networks:
             raise ValueError("networks=[]: there is nothing to stack")
