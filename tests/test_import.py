@@ -14,6 +14,7 @@ ROOT = Path(initlab.__file__).parent
 # A module may import from lower floors only.
 FLOORS = {
     "_checks": 0,
+    "_parallel": 0,
     "initializers": 1,
     "activations": 1,
     "losses": 1,

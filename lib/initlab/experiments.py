@@ -12,6 +12,7 @@ import numpy as np
 from initlab import initializers as init
 from initlab import theory
 from initlab._checks import float_array, whole_number
+from initlab._parallel import in_threads
 from initlab.activations import relu, sigmoid
 from initlab.datasets import gaussian_inputs
 from initlab.network import MLP, checked_sizes
@@ -217,7 +218,8 @@ def mnist_race(
     histories = {name: [] for name in contestants}
     trained = {name: [] for name in contestants}
     accuracies = {name: [] for name in contestants}
-    for seed in seeds:
+
+    def one_race(seed, progress):
         networks = {
             name: _at_the_start(contestant, sizes, seed, dtype)
             for name, contestant in contestants.items()
@@ -231,6 +233,9 @@ def mnist_race(
             rng=np.random.default_rng([seed, 1]),
             progress=progress,
         )
+        return networks, found
+
+    for networks, found in in_threads(one_race, seeds, progress=progress):
         for name, network in networks.items():
             histories[name].append(found[name])
             trained[name].append(network)

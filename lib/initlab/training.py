@@ -17,6 +17,7 @@ from initlab._checks import (
     overflow_allowed,
     whole_number,
 )
+from initlab._parallel import one_blas_thread
 from initlab.datasets import minibatches
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -132,7 +133,7 @@ def train(
     diverged = {}  # which network of the stack: at which step, and its parameters at that time
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
     # cores are busy.
-    with overflow_allowed(), _one_blas_thread():
+    with overflow_allowed(), one_blas_thread():
         for step, (x, y) in enumerate(batches):
             losses[step], grad = loss(network.forward(x), y)
             for index in np.argwhere(~np.isfinite(losses[step])):
@@ -234,12 +235,6 @@ def train_together(
                 array[...] = result[k]
             histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k])
     return dict(zip(networks, histories, strict=True)) if named else histories
-
-
-def _one_blas_thread():
-    from threadpoolctl import threadpool_limits  # not needed before something is trained
-
-    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _counting(progress, networks):

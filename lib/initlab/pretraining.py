@@ -1,0 +1,333 @@
+"""A chapter of its own: the network learns its starting point, one layer at a time.
+
+Before 2010 a deep sigmoid network was not trained from random weights. Each layer first learned to
+describe what the layer below tells it, without any labels: as a restricted Boltzmann machine or as
+an autoencoder. The weights found that way were the start of the real training.
+"""
+
+import numpy as np
+
+from initlab._checks import (
+    float_array,
+    float_dtype,
+    generator,
+    known_name,
+    overflow_allowed,
+    whole_number,
+)
+from initlab._parallel import one_blas_thread
+from initlab.activations import sigmoid
+from initlab.datasets import minibatches
+from initlab.initializers import normal, xavier_normal
+from initlab.losses import mean_squared_error
+from initlab.network import MLP
+from initlab.optimizers import SGD, Adam
+
+
+class RBM:
+    """A restricted Boltzmann machine: two layers of yes-or-no units that explain each other.
+
+    Every visible unit is tied to every hidden unit by a weight, which counts in both directions.
+
+    Parameters
+    ----------
+    visible, hidden : int
+        The number of units of each kind.
+    rng : numpy.random.Generator
+        Draws the weights.
+    weight_init : initializer, optional
+        By default ``normal(0.01)``, as in Hinton (2010), "A practical guide to training restricted
+        Boltzmann machines", section 8. The biases start at zero.
+    dtype : np.float32 or np.float64
+
+    Attributes
+    ----------
+    weight : array, shape (visible, hidden)
+    visible_bias : array, shape (1, visible)
+    hidden_bias : array, shape (1, hidden)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+
+    def __init__(self, visible, hidden, *, rng, weight_init=None, dtype=np.float64):
+        shape = whole_number("visible", visible), whole_number("hidden", hidden)
+        weight_init = normal(0.01) if weight_init is None else weight_init
+        dtype = float_dtype(dtype)
+        self.weight = weight_init(generator(rng), shape, dtype=dtype)
+        self.visible_bias = np.zeros((1, visible), dtype)
+        self.hidden_bias = np.zeros((1, hidden), dtype)
+
+    def hidden_probabilities(self, v):
+        """Return how likely each hidden unit is on, given the visible units.
+
+        Parameters
+        ----------
+        v : array of float, shape (batch, visible)
+            From 0 to 1.
+
+        Returns
+        -------
+        array, shape (batch, hidden)
+            What a Dense layer with this weight and bias gives, followed by sigmoid.
+        """
+        return sigmoid(v @ self.weight + self.hidden_bias)
+
+    def visible_probabilities(self, h):
+        """Return how likely each visible unit is on, given the hidden units.
+
+        Parameters
+        ----------
+        h : array of float, shape (batch, hidden)
+
+        Returns
+        -------
+        array, shape (batch, visible)
+        """
+        return sigmoid(h @ self.weight.T + self.visible_bias)
+
+    def gradients(self, v, *, rng):
+        """Return what one round of contrastive divergence (CD-1) says about the parameters.
+
+        The hidden units look at the data and decide by lot; from their decision the visible units
+        are rebuilt; the hidden units look again. Weights should grow where two units were on
+        together in the data, and shrink where they were on together in the dream.
+
+        Parameters
+        ----------
+        v : array of float, shape (batch, visible)
+        rng : numpy.random.Generator
+            Decides for the hidden units.
+
+        Returns
+        -------
+        error : float
+            The mean squared difference between data and reconstruction.
+        gradients : list of array, of the shapes of ``parameters()``
+            To be descended: the dream's correlations minus the data's, means over the batch.
+
+        Notes
+        -----
+        Source: Hinton (2002), "Training products of experts by minimizing contrastive divergence";
+        sampled and averaged as Hinton (2010), section 3, advises.
+        """
+        v = _units("v", v, self.weight.shape[0], self.weight.dtype)
+        awake = self.hidden_probabilities(v)
+        decided = (generator(rng).random(awake.shape) < awake).astype(v.dtype)
+        dream_v = self.visible_probabilities(decided)
+        dream_h = self.hidden_probabilities(dream_v)
+        gradients = [
+            (dream_v.T @ dream_h - v.T @ awake) / len(v),
+            (dream_v - v).mean(axis=0, keepdims=True),
+            (dream_h - awake).mean(axis=0, keepdims=True),
+        ]
+        return float(np.square(dream_v - v).mean()), gradients
+
+    def parameters(self):
+        """Return the arrays themselves: weight, visible_bias, hidden_bias."""
+        return [self.weight, self.visible_bias, self.hidden_bias]
+
+    def encoder(self):
+        """Return the weight and bias with which the hidden units look at the visible ones."""
+        return self.weight, self.hidden_bias
+
+    def __repr__(self):
+        """Return the machine's shape."""
+        visible, hidden = self.weight.shape
+        return f"RBM({visible} - {hidden})"
+
+
+class Autoencoder:
+    """A network with one hidden layer that learns to give back what it was given.
+
+    Parameters
+    ----------
+    visible, hidden : int
+        The number of features, and of units that must be enough to rebuild them.
+    rng : numpy.random.Generator
+        Draws the weights.
+    weight_init : initializer, optional
+        By default ``xavier_normal()``. (So this start needs a start itself.)
+    dtype : np.float32 or np.float64
+
+    Attributes
+    ----------
+    network : MLP
+        From visible to hidden to visible units, with sigmoid behind both layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+
+    Notes
+    -----
+    Source: Bengio, Lamblin, Popovici, Larochelle (2007), "Greedy layer-wise training of deep
+    networks", section 4; here with the squared error.
+    """
+
+    def __init__(self, visible, hidden, *, rng, weight_init=None, dtype=np.float64):
+        shape = whole_number("visible", visible), whole_number("hidden", hidden)
+        self.network = MLP(
+            [*shape, visible],
+            activation=sigmoid,
+            output_activation=sigmoid,
+            weight_init=xavier_normal() if weight_init is None else weight_init,
+            rng=rng,
+            dtype=dtype,
+        )
+
+    def gradients(self, v, *, rng=None):
+        """Return the reconstruction error and its gradients, by backpropagation.
+
+        Parameters
+        ----------
+        v : array of float, shape (batch, visible)
+            From 0 to 1.
+        rng : numpy.random.Generator, optional
+            Not needed: nothing is left to chance here.
+
+        Returns
+        -------
+        error : float
+            The mean squared difference between data and reconstruction.
+        gradients : list of array, of the shapes of ``parameters()``
+        """
+        v = _units("v", v, self.network.sizes[0], self.network.dtype)
+        error, grad = mean_squared_error(self.network.forward(v), v)
+        self.network.backward(grad)
+        return float(error), self.network.gradients()
+
+    def parameters(self):
+        """Return the arrays themselves: weight and bias of the hidden layer, then of the output."""
+        return self.network.parameters()
+
+    def encoder(self):
+        """Return weight and bias of the hidden layer."""
+        return self.network.dense[0].weight, self.network.dense[0].bias
+
+    def __repr__(self):
+        """Return the shape."""
+        visible, hidden, _ = self.network.sizes
+        return f"Autoencoder({visible} - {hidden} - {visible})"
+
+
+# What describes a layer, and how it is trained unless the caller knows better.
+METHODS = {
+    "rbm": (RBM, SGD(0.1, momentum=0.5)),
+    "autoencoder": (Autoencoder, Adam(0.002)),
+}
+
+
+def pretrain(
+    network,
+    x,
+    *,
+    method="rbm",
+    steps=1000,
+    batch_size=128,
+    optimizer=None,
+    weight_init=None,
+    rng,
+    progress=None,
+):
+    """Give each hidden layer a start that it learned itself, from below upward, without labels.
+
+    Layer 1 learns to describe the data, layer 2 to describe what layer 1 says of them, and so on:
+    greedily, for no layer ever changes again. The output layer keeps the weights it has.
+
+    Parameters
+    ----------
+    network : MLP
+        With sigmoid behind its hidden layers. Their weights and biases are changed in place.
+    x : array of float, shape (examples, features)
+        From 0 to 1.
+    method : str
+        "rbm" or "autoencoder".
+    steps, batch_size : int
+        For each layer.
+    optimizer : SGD or Adam, optional
+        By default ``SGD(0.1, momentum=0.5)`` for RBMs and ``Adam(0.002)`` for autoencoders. Each
+        layer gets a fresh copy.
+    weight_init : initializer, optional
+        The start of each learner; its own default, if not given.
+    rng : numpy.random.Generator
+        Each layer draws from a child of it: the first layers of a deep network learn what those of
+        a shallower one learn.
+    progress : callable, optional
+        Called with the number 1 after each step: in all, ``steps`` times the hidden layers.
+
+    Returns
+    -------
+    array, shape (hidden layers, steps)
+        The reconstruction error before each update, on the minibatch of that update. Should it
+        cease to be finite, this layer and those above keep the weights they had, and the rest of
+        the array is NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here; nothing has been changed then.
+
+    Notes
+    -----
+    Sources: Hinton, Salakhutdinov (2006), "Reducing the dimensionality of data with neural
+    networks"; Bengio, Lamblin, Popovici, Larochelle (2007), "Greedy layer-wise training of deep
+    networks".
+    """
+    learner_class, usual = METHODS[known_name("method", method, METHODS)]
+    hidden = _sigmoid_layers(network)
+    x = _units("x", x, network.sizes[0], network.dtype)
+    optimizer = usual if optimizer is None else optimizer
+    if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
+        raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
+    errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
+    with overflow_allowed(), one_blas_thread():
+        for depth, (dense, child) in enumerate(
+            zip(hidden, generator(rng).spawn(len(hidden)), strict=True)
+        ):
+            learner = learner_class(
+                *dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype
+            )
+            step_maker = optimizer.fresh()
+            below = network.probe().layers[: 2 * depth]
+            batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
+            for step, (v, _) in enumerate(batches):
+                for layer in below:
+                    v = layer.forward(v)
+                errors[depth, step], gradients = learner.gradients(v, rng=child)
+                if not np.isfinite(errors[depth, step]):
+                    return errors
+                step_maker.step(learner.parameters(), gradients)
+                if progress is not None:
+                    progress(1)
+            for mine, learned in zip((dense.weight, dense.bias), learner.encoder(), strict=True):
+                mine[...] = learned
+    return errors
+
+
+def _sigmoid_layers(network):
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
+    if network.stack_shape:
+        raise ValueError(f"{network!r} is a stack; pretrain each network of its .unstack()")
+    if network.activation is not sigmoid:
+        raise ValueError(
+            f"{network!r} has {network.activation}; pretraining needs sigmoid: "
+            "it describes a layer by units that are on or off, from 0 to 1"
+        )
+    if len(network.dense) < 2:
+        raise ValueError(f"{network!r} has no hidden layer to pretrain")
+    return network.dense[:-1]
+
+
+def _units(name, value, count, dtype):
+    value = float_array(name, value, dtype=dtype, min_dimensions=2)
+    if value.ndim != 2 or value.shape[1] != count or len(value) == 0:
+        raise ValueError(f"{name} has shape {value.shape}; expected (examples, {count})")
+    low, high = value.min(), value.max()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"{name} goes from {low:g} to {high:g}; expected numbers from 0 to 1")
+    return value
