@@ -2,9 +2,14 @@
 
 import pytest
 
-from initlab.classroom import Prediction, progress_bar
+from initlab.classroom import Prediction, prediction, progress_bar
 
 CHOICES = {"a": "heads", "b": "tails"}
+
+
+@pytest.fixture(autouse=True)
+def fresh_kernel(monkeypatch):
+    monkeypatch.setattr(prediction, "_SLIPS", {})
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import numpy as np
 
 from initlab._checks import (
     float_array,
-    float_dtype,
     generator,
     known_name,
     overflow_allowed,
@@ -19,6 +18,7 @@ from initlab._parallel import one_blas_thread
 from initlab.activations import sigmoid
 from initlab.datasets import minibatches
 from initlab.initializers import normal, xavier_normal
+from initlab.layers import Dense
 from initlab.losses import mean_squared_error
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam
@@ -53,12 +53,15 @@ class RBM:
     """
 
     def __init__(self, visible, hidden, *, rng, weight_init=None, dtype=np.float64):
-        shape = whole_number("visible", visible), whole_number("hidden", hidden)
-        weight_init = normal(0.01) if weight_init is None else weight_init
-        dtype = float_dtype(dtype)
-        self.weight = weight_init(generator(rng), shape, dtype=dtype)
+        dense = Dense(
+            whole_number("visible", visible),
+            whole_number("hidden", hidden),
+            weight_init=normal(0.01) if weight_init is None else weight_init,
+            rng=rng,
+            dtype=dtype,
+        )
+        self.weight, self.hidden_bias = dense.weight, dense.bias
         self.visible_bias = np.zeros((1, visible), dtype)
-        self.hidden_bias = np.zeros((1, hidden), dtype)
 
     def hidden_probabilities(self, v):
         """Return how likely each hidden unit is on, given the visible units.
@@ -284,27 +287,34 @@ def pretrain(
     if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
     errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
+    children = generator(rng).spawn(len(hidden))
+    learners = [
+        learner_class(*dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype)
+        for dense, child in zip(hidden, children, strict=True)
+    ]
     with overflow_allowed(), one_blas_thread():
-        for depth, (dense, child) in enumerate(
-            zip(hidden, generator(rng).spawn(len(hidden)), strict=True)
+        for depth, (dense, learner, child) in enumerate(
+            zip(hidden, learners, children, strict=True)
         ):
-            learner = learner_class(
-                *dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype
-            )
             step_maker = optimizer.fresh()
             below = network.probe().layers[: 2 * depth]
             batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
             for step, (v, _) in enumerate(batches):
                 for layer in below:
                     v = layer.forward(v)
+                if not np.isfinite(v).all():
+                    return errors  # weights that are finite, but too large to be added up
                 errors[depth, step], gradients = learner.gradients(v, rng=child)
                 if not np.isfinite(errors[depth, step]):
                     return errors
                 step_maker.step(learner.parameters(), gradients)
                 if progress is not None:
                     progress(1)
-            for mine, learned in zip((dense.weight, dense.bias), learner.encoder(), strict=True):
-                mine[...] = learned
+            learned = learner.encoder()
+            if not all(np.isfinite(array).all() for array in learned):
+                return errors  # the last update was one too many
+            for mine, found in zip((dense.weight, dense.bias), learned, strict=True):
+                mine[...] = found
     return errors
 
 

@@ -1,0 +1,140 @@
+"""The corrector: compares an answer with the right one, and with the likely wrong ones.
+
+A mistake is a function too. It is computed beside the right one on the same cases; an answer that
+agrees with a mistake on all of them gets the hint that belongs to it.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+MISSING, NOT_YET, CORRECT = "still missing", "not yet", "correct"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a check has to say.
+
+    Attributes
+    ----------
+    state : str
+        "still missing", "not yet" or "correct".
+    message : str
+        A hint, or what was shown by the answer.
+    """
+
+    state: str
+    message: str
+
+    @property
+    def is_correct(self):
+        """Whether the answer is right."""
+        return self.state == CORRECT
+
+    def __repr__(self):
+        """Return state and message as one sentence."""
+        return f"{self.state}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Check:
+    """The check of one exercise: call it with the answer.
+
+    The answer is a function, or a number where no function is asked for. Of arguments that are
+    handed to it, it gets copies.
+
+    Attributes
+    ----------
+    task : str
+        What is asked for, in a few words.
+    cases : tuple of tuple
+        The arguments with which functions are called; ``((),)`` for a plain number.
+    right : callable
+    mistakes : dict of str to callable
+        By hint.
+    praise : str
+    summary : callable
+        What of a result is compared; of random draws, their statistics.
+    tolerance : float
+        Relative.
+    """
+
+    task: str
+    cases: tuple
+    right: object
+    mistakes: dict
+    praise: str
+    summary: object = np.asarray
+    tolerance: float = 1e-6
+
+    def __call__(self, answer):
+        """Return what there is to say about an answer, as an ``Answer``."""
+        if answer is None or answer is Ellipsis:
+            return Answer(MISSING, self.task)
+        if self.cases != ((),) and not callable(answer):
+            return Answer(NOT_YET, f"hand over the function itself, without (). {self.task}")
+        function = answer if callable(answer) else lambda: answer
+        results = []
+        for case in self.cases:
+            arguments = copy.deepcopy(case)  # whatever is done to them
+            try:
+                result = function(*arguments)
+            except NotImplementedError:
+                result = None
+            except Exception as error:  # any mistake is possible here, and is the student's to see
+                return Answer(NOT_YET, f"it stops with {type(error).__name__}: {error}")
+            if result is None or result is Ellipsis:
+                return Answer(MISSING, self.task)
+            if not _same(arguments, case):
+                return Answer(
+                    NOT_YET, "it changes what it is handed; compute something new instead"
+                )
+            try:
+                results.append(np.asarray(self.summary(result), dtype=np.float64))
+            except Exception:
+                return Answer(NOT_YET, f"what came back is {_shown(result)}. {self.task}")
+        if self._agrees(results, self.right):
+            return Answer(CORRECT, self.praise)
+        for hint, mistake in self.mistakes.items():
+            if self._agrees(results, mistake):
+                return Answer(NOT_YET, hint)
+        return Answer(NOT_YET, self._difference(results))
+
+    def _agrees(self, results, function):
+        for result, case in zip(results, self.cases, strict=True):
+            expected = np.asarray(self.summary(function(*copy.deepcopy(case))), dtype=np.float64)
+            if result.shape != expected.shape:
+                return False
+            rounding = 1e-9 * np.abs(expected).max(initial=0)
+            if not np.allclose(result, expected, rtol=self.tolerance, atol=rounding):
+                return False
+        return True
+
+    def _difference(self, results):
+        for result, case in zip(results, self.cases, strict=True):
+            expected = np.asarray(self.summary(self.right(*copy.deepcopy(case))), dtype=np.float64)
+            if result.shape != expected.shape:
+                return f"the result has shape {result.shape}; expected {expected.shape}"
+            wrong = abs(result - expected).max(initial=0) > self.tolerance * abs(expected).max()
+            if wrong and result.size == 1 and not any(np.ndim(part) for part in case):
+                where = f"for {', '.join(map(_shown, case))} " if case else ""
+                size = "large" if result > expected else "small"
+                return f"{where}your answer is {float(result):.4g}, which is too {size}"
+        return f"that is not it. Once more: {self.task}"
+
+    def __repr__(self):
+        """Return what is asked for."""
+        return f"Check({self.task!r})"
+
+
+def _same(arguments, case):
+    return all(
+        np.array_equal(new, old) if isinstance(old, np.ndarray) else True
+        for new, old in zip(arguments, case, strict=True)
+    )
+
+
+def _shown(result):
+    text = repr(result)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,494 @@
+"""The exercises of the series: of each the right answer, and the mistakes that are worth a hint.
+
+Nothing here is needed to solve one, and the solutions stand in the notebooks.
+"""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from initlab.activations import sigmoid
+from initlab.classroom.answers import Check
+
+STD_FOR_VARIANCE = "that is the variance; the standard deviation is its square root"
+
+
+def _drawn(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def _rng():
+    return np.random.default_rng(1)
+
+
+def _gaussian(std):
+    """Return a draw (rng, fan_in, fan_out) whose std follows from the fans."""
+    return lambda rng, n, m: std(n, m) * rng.standard_normal((n, m))
+
+
+def _flat(bound):
+    """Return a draw from U(-bound, bound), where the bound follows from the fans."""
+    return lambda rng, n, m: bound(n, m) * rng.uniform(-1, 1, (n, m))
+
+
+def _statistics(weights):
+    # Normal and uniform numbers of equal std differ in mean size, shifted ones in their mean.
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.ndim != 2:
+        raise ValueError("no matrix")
+    std = weights.std()
+    return [std, np.abs(weights).mean(), weights.mean() + std, *(std * n for n in weights.shape)]
+
+
+# ------------------------------------------------------------------------------------------- 00
+
+check_saturated_share = Check(
+    task="Return the share of the activations that are below 0.01 or above 0.99.",
+    cases=((sigmoid(4 * _drawn(40, 30) + 1),), (sigmoid(9 * _drawn(7, 5, seed=1)),)),
+    right=lambda h: np.mean((h < 0.01) | (h > 0.99)),
+    mistakes={
+        "the upper end is missing: those above 0.99": lambda h: np.mean(h < 0.01),
+        "the lower end is missing: those below 0.01": lambda h: np.mean(h > 0.99),
+        "that is how many; their share is asked for": lambda h: np.sum((h < 0.01) | (h > 0.99)),
+        "that is the share of all others": lambda h: np.mean((h >= 0.01) & (h <= 0.99)),
+    },
+    praise="the same share that the library measures.",
+)
+
+check_std_for_sums = Check(
+    task="Return the std of the weights with which the sum of n inputs gets the wanted std.",
+    cases=((100, 1.0), (784, 1.0), (100, 4.0)),
+    right=lambda n, wanted: wanted / math.sqrt(n),
+    mistakes={
+        STD_FOR_VARIANCE: lambda n, wanted: wanted**2 / n,
+        "it is the variances that add up, not the standard deviations": (
+            lambda n, wanted: wanted / n
+        ),
+        "more inputs make the sum larger, so the weights must be smaller": (
+            lambda n, wanted: wanted * math.sqrt(n)
+        ),
+    },
+    praise="for one hundred inputs 0.1. Remember this number: it will come back with a name.",
+)
+
+# ------------------------------------------------------------------------------------------- 01
+
+
+def _through_layer(slope_of):
+    return lambda dh, h, w: (dh * slope_of(h)) @ w.T
+
+
+check_backward_through_layer = Check(
+    task="Return the gradient at the layer's inputs: through the sigmoid, then the weights.",
+    cases=((_drawn(6, 4), sigmoid(3 * _drawn(6, 4, seed=1)), _drawn(4, 4, seed=2)),),
+    right=_through_layer(lambda h: h * (1 - h)),
+    mistakes={
+        "you take the sigmoid's slope at h, but h is what the sigmoid gave: the slope belongs to"
+        " z, and in terms of h it is simply h (1 - h)": (
+            _through_layer(lambda h: sigmoid(h) * (1 - sigmoid(h)))
+        ),
+        "the sigmoid's slope is missing": _through_layer(lambda h: np.ones_like(h)),
+        "backward, rows and columns of the weights change places: w.T": (
+            lambda dh, h, w: (dh * h * (1 - h)) @ w
+        ),
+        "this is dL/dz; the way through the weights is missing": lambda dh, h, w: dh * h * (1 - h),
+        "first through the sigmoid, then through the weights": (
+            lambda dh, h, w: (dh @ w.T) * h * (1 - h)
+        ),
+    },
+    praise="two steps, and the whole way back is made of them.",
+)
+
+check_unsaturated_share = Check(
+    task="Return the share of sums between -4.6 and 4.6, by the height of the bell curve.",
+    cases=((40.0,), (70.0,), (100.0,)),
+    right=lambda std_z: 2 * math.log(99) / (std_z * math.sqrt(2 * math.pi)),
+    mistakes={
+        "from -4.6 to 4.6 it is twice 4.6": (
+            lambda std_z: math.log(99) / (std_z * math.sqrt(2 * math.pi))
+        ),
+        "that is the share that is saturated; the others are asked for": (
+            lambda std_z: 1 - 2 * math.log(99) / (std_z * math.sqrt(2 * math.pi))
+        ),
+        "in the height of a bell curve stands its std, not its variance": (
+            lambda std_z: 2 * math.log(99) / (std_z**2 * math.sqrt(2 * math.pi))
+        ),
+        "that is the height; times the width it becomes a share": (
+            lambda std_z: 1 / (std_z * math.sqrt(2 * math.pi))
+        ),
+    },
+    praise="a share of 5 % for the std 70, and nothing was simulated.",
+    tolerance=0.01,  # so that the exact integral is right too
+)
+
+check_std_that_keeps_gradients = Check(
+    task="Find the std at which chi is 1, to within 0.05.",
+    cases=((),),
+    right=lambda: 1.015,
+    mistakes={
+        "at 0.1 the signal has a pretty histogram, but the gradient falls below a quarter in each"
+        " layer": lambda: 0.1,
+        "at 10 the gradient grows almost threefold in each layer": lambda: 10.0,
+    },
+    praise="and there about half of the activations are saturated: one good sign is not enough.",
+    tolerance=0.05,
+)
+
+# ------------------------------------------------------------------------------------------- 02
+
+_SEEN = _drawn(5, 6, seed=3)
+_COLUMN, _ROW = _drawn(6, 1, seed=4), _drawn(1, 3, seed=5)
+
+
+def _answers_of(weights):
+    w_in, w_out = (np.asarray(w, dtype=np.float64) for w in weights)
+    if w_in.shape != _COLUMN.shape:
+        raise ValueError("more than one neuron")
+    return sigmoid(_SEEN @ w_in) @ w_out
+
+
+check_one_neuron = Check(
+    task="Return the weights (w_in, w_out) of one hidden neuron that answers like all of them.",
+    cases=((np.repeat(_COLUMN, 8, axis=1), np.repeat(_ROW, 8, axis=0)),),
+    right=lambda w_in, w_out: (w_in[:, :1], w_out.sum(axis=0, keepdims=True)),
+    mistakes={
+        "the others had a voice too: the one that stays must speak for all of them": (
+            lambda w_in, w_out: (w_in[:, :1], w_out[:1])
+        ),
+        "it must speak as loud as all of them together": (
+            lambda w_in, w_out: (w_in.sum(axis=1, keepdims=True), w_out[:1])
+        ),
+    },
+    praise="thirty equal neurons are one neuron with a loud voice.",
+    summary=_answers_of,
+)
+
+
+def _layers(draw):
+    return lambda rng, sizes, std: [std * draw(rng, n, m) for n, m in pairwise(sizes)]
+
+
+def _same_everywhere(rng, sizes, std):
+    seed = rng.integers(1000)
+    return _layers(lambda _, n, m: np.random.default_rng(seed).standard_normal((n, m)))(
+        rng, sizes, std
+    )
+
+
+def _differences(weights):
+    # How widely all weights are spread, how much layers differ, how much neurons of a layer do.
+    first, second, *_ = weights = [np.asarray(w, dtype=np.float64) for w in weights]
+    std = first.std()
+    apart = (first - second).std() if first.shape == second.shape else np.inf
+    among = np.mean([w.std(axis=1).mean() for w in weights])
+    return [std, apart, among, *(std * n for w in weights for n in w.shape)]
+
+
+check_layer_weights = Check(
+    task="Return a list with one matrix for each layer, of shape (fan_in, fan_out).",
+    cases=((_rng(), [120, 120, 120, 80], 0.5), (_rng(), [90, 90, 90, 70], 2.0)),
+    right=_layers(lambda rng, n, m: rng.standard_normal((n, m))),
+    mistakes={
+        "the same matrix stands in every layer: draw anew for each, from the one rng": (
+            _same_everywhere
+        ),
+        "all neurons of a layer are equal: each column needs a draw of its own": (
+            _layers(lambda rng, n, m: np.repeat(rng.standard_normal((n, 1)), m, axis=1))
+        ),
+        "the std is used as a variance: multiply by std itself": lambda rng, sizes, std: _layers(
+            lambda rng, n, m: rng.standard_normal((n, m))
+        )(rng, sizes, math.sqrt(std)),
+        "each matrix lies on its side: fan_in rows, fan_out columns": (
+            _layers(lambda rng, n, m: rng.standard_normal((m, n)))
+        ),
+    },
+    praise="all layers differ, and all neurons in them.",
+    summary=_differences,
+    tolerance=0.04,
+)
+
+# ------------------------------------------------------------------------------------------- 03
+
+check_cd1_gradient = Check(
+    task="Return the gradient of the weights: the dream's products minus the data's, as a mean.",
+    cases=(tuple(sigmoid(_drawn(8, 5, seed=seed)) for seed in range(6, 10)),),
+    right=lambda v, h, dream_v, dream_h: (dream_v.T @ dream_h - v.T @ h) / len(v),
+    mistakes={
+        "the 1/batch is missing: a mean over the images is asked for": (
+            lambda v, h, dream_v, dream_h: dream_v.T @ dream_h - v.T @ h
+        ),
+        "the sign is reversed: this gradient is to be descended, so the data's products come with"
+        " a minus": lambda v, h, dream_v, dream_h: (v.T @ h - dream_v.T @ dream_h) / len(v),
+        "rows and columns are exchanged: one row for each visible unit": (
+            lambda v, h, dream_v, dream_h: (dream_h.T @ dream_v - h.T @ v) / len(v)
+        ),
+        "in the dream both units dream: dream_v with dream_h": (
+            lambda v, h, dream_v, dream_h: (v.T @ dream_h - v.T @ h) / len(v)
+        ),
+    },
+    praise="all that a Boltzmann machine learns goes through this line.",
+)
+
+check_pca_reconstruction = Check(
+    task="Return the images rebuilt from their codes, one image a row.",
+    cases=((_drawn(6, 5) + 2, 2 + _drawn(1, 5, seed=1), np.linalg.qr(_drawn(5, 5))[0][:2]),),
+    right=lambda x, mean, directions: (x - mean) @ directions.T @ directions + mean,
+    mistakes={
+        "the mean was not taken off before coding": (
+            lambda x, mean, directions: x @ directions.T @ directions + mean
+        ),
+        "the mean was not put back after decoding": (
+            lambda x, mean, directions: (x - mean) @ directions.T @ directions
+        ),
+        "these are the codes; the way back from a code to an image is missing": (
+            lambda x, mean, directions: (x - mean) @ directions.T
+        ),
+        "both times the mean is missing": lambda x, mean, directions: x @ directions.T @ directions,
+    },
+    praise="PCA is an autoencoder without curves: one matrix to code, its transpose to decode.",
+)
+
+# ------------------------------------------------------------------------------------------- 04
+
+check_xavier_std = Check(
+    task="Return the std of Xavier's weights, which looks at both fan_in and fan_out.",
+    cases=((784, 300), (300, 100), (100, 10)),
+    right=lambda n, m: math.sqrt(2 / (n + m)),
+    mistakes={
+        STD_FOR_VARIANCE: lambda n, m: 2 / (n + m),
+        "this is LeCun's formula, which many call Xavier's: fan_out is missing": (
+            lambda n, m: math.sqrt(1 / n)
+        ),
+        "this looks at fan_out alone: it serves the gradient and forgets the signal": (
+            lambda n, m: math.sqrt(1 / m)
+        ),
+        "this is He's formula": lambda n, m: math.sqrt(2 / n),
+        "the mean of the two fans is their sum over 2, so a 2 is missing": (
+            lambda n, m: math.sqrt(1 / (n + m))
+        ),
+        "this is the bound of the uniform distribution; its std is smaller by the root of 3": (
+            lambda n, m: math.sqrt(6 / (n + m))
+        ),
+    },
+    praise="the compromise between the way forward and the way back.",
+)
+
+check_xavier_uniform = Check(
+    task="Return a draw of shape (fan_in, fan_out) from U(-a, a), with Xavier's std.",
+    cases=((_rng(), 300, 100), (_rng(), 100, 200)),
+    right=_flat(lambda n, m: math.sqrt(6 / (n + m))),
+    mistakes={
+        "U(-s, s) with s taken for the std: the std of U(-a, a) is a / sqrt(3)": (
+            _flat(lambda n, m: math.sqrt(2 / (n + m)))
+        ),
+        "these numbers come from a bell curve; between -a and a all are equally likely": (
+            _gaussian(lambda n, m: math.sqrt(2 / (n + m)))
+        ),
+        "fan_out is missing: this is LeCun's, which many call Xavier's": (
+            _flat(lambda n, m: math.sqrt(3 / n))
+        ),
+        "this is He's std": _flat(lambda n, m: math.sqrt(6 / n)),
+        "the bound is a variance here: take its square root": _flat(lambda n, m: 6 / (n + m)),
+        "all weights are positive: draw from -a to a": (
+            lambda rng, n, m: rng.uniform(0, math.sqrt(6 / (n + m)), (n, m))
+        ),
+        "the matrix lies on its side: fan_in rows, fan_out columns": (
+            lambda rng, n, m: math.sqrt(6 / (n + m)) * rng.uniform(-1, 1, (m, n))
+        ),
+    },
+    praise="uniform weights with the same variance as the normal ones.",
+    summary=_statistics,
+    tolerance=0.03,
+)
+
+check_across_input_std = Check(
+    task="Return the std across inputs: the root of the mean, over the units, of each one's"
+    " variance from input to input.",
+    cases=((_drawn(50, 8) * np.arange(1, 9) + 30 * _drawn(1, 8, seed=1),),),
+    right=lambda h: math.sqrt(h.var(axis=0).mean()),
+    mistakes={
+        "that is the spread of all activations together, as in the histogram": lambda h: h.std(),
+        "this compares the units for one input; compare the inputs for one unit (axis=0)": (
+            lambda h: math.sqrt(h.var(axis=1).mean())
+        ),
+        STD_FOR_VARIANCE: lambda h: h.var(axis=0).mean(),
+        "nearly: take the mean of the variances first, and the root last": (
+            lambda h: h.std(axis=0).mean()
+        ),
+    },
+    praise="the number that a histogram cannot show.",
+)
+
+# ------------------------------------------------------------------------------------------- 05
+
+check_he_normal = Check(
+    task="Return a draw of shape (fan_in, fan_out) from a bell curve with He's std.",
+    cases=((_rng(), 300, 100), (_rng(), 100, 200)),
+    right=_gaussian(lambda n, m: math.sqrt(2 / n)),
+    mistakes={
+        "He looks at fan_in, and you at fan_out": _gaussian(lambda n, m: math.sqrt(2 / m)),
+        "you hand over a variance where a std is wanted: take the square root": (
+            _gaussian(lambda n, m: 2 / n)
+        ),
+        "this is Xavier's std, which makes up for no lost half": (
+            _gaussian(lambda n, m: math.sqrt(2 / (n + m)))
+        ),
+        "ReLU loses half of the mean square, and a factor 2 must make up for it": (
+            _gaussian(lambda n, m: math.sqrt(1 / n))
+        ),
+        "the 2 belongs under the root": _gaussian(lambda n, m: 2 / math.sqrt(n)),
+        "U(-s, s) with s taken for the std, and no bell curve": (
+            _flat(lambda n, m: math.sqrt(2 / n))
+        ),
+        "the std is right, but these numbers come from no bell curve": (
+            _flat(lambda n, m: math.sqrt(6 / n))
+        ),
+        "the matrix lies on its side: fan_in rows, fan_out columns": (
+            lambda rng, n, m: math.sqrt(2 / n) * rng.standard_normal((m, n))
+        ),
+    },
+    praise="the signal keeps its mean square through any number of layers of ReLU.",
+    summary=_statistics,
+    tolerance=0.03,
+)
+
+check_leaky_gain = Check(
+    task="Return the gain of a leaky ReLU, the factor over LeCun's std.",
+    cases=((0.0,), (0.1,), (0.5,), (1.0,)),
+    right=lambda slope: math.sqrt(2 / (1 + slope**2)),
+    mistakes={
+        "that is what the variance is multiplied by; the gain is its square root": (
+            lambda slope: 2 / (1 + slope**2)
+        ),
+        "the mean square counts, so the slope comes squared": (
+            lambda slope: math.sqrt(2 / (1 + slope))
+        ),
+        "that is ReLU's gain; the negative half counts too": lambda slope: math.sqrt(2),
+        "that is what the layer keeps; the gain makes up for it": (
+            lambda slope: math.sqrt((1 + slope**2) / 2)
+        ),
+    },
+    praise="slope 0 is ReLU, slope 1 no bend at all, and the formula knows both.",
+)
+
+check_dead_share = Check(
+    task="Return the share of the units whose sum is not above 0 for any input.",
+    cases=((_drawn(30, 40) - 2.2,), (_drawn(12, 50, seed=1) - 1.5,)),
+    right=lambda z: np.mean((z <= 0).all(axis=0)),
+    mistakes={
+        "that is the share of zeros; a unit is dead if it gives nothing but zeros": (
+            lambda z: np.mean(z <= 0)
+        ),
+        "these units give 0 for some input; dead ones give 0 for all": (
+            lambda z: np.mean((z <= 0).any(axis=0))
+        ),
+        "these are the inputs for which all units are silent; look along the other axis": (
+            lambda z: np.mean((z <= 0).all(axis=1))
+        ),
+        "that is how many; their share is asked for": lambda z: np.sum((z <= 0).all(axis=0)),
+    },
+    praise="no gradient passes these units, so nothing can wake them.",
+)
+
+# ------------------------------------------------------------------------------------------- 06
+
+
+def _softmax(z):
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+
+def _one_hot(p, y):
+    return np.eye(p.shape[1])[y]
+
+
+_LABELS = np.random.default_rng(2).integers(0, 10, 200)
+
+check_gradient_of_loss = Check(
+    task="Return the gradient of the mean loss at the ten outputs: shape (images, 10).",
+    cases=((_softmax(_drawn(200, 10)), _LABELS),),
+    right=lambda p, y: (p - _one_hot(p, y)) / len(p),
+    mistakes={
+        "the 1/batch is missing: the loss is the mean over the images": (
+            lambda p, y: p - _one_hot(p, y)
+        ),
+        "the sign is reversed: the right digit's output must grow when we step against the"
+        " gradient": lambda p, y: (_one_hot(p, y) - p) / len(p),
+        "that is the slope at the probability of the right digit; go on through the softmax": (
+            lambda p, y: -_one_hot(p, y) / p / len(p)
+        ),
+        "the right digit's 1 is missing: p minus 1 there": lambda p, y: p / len(p),
+        "the right digit's 1 is missing: p minus 1 there, and 1/batch": lambda p, y: p,
+    },
+    praise="what is said minus what is true: it can hardly be simpler.",
+)
+
+check_accuracy = Check(
+    task="Return the share of the images whose largest output belongs to the right digit.",
+    cases=((_drawn(200, 10) + 0.5 * np.eye(10)[_LABELS], _LABELS),),
+    right=lambda z, y: np.mean(z.argmax(axis=1) == y),
+    mistakes={
+        "that is how many; their share is asked for": lambda z, y: np.sum(z.argmax(axis=1) == y),
+        "that is the share of wrong answers": lambda z, y: np.mean(z.argmax(axis=1) != y),
+        "the answer is the largest output, and you take the smallest": (
+            lambda z, y: np.mean(z.argmin(axis=1) == y)
+        ),
+        "that is the largest output itself; asked for is the digit that it belongs to": (
+            lambda z, y: np.mean(z.max(axis=1) == y)
+        ),
+    },
+    praise="the number that everybody quotes; the loss knows more.",
+)
+
+check_pytorch_std = Check(
+    task="Return the std of weights drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)).",
+    cases=((784,), (100,), (12,)),
+    right=lambda n: 1 / math.sqrt(3 * n),
+    mistakes={
+        "U(-s, s) with s taken for the std: the std of U(-a, a) is a / sqrt(3)": (
+            lambda n: 1 / math.sqrt(n)
+        ),
+        STD_FOR_VARIANCE: lambda n: 1 / (3 * n),
+        "from -a to a it is 2 a wide, and the std is the width over sqrt(12)": (
+            lambda n: 1 / math.sqrt(12 * n)
+        ),
+    },
+    praise="smaller than He's by the root of 6.",
+)
+
+# ------------------------------------------------------------------------------------------- 09
+
+check_spread = Check(
+    task="Return three numbers: the median, the least and the greatest.",
+    cases=(([3.0, 1.0, 9.0, 2.0, 4.0],), ([5.0, 1.0, 2.0, 40.0],)),
+    right=lambda values: (np.median(values), min(values), max(values)),
+    mistakes={
+        "you take the mean, which one outlier can carry away; take the median": (
+            lambda values: (np.mean(values), min(values), max(values))
+        ),
+        "the order is median, least, greatest": (
+            lambda values: (min(values), np.median(values), max(values))
+        ),
+        "a std is one number for both sides, and hides where the extremes are": (
+            lambda values: (
+                np.median(values),
+                np.median(values) - np.std(values),
+                np.median(values) + np.std(values),
+            )
+        ),
+    },
+    praise="all that the dots and bars of this series show.",
+)
+
+check_chance_of_luck = Check(
+    task="Return the chance that a fair coin falls on heads n times out of n.",
+    cases=((1,), (3,), (10,)),
+    right=lambda n: 0.5**n,
+    mistakes={
+        "the chances of independent draws are multiplied, not added up": lambda n: 0.5 * n,
+        "that is a half for each draw, and not for all together": lambda n: 0.5 / n,
+        "that would be the chance if exactly one of n outcomes were meant": lambda n: 1 / n,
+        "that is the chance of all heads or all tails": lambda n: 2 * 0.5**n,
+    },
+    praise="with ten seeds less than one in a thousand, with three one in eight.",
+)
