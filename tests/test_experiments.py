@@ -9,7 +9,6 @@ from initlab.datasets import Dataset
 from initlab.experiments import (
     AS_CODED,
     AS_LABELLED,
-    MEASUREMENTS,
     MNIST_SIZES,
     Race,
     across_inputs_before_training,
@@ -20,6 +19,7 @@ from initlab.experiments import (
 )
 from initlab.network import MLP
 from initlab.optimizers import SGD
+from initlab.signals import MEASUREMENTS
 from initlab.training import History, evaluate, train
 
 SMALL = {"depth": 3, "width": 8, "inputs": 20}

@@ -24,6 +24,7 @@ def one_blas_thread():
 
     with _lock:
         if _inside == 0:
+            _let_any_thread_decide()
             _limits = threadpool_limits(limits=1, user_api="blas")
         _inside += 1
     try:
@@ -32,8 +33,22 @@ def one_blas_thread():
         with _lock:
             _inside -= 1
             if _inside == 0:
+                _let_any_thread_decide()
                 _limits.restore_original_limits()
+                _let_any_thread_decide()
                 _limits = None
+
+
+def _let_any_thread_decide():
+    """Have OpenBLAS listen to whoever speaks next.
+
+    Since threadpoolctl 3.8 it listens to the thread that spoke first, and to no other while that
+    one lives; but the last one out need not be the first one in.
+    """
+    from threadpoolctl import OpenBLASController
+
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread(force=True)
 
 
 def in_threads(function, items, *, progress=None):

@@ -265,9 +265,9 @@ def pretrain(
     Returns
     -------
     array, shape (hidden layers, steps)
-        The reconstruction error before each update, on the minibatch of that update. Should it
-        cease to be finite, this layer and those above keep the weights they had, and the rest of
-        the array is NaN.
+        The reconstruction error before each update, on the minibatch of that update. Should it or
+        the weights cease to be finite, this layer and those above keep the weights they had, and
+        the rest of the array is NaN.
 
     Raises
     ------

@@ -35,10 +35,14 @@ class History:
         The step, from 0, at which the loss was no longer finite. The network was left as it was
         then: that step's update was not made, nor any later one. (What the very last update did,
         no later loss has seen; ``evaluate`` tells.)
+    gradient_rms : array or None
+        If it was asked for: the root mean square of dL/dW of every Dense layer, shape
+        (steps, layers) or (steps, layers, K), before each update. NaN for steps not taken.
     """
 
     loss: np.ndarray
     diverged_at: int | list | None
+    gradient_rms: np.ndarray | None = None
 
     def final_loss(self, last=100):
         """Return the mean loss over the last steps: float, or shape (K,) for a stack.
@@ -92,6 +96,7 @@ def train(
     batch_size,
     rng,
     loss=softmax_cross_entropy,
+    note_gradients=False,
     progress=None,
 ):
     """Train a network, or a stack of them, and say how it went. The network is changed.
@@ -110,6 +115,8 @@ def train(
         Shuffles the examples; see ``datasets.minibatches``.
     loss : callable
         ``softmax_cross_entropy`` or ``mean_squared_error``.
+    note_gradients : bool
+        Whether the history is to hold ``gradient_rms``.
     progress : callable, optional
         Called with the number 1 after each step, e.g. the ``update`` of a tqdm bar.
 
@@ -129,6 +136,7 @@ def train(
         dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
     )
     losses = np.full((steps, *network.stack_shape), np.nan)
+    sizes = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
     parameters = network.parameters()
     diverged = {}  # which network of the stack: at which step, and its parameters at that time
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
@@ -143,17 +151,25 @@ def train(
             if len(diverged) == losses[step].size:
                 break
             network.backward(grad)
+            if note_gradients:
+                sizes[step] = [_rms(layer.weight_grad) for layer in network.dense]
             optimizer.step(parameters, network.gradients())
             if progress is not None:
                 progress(1)
     for index, (step, kept) in diverged.items():
         losses[(slice(step + 1, None), *index)] = np.nan
+        sizes[(slice(step, None), slice(None), *index)] = np.nan
         for array, was in zip(parameters, kept, strict=True):
             array[index] = was
     steps_of = {index: step for index, (step, _) in diverged.items()}
+    diverged_at = steps_of.get(())
     if network.stack_shape:
-        return History(losses, [steps_of.get((k,)) for k in range(network.stack_shape[0])])
-    return History(losses, steps_of.get(()))
+        diverged_at = [steps_of.get((k,)) for k in range(network.stack_shape[0])]
+    return History(losses, diverged_at, sizes if note_gradients else None)
+
+
+def _rms(array):
+    return np.sqrt(np.square(array).mean(axis=(-2, -1)))
 
 
 def train_together(
@@ -165,6 +181,7 @@ def train_together(
     batch_size,
     rng,
     loss=softmax_cross_entropy,
+    note_gradients=False,
     progress=None,
 ):
     """Train several networks on the same minibatches. The networks are changed.
@@ -175,7 +192,7 @@ def train_together(
     ----------
     networks : dict or list of MLP
         Networks of one architecture are trained as one stack.
-    dataset, optimizer, steps, batch_size, rng, loss
+    dataset, optimizer, steps, batch_size, rng, loss, note_gradients
         As for ``train``.
     progress : callable, optional
         Called after each step with the number of networks that took it: in all,
@@ -224,6 +241,7 @@ def train_together(
             batch_size=batch_size,
             rng=group_rng,
             loss=loss,
+            note_gradients=note_gradients,
             progress=_counting(progress, len(places)),
         )
         trained.append((places, stack, history))
@@ -233,7 +251,8 @@ def train_together(
         for k, place in enumerate(places):
             for array, result in zip(members[place].parameters(), stack.parameters(), strict=True):
                 array[...] = result[k]
-            histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k])
+            sizes = history.gradient_rms[:, :, k].copy() if note_gradients else None
+            histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k], sizes)
     return dict(zip(networks, histories, strict=True)) if named else histories
 
 

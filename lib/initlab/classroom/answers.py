@@ -106,7 +106,7 @@ class Check:
             expected = np.asarray(self.summary(function(*copy.deepcopy(case))), dtype=np.float64)
             if result.shape != expected.shape:
                 return False
-            rounding = 1e-9 * np.abs(expected).max(initial=0)
+            rounding = 1e-6 * np.abs(expected).max(initial=0)  # float32 will do
             if not np.allclose(result, expected, rtol=self.tolerance, atol=rounding):
                 return False
         return True
@@ -115,12 +115,14 @@ class Check:
         for result, case in zip(results, self.cases, strict=True):
             expected = np.asarray(self.summary(self.right(*copy.deepcopy(case))), dtype=np.float64)
             if result.shape != expected.shape:
+                if self.summary is not np.asarray:
+                    break  # the shape of a summary says nothing to who did not write it
                 return f"the result has shape {result.shape}; expected {expected.shape}"
             wrong = abs(result - expected).max(initial=0) > self.tolerance * abs(expected).max()
             if wrong and result.size == 1 and not any(np.ndim(part) for part in case):
                 where = f"for {', '.join(map(_shown, case))} " if case else ""
                 size = "large" if result > expected else "small"
-                return f"{where}your answer is {float(result):.4g}, which is too {size}"
+                return f"{where}your answer is {result.item():.4g}, which is too {size}"
         return f"that is not it. Once more: {self.task}"
 
     def __repr__(self):
@@ -130,7 +132,7 @@ class Check:
 
 def _same(arguments, case):
     return all(
-        np.array_equal(new, old) if isinstance(old, np.ndarray) else True
+        np.array_equal(new, old) if isinstance(old, np.ndarray | list) else True
         for new, old in zip(arguments, case, strict=True)
     )
 

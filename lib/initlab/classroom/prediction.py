@@ -66,8 +66,10 @@ class Prediction:
         if choices is not None:
             if not isinstance(choices, dict) or len(choices) < 2:
                 raise ValueError(f"choices={choices!r}: expected a dict of at least two answers")
-            if not all(isinstance(letter, str) for letter in choices):
-                raise TypeError(f"choices={choices!r}: expected letters as keys")
+            if not all(isinstance(part, str) for pair in choices.items() for part in pair):
+                raise TypeError(f"choices={choices!r}: expected a text for each letter")
+        if not isinstance(unit, str):
+            raise TypeError(f"unit={unit!r}: expected a word or a sign")
         self.question = question
         self.choices = None if choices is None else dict(choices)
         self.guess = None if guess is None else finite_number("guess", guess)
@@ -129,21 +131,24 @@ class Prediction:
         RuntimeError
             If no bet was placed: first bet, then look.
         TypeError, ValueError
-            If there is no such choice, or it is no number.
+            If there is no such choice, or it is no number, or ``spread`` is no pair around it.
         """
         slip = self._slip
         if slip.committed is None:
             raise RuntimeError("no bet was placed: run the cell with .commit() first")
         measured = self._checked("measured", measured)
-        print(self._bet())
         if self.choices is None:
             low, high = self._checked_spread(measured, spread)
             seen = "" if spread is None else f" ({low:.3g} to {high:.3g})"
-            print(f"Measured: {measured:.3g}{self._unit()}{seen}")
+            shown = f"Measured: {measured:.3g}{self._unit()}{seen}"
             right = low <= slip.committed <= high
+        elif spread is not None:
+            raise ValueError(f"spread={spread!r}: only numbers have one; leave it out")
         else:
-            print(f"Measured ({measured}): {self.choices[measured]}")
+            shown = f"Measured ({measured}): {self.choices[measured]}"
             right = slip.committed == measured
+        print(self._bet())
+        print(shown)
         slip.revealed = True
         print(self._comment(right, measured, within=spread is not None))
 
@@ -170,7 +175,11 @@ class Prediction:
     def _checked_spread(self, measured, spread):
         if spread is None:
             return sorted((0.9 * measured, 1.1 * measured))
-        low, high = (finite_number("spread", end) for end in spread)
+        try:
+            low, high = spread
+        except (TypeError, ValueError):
+            raise TypeError(f"spread={spread!r}: expected a pair (least, greatest)") from None
+        low, high = finite_number("spread", low), finite_number("spread", high)
         if not low <= measured <= high:
             raise ValueError(f"spread={spread!r}: expected (least, greatest) around {measured!r}")
         return low, high

@@ -1,8 +1,4 @@
-"""The experiments of the series, one function a figure.
-
-Notebooks, sliders, benchmarks and tests all call these, so that a number means the same everywhere.
-Each builds networks out of the library, measures them, and returns plain results.
-"""
+"""The race on MNIST: the same network from several starts."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,119 +7,14 @@ import numpy as np
 
 from initlab import initializers as init
 from initlab import theory
-from initlab._checks import float_array, whole_number
+from initlab._checks import float_array
 from initlab._parallel import in_threads
-from initlab.activations import relu, sigmoid
-from initlab.datasets import gaussian_inputs
+from initlab.activations import relu, sigmoid, tanh
+from initlab.experiments._seeds import checked_seeds
 from initlab.network import MLP, checked_sizes
 from initlab.optimizers import SGD
-from initlab.signals import MEASUREMENTS, measure_signals
+from initlab.signals import measure_signals
 from initlab.training import History, check_examples, evaluate, train_together
-
-# ------------------------------------------------------- five layers of a hundred neurons
-
-
-def five_layers(
-    weight_init,
-    *,
-    activation=sigmoid,
-    seed=0,
-    depth=5,
-    width=100,
-    inputs=1000,
-    dtype=np.float64,
-):
-    """The article's first experiment: Gaussian inputs through five layers of a hundred neurons.
-
-    Parameters
-    ----------
-    weight_init : initializer
-    activation : ActivationFunction or str
-        Follows every layer, the last one too.
-    seed : int
-        Of inputs, weights and gradient. Two calls with the same seed and another std see the same
-        inputs, and weights that differ by a factor only.
-    depth, width, inputs : int
-        Layers, neurons in each (and features of an input), and how many inputs.
-    dtype : np.float32 or np.float64
-
-    Returns
-    -------
-    Signals
-        With a standard normal gradient at the last layer's output.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
-    """
-    seed = whole_number("seed", seed, at_least=0)
-    input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
-    network = MLP(
-        [width] * (whole_number("depth", depth) + 1),
-        activation=activation,
-        output_activation=activation,
-        weight_init=weight_init,
-        rng=weight_rng,
-        dtype=dtype,
-    )
-    x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
-    return measure_signals(network, x, rng=gradient_rng)
-
-
-def over_seeds(weight_init, seeds, **settings):
-    """Repeat ``five_layers`` over seeds.
-
-    Parameters
-    ----------
-    weight_init : initializer
-    seeds : iterable of int
-    **settings
-        As for ``five_layers``.
-
-    Returns
-    -------
-    dict of str to array, shape (seeds, layers)
-        Each of ``MEASUREMENTS``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
-    """
-    seeds = _checked_seeds(seeds)
-    runs = [five_layers(weight_init, seed=seed, **settings) for seed in seeds]
-    return {name: np.array([run.each(name) for run in runs]) for name in MEASUREMENTS}
-
-
-def against_std(stds, seeds, **settings):
-    """Repeat ``over_seeds`` for Gaussian weights of several standard deviations.
-
-    Parameters
-    ----------
-    stds : list of float
-    seeds : iterable of int
-    **settings
-        As for ``five_layers``.
-
-    Returns
-    -------
-    dict of str to array, shape (stds, seeds, layers)
-        Each of ``MEASUREMENTS``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
-    """
-    if np.ndim(stds) != 1 or len(stds) == 0:
-        raise ValueError(f"stds={stds!r}: expected at least one, in a list")
-    seeds = _checked_seeds(seeds)
-    runs = [over_seeds(init.normal(std), seeds, **settings) for std in stds]
-    return {name: np.stack([run[name] for run in runs]) for name in MEASUREMENTS}
-
-
-# ------------------------------------------------------------------------ the race on MNIST
 
 # Two versions of the article's comparison: who starts how, and with which activation.
 # What the published program runs. The word "sigmoid" in it chooses a scale, 1 / sqrt(fan_in), and
@@ -168,6 +59,18 @@ class Race:
         """Return one contestant's mean loss over the last steps, shape (seeds,)."""
         return np.array([history.final_loss(last) for history in self.histories[name]])
 
+    def gradient_rms(self, name):
+        """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers), if noted."""
+        return np.array([history.gradient_rms for history in self.histories[name]])
+
+    def __or__(self, other):
+        """Return both races as one, e.g. of contestants with different learning rates."""
+        return Race(
+            self.histories | other.histories,
+            self.test_accuracy | other.test_accuracy,
+            self.networks | other.networks,
+        )
+
 
 def mnist_race(
     contestants,
@@ -179,6 +82,7 @@ def mnist_race(
     optimizer=None,
     sizes=MNIST_SIZES,
     dtype=np.float32,
+    note_gradients=False,
     progress=None,
 ):
     """The article's second experiment: the same network, from several starts, in a race.
@@ -196,6 +100,8 @@ def mnist_race(
         The article's ``SGD(0.01)`` by default.
     sizes : list of int
     dtype : np.float32 or np.float64
+    note_gradients : bool
+        Whether ``Race.gradient_rms`` is to be had.
     progress : callable, optional
         Called as ``train_together`` does: in all, seeds * contestants * steps.
 
@@ -209,7 +115,7 @@ def mnist_race(
         If one of the arguments is not what is said here.
     """
     optimizer = SGD(0.01) if optimizer is None else optimizer
-    seeds, contestants = _checked_seeds(seeds), _checked_contestants(contestants)
+    seeds, contestants = checked_seeds(seeds), _checked_contestants(contestants)
     if not all(hasattr(dataset, name) for name in ("x_test", "y_test")):
         raise TypeError("dataset has no x_test and y_test; expected a Dataset")
     sizes = checked_sizes(sizes)
@@ -231,6 +137,7 @@ def mnist_race(
             steps=steps,
             batch_size=batch_size,
             rng=np.random.default_rng([seed, 1]),
+            note_gradients=note_gradients,
             progress=progress,
         )
         return networks, found
@@ -242,6 +149,43 @@ def mnist_race(
             accuracies[name].append(evaluate(network, dataset.x_test, dataset.y_test).accuracy)
     test_accuracy = {name: np.array(values) for name, values in accuracies.items()}
     return Race(histories, test_accuracy, trained)
+
+
+# What would have saved the sigmoid: a wider start, a larger learning rate, both, or a curve that
+# has its middle at 0. Name: (initializer, activation), learning rate.
+RESCUES = {
+    "4 x Xavier": ((init.xavier_normal(gain=4), sigmoid), 0.01),
+    "Xavier, rate 0.5": ((init.xavier_normal(), sigmoid), 0.5),
+    "4 x Xavier, rate 0.5": ((init.xavier_normal(gain=4), sigmoid), 0.5),
+    "Xavier, tanh": ((init.xavier_normal(), tanh), 0.01),
+}
+
+
+def rescue_race(dataset, *, seeds, steps=2000, progress=None, **settings):
+    """Race the four ``RESCUES`` of the network with sigmoid and Xavier's start.
+
+    Parameters
+    ----------
+    dataset, seeds, steps, progress, **settings
+        As for ``mnist_race``.
+
+    Returns
+    -------
+    Race
+    """
+    races = [
+        mnist_race(
+            {name: entry for name, (entry, its_rate) in RESCUES.items() if its_rate == rate},
+            dataset,
+            seeds=seeds,
+            steps=steps,
+            optimizer=SGD(rate),
+            progress=progress,
+            **settings,
+        )
+        for rate in (0.01, 0.5)
+    ]
+    return races[0] | races[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +235,7 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     mean_square, mean_product = np.mean(x**2), np.mean(x.mean(axis=0) ** 2)
     hidden = len(sizes) - 2
     fans = list(pairwise(sizes))[:hidden]
-    seeds, contestants = _checked_seeds(seeds), _checked_contestants(contestants)
+    seeds, contestants = checked_seeds(seeds), _checked_contestants(contestants)
     measured, predicted = {}, {}
     for name, (weight_init, activation) in contestants.items():
         networks = [
@@ -311,15 +255,6 @@ def _at_the_start(contestant, sizes, seed, dtype):
     weight_init, activation = contestant
     rng = np.random.default_rng([seed, 0])
     return MLP(sizes, activation=activation, weight_init=weight_init, rng=rng, dtype=dtype)
-
-
-def _checked_seeds(seeds):
-    if isinstance(seeds, (str, bytes)) or not np.iterable(seeds):
-        raise TypeError(f"seeds={seeds!r}: expected several, e.g. range(5)")
-    seeds = [whole_number("each of seeds", seed, at_least=0) for seed in seeds]
-    if not seeds:
-        raise ValueError("seeds: expected at least one")
-    return seeds
 
 
 def _checked_contestants(contestants):

@@ -1,0 +1,133 @@
+"""What the library does that a student uses next: scikit-learn's own network, beside ours."""
+
+import numpy as np
+
+from initlab import initializers as init
+from initlab._checks import float_dtype, known_name, whole_number
+from initlab._parallel import one_blas_thread
+from initlab.datasets import minibatches
+from initlab.network import MLP, checked_sizes
+from initlab.training import check_examples
+
+# scikit-learn's names of activations, by ours.
+ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
+
+# What libraries draw a layer's weights from, unless they are told otherwise. The first two are
+# measured in notebook 06. Sources: PyTorch 2, nn.Linear, "Variables"; Keras 3, Dense,
+# kernel_initializer.
+DEFAULTS = {
+    "scikit-learn, relu or tanh": init.xavier_uniform(),
+    "scikit-learn, logistic": init.variance_scaling(1 / 3, "fan_avg", "uniform"),
+    "PyTorch": init.variance_scaling(1 / 3, "fan_in", "uniform"),
+    "Keras": init.xavier_uniform(),
+}
+
+
+def scikit_learn_start(sizes, *, activation="relu", seed, dtype=np.float32):
+    """Return the network that scikit-learn's ``MLPClassifier`` starts from, as one of ours.
+
+    Parameters
+    ----------
+    sizes : list of int
+    activation : str
+        "relu", "tanh" or "sigmoid".
+    seed : int
+    dtype : np.float32 or np.float64
+
+    Returns
+    -------
+    MLP
+        Weights and biases were drawn by scikit-learn itself: it took one step, at a learning rate
+        too small to change anything.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+    sizes, dtype = checked_sizes(sizes), float_dtype(dtype)
+    labels = np.arange(sizes[-1])
+    model = _classifier(sizes, activation, 1e-30, seed, batch_size=len(labels))
+    model.partial_fit(np.zeros((len(labels), sizes[0]), dtype), labels, classes=labels)
+    network = MLP(
+        sizes,
+        activation=activation,
+        weight_init=init.zeros(),
+        rng=np.random.default_rng(0),
+        dtype=dtype,
+    )
+    for layer, weight, bias in zip(network.dense, model.coefs_, model.intercepts_, strict=True):
+        layer.weight[...], layer.bias[...] = weight, bias
+    return network
+
+
+def train_scikit_learn(
+    sizes,
+    dataset,
+    *,
+    activation="relu",
+    steps=2000,
+    batch_size=128,
+    learning_rate=0.01,
+    seed=0,
+    progress=None,
+):
+    """Train scikit-learn's ``MLPClassifier`` as ``mnist_race`` trains our networks.
+
+    Plain gradient descent, no regularization, and the minibatches that the race of this seed sees.
+
+    Parameters
+    ----------
+    sizes : list of int
+    dataset : Dataset
+    activation : str
+        "relu", "tanh" or "sigmoid".
+    steps, batch_size : int
+    learning_rate : float
+    seed : int
+        Of the minibatches, and of the weights that scikit-learn draws.
+    progress : callable, optional
+        Called with the number 1 after each step.
+
+    Returns
+    -------
+    loss : array, shape (steps,)
+        Before each step, as scikit-learn reports it.
+    test_accuracy : float
+        After the last step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+    sizes = checked_sizes(sizes)
+    check_examples(sizes, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train)
+    rng = np.random.default_rng([whole_number("seed", seed, at_least=0), 1])
+    model = _classifier(sizes, activation, learning_rate, seed, batch_size)
+    batches = minibatches(
+        dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
+    )
+    losses = []
+    with one_blas_thread():
+        for x, y in batches:
+            model.partial_fit(x, y, classes=np.arange(sizes[-1]))
+            losses.append(model.loss_)
+            if progress is not None:
+                progress(1)
+    return np.array(losses), float(model.score(dataset.x_test, dataset.y_test))
+
+
+def _classifier(sizes, activation, learning_rate, seed, batch_size):
+    from sklearn.neural_network import MLPClassifier  # takes a while to import
+
+    return MLPClassifier(
+        hidden_layer_sizes=sizes[1:-1],
+        activation=ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)],
+        solver="sgd",
+        learning_rate_init=learning_rate,
+        momentum=0.0,
+        alpha=0.0,
+        batch_size=batch_size,
+        random_state=whole_number("seed", seed, at_least=0),
+    )

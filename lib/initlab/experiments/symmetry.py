@@ -1,0 +1,119 @@
+"""Equal neurons: do they ever become different?"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from initlab import initializers as init
+from initlab._checks import finite_number, whole_number
+from initlab._parallel import in_threads
+from initlab.activations import sigmoid
+from initlab.experiments._seeds import checked_seeds
+from initlab.network import MLP
+from initlab.optimizers import SGD
+from initlab.training import evaluate, train
+
+
+@dataclass(frozen=True, eq=False)
+class Symmetry:
+    """What became of a hidden layer of nearly equal neurons.
+
+    Attributes
+    ----------
+    steps : array of int, shape (looks,)
+        After how many steps of training each look was taken.
+    difference : array, shape (seeds, looks)
+        How much the neurons differ: the RMS of their weights' deviation from the mean neuron,
+        divided by the RMS of all weights.
+    rank : array of int, shape (seeds, looks)
+        In how many directions the hidden activations of 1000 images extend: the singular values
+        above a thousandth of the largest.
+    loss : array, shape (seeds, looks)
+        On these images, of the test set.
+    """
+
+    steps: np.ndarray
+    difference: np.ndarray
+    rank: np.ndarray
+    loss: np.ndarray
+
+
+def break_symmetry(
+    perturbation,
+    dataset,
+    *,
+    seeds,
+    steps=300,
+    every=25,
+    hidden=30,
+    weight=0.01,
+    learning_rate=0.5,
+    progress=None,
+):
+    """Train a hidden layer whose neurons start equal but for a small perturbation.
+
+    Parameters
+    ----------
+    perturbation : float
+        The std of what is added to each weight of the hidden layer; 0 for exactly equal neurons.
+    dataset : Dataset
+    seeds : iterable of int
+    steps, every : int
+        How long, and after how many steps each time to look.
+    hidden : int
+        Neurons in the hidden layer; sigmoid follows it.
+    weight : float
+        The value of all weights but for the perturbation; 0 is allowed.
+    learning_rate : float
+        Of plain gradient descent, batch size 128.
+    progress : callable, optional
+        Called with the number 1 after each step: in all, seeds * steps.
+
+    Returns
+    -------
+    Symmetry
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+    perturbation = finite_number("perturbation", perturbation, at_least=0)
+    steps, every = whole_number("steps", steps), whole_number("every", every)
+    sizes = [dataset.x_train.shape[1], hidden, dataset.classes]
+    x, y = dataset.x_test[:1000], dataset.y_test[:1000]
+    looks = [0, *range(every, steps + 1, every)]
+
+    def one_seed(seed, progress):
+        rng = np.random.default_rng(seed)
+        network = MLP(sizes, activation=sigmoid, weight_init=init.constant(weight), rng=rng)
+        network.dense[0].weight += init.normal(perturbation)(rng, tuple(sizes[:2]))
+        found = [_look(network, x, y)]
+        for before, now in pairwise(looks):
+            train(
+                network,
+                dataset,
+                optimizer=SGD(learning_rate),
+                steps=now - before,
+                batch_size=128,
+                rng=rng,
+                progress=progress,
+            )
+            found.append(_look(network, x, y))
+        return found
+
+    found = np.array(in_threads(one_seed, checked_seeds(seeds), progress=progress))
+    difference, rank, loss = np.moveaxis(found, -1, 0)
+    return Symmetry(np.array(looks), difference, rank.astype(int), loss)
+
+
+def _look(network, x, y):
+    probe = network.probe()
+    loss = evaluate(probe, x, y).loss
+    weight = probe.dense[0].weight
+    size = np.sqrt(np.square(weight).mean())
+    apart = np.sqrt(np.square(weight - weight.mean(axis=1, keepdims=True)).mean())
+    h = probe.layers[1].forward(probe.layers[0].forward(x))
+    strengths = np.linalg.svd(h, compute_uv=False)
+    return apart / size if size else 0.0, np.sum(strengths > 1e-3 * strengths[0]), loss

@@ -1,0 +1,336 @@
+"""The ledger: what the article claims, and what the measurements say of it.
+
+Each claim has one function here. It is handed measurements and returns a ``Row``: the verdict
+follows from the numbers, by a rule that can be read. Notebooks call these functions with what they
+have measured; the last one calls them all, with seeds that no other has used.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Number: (claim, notebook that settles it). Claims 13, 15, 16 and 17 are the series' own.
+CLAIMS = {
+    1: ("std 10 pushes the activations to 0 and 1.", "01_weights_too_large"),
+    2: ("Then the gradient vanishes, and the weights are not updated.", "01_weights_too_large"),
+    3: ("std 0 puts every activation at 0.5.", "02_weights_of_zero"),
+    4: ("With std 0 the gradient does not vanish.", "02_weights_of_zero"),
+    5: ("Neurons that give the same output are useless.", "02_weights_of_zero"),
+    6: ("With N(0, 1) the variance grows until the sigmoid saturates.", "00_start_here"),
+    7: ("Xavier spreads the sigmoid's activations moderately, so it learns well.", "04_xavier"),
+    8: ("Xavier suits symmetric functions such as sigmoid and tanh.", "04_xavier"),
+    9: ("The formula that is printed for Xavier is the one that was run.", "06_mnist"),
+    10: ("In the comparison Xavier ran with the sigmoid.", "06_mnist"),
+    11: ("The network has 5 layers of 100 neurons.", "06_mnist"),
+    12: ("The loss falls fastest for He, then Xavier, then std 0.01.", "06_mnist"),
+    13: ("(ours) The sigmoid network could have been saved.", "06_mnist"),
+    14: ("Pretraining cures the vanishing gradient.", "03_pretraining"),
+    15: ("He suits ReLU; (ours) the deeper, the more it matters.", "05_he"),
+    16: ("(ours) Theory tells before training which networks train.", "09_the_verdict"),
+    17: ("(ours) Not every library starts with He or Xavier.", "06_mnist"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the ledger.
+
+    Attributes
+    ----------
+    number : int
+    claim : str
+    verdict : str
+        "holds", "false", "half true" or "depends on the draw".
+    measured : str
+        The numbers, with their spread over seeds.
+    notebook : str
+        Which settles the claim.
+    """
+
+    number: int
+    claim: str
+    verdict: str
+    measured: str
+    notebook: str
+
+    def __str__(self):
+        """Return claim, measurement and verdict, a line each."""
+        return (
+            f"Claim {self.number}: {self.claim}\nMeasured: {self.measured}\nVerdict: {self.verdict}"
+        )
+
+
+class Table:
+    """The ledger as a table, for a notebook to show.
+
+    Parameters
+    ----------
+    rows : list of Row
+    """
+
+    def __init__(self, rows):
+        self.rows = sorted(rows, key=lambda row: row.number)
+
+    def _repr_markdown_(self):
+        lines = ["| | claim | verdict | measured | notebook |", "|---|---|---|---|---|"]
+        for row in self.rows:
+            place = f"[{row.notebook[:2]}]({row.notebook}.ipynb)"
+            lines.append(
+                f"| {row.number} | {row.claim} | **{row.verdict}** | {row.measured} | {place} |"
+            )
+        return "\n".join(lines)
+
+    def __repr__(self):
+        """Return number and verdict of each row, a line each."""
+        return "\n".join(f"{row.number:2} {row.verdict}" for row in self.rows)
+
+
+def verdict(parts):
+    """Say what became of a claim.
+
+    Parameters
+    ----------
+    parts : list of array of bool, each of shape (seeds,)
+        The parts of a claim, and whether each was seen with each seed.
+
+    Returns
+    -------
+    str
+        "holds" if every part was seen with every seed, "false" if none was with any, "half true" if
+        some parts always were and the others never, else "depends on the draw".
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to judge by.
+    """
+    shares = {float(np.mean(part)) for part in parts if np.size(part)}
+    if not shares or len(parts) != sum(np.size(part) > 0 for part in parts):
+        raise ValueError(f"parts={parts!r}: expected at least one, each with at least one seed")
+    if shares == {1}:
+        return "holds"
+    if shares == {0}:
+        return "false"
+    return "half true" if shares == {0, 1} else "depends on the draw"
+
+
+def _row(number, parts, measured):
+    claim, notebook = CLAIMS[number]
+    return Row(number, claim, verdict(parts), measured, notebook)
+
+
+def _spread(values, form=".3f"):
+    # The median, and from the least to the greatest.
+    values = np.asarray(values)
+    low, middle, high = (
+        format(float(v), form) for v in (values.min(), np.median(values), values.max())
+    )
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+# ------------------------------------------------------------------------------- 00, 01 and 02
+
+
+def claim_1(saturated):
+    """Judge by the share of saturated activations at std 10, shape (seeds, layers)."""
+    share = saturated.mean(axis=1)
+    return _row(1, [saturated.min(axis=1) > 0.9], f"saturated: {_spread(share, '.1%')}")
+
+
+def claim_2(rms, median, always_saturated):
+    """Judge by RMS and median of dL/dz at std 10, and the neurons that no input moves.
+
+    Parameters
+    ----------
+    rms, median : array, shape (seeds, layers)
+    always_saturated : array, shape (seeds, layers)
+        The share of neurons that are saturated for every input of a batch.
+    """
+    growth = rms[:, 0] / rms[:, -1]
+    return _row(
+        2,
+        [median.max(axis=1) < 1e-10, growth < 0.5, always_saturated.max(axis=1) > 0.5],
+        f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
+        f" {rms.shape[1]}: x {_spread(growth, '.0f')}; neurons saturated for all inputs of a batch:"
+        f" at most {always_saturated.max():.0%}",
+    )
+
+
+def claim_3(activations):
+    """Judge by all activations at std 0, shape (seeds, ...)."""
+    off = np.abs(activations - 0.5).reshape(len(activations), -1).max(axis=1)
+    return _row(3, [off == 0], f"largest distance from 0.5: {off.max():g}")
+
+
+def claim_4(rms):
+    """Judge by the RMS of dL/dz at std 0, shape (seeds, layers)."""
+    return _row(
+        4,
+        [(rms[:, :-1] > 0).any(axis=1)],
+        f"RMS in layers 1 to {rms.shape[1] - 1}: {rms[:, :-1].max():g};"
+        f" in layer {rms.shape[1]}: {_spread(rms[:, -1], '.2f')}",
+    )
+
+
+def claim_5(equal, different):
+    """Judge by two ``experiments.Symmetry``: of equal and of different neurons.
+
+    The claim holds if equal neurons stay equal, and learn less than different ones.
+    """
+    stay = (equal.rank[:, -1] == 1) & (equal.difference[:, -1] < 1e-6)
+    return _row(
+        5,
+        [stay, equal.loss[:, -1] > different.loss[:, -1] + 0.5],
+        f"rank after training: {equal.rank[:, -1].max()} of equal neurons,"
+        f" {different.rank[:, -1].min()} of different ones;"
+        f" loss {_spread(equal.loss[:, -1], '.2f')} and {_spread(different.loss[:, -1], '.2f')}",
+    )
+
+
+def claim_6(std_z, saturated):
+    """Judge by std of z and share of saturated activations at std 1, shape (seeds, layers)."""
+    return _row(
+        6,
+        [saturated[:, -1] > 0.3, std_z[:, -1] > std_z[:, 0]],
+        f"saturated in layer {saturated.shape[1]}: {_spread(saturated[:, -1], '.0%')};"
+        f" std of z {_spread(std_z[:, 0], '.1f')} in layer 1,"
+        f" {_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]}",
+    )
+
+
+# -------------------------------------------------------------------------------- 03, 04 and 05
+
+
+def claim_7(pooled, across, sigmoid_loss):
+    """Judge by pooled and across-input std of sigmoid with Xavier, and by what training gave.
+
+    Parameters
+    ----------
+    pooled, across : array, shape (seeds, layers)
+    sigmoid_loss : array, shape (seeds,)
+        After the race on MNIST.
+    """
+    return _row(
+        7,
+        [pooled.min(axis=1) > 0.1, sigmoid_loss < 1],
+        f"layer {pooled.shape[1]}: std of all activations {_spread(pooled[:, -1], '.2f')},"
+        f" across inputs {_spread(across[:, -1], '.5f')}; loss {_spread(sigmoid_loss)}",
+    )
+
+
+def claim_8(tanh_loss, sigmoid_loss):
+    """Judge by the loss after the race with Xavier, of tanh and of sigmoid, shape (seeds,)."""
+    return _row(
+        8,
+        [tanh_loss < 1, sigmoid_loss < 1],
+        f"loss with tanh {_spread(tanh_loss)}, with sigmoid {_spread(sigmoid_loss)}",
+    )
+
+
+def claim_14(without, longer, rbm, autoencoder):
+    """Judge by final losses without and with pretraining, shape (seeds,).
+
+    ``longer`` is without, but with pretraining's steps added to the training.
+    """
+    needed = (without > 2.2) & (longer > 2.2)
+    return _row(
+        14,
+        [needed, rbm < 1.5, autoencoder < 1.5],
+        f"loss without {_spread(without, '.2f')}, and with all its steps {_spread(longer, '.2f')};"
+        f" with RBMs {_spread(rbm, '.2f')}, autoencoders {_spread(autoencoder, '.2f')}",
+    )
+
+
+def claim_15(xavier, he):
+    """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,)."""
+    shallow, deep = min(he), max(he)
+    gaps = {depth: xavier[depth] - he[depth] for depth in (shallow, deep)}
+    return _row(
+        15,
+        [gaps[shallow] > 0, gaps[deep] > gaps[shallow] + 1],
+        "; ".join(
+            f"{depth} layers: Xavier {_spread(xavier[depth], '.2f')}, He {_spread(he[depth], '.2f')}"
+            for depth in he
+        ),
+    )
+
+
+# ---------------------------------------------------------------------------- 06 and beyond
+
+
+def claim_9(printed, coded):
+    """Judge by the stds of all layers by both formulas, shape (layers,)."""
+    shown = " ".join(f"{a:.4f}/{b:.4f}" for a, b in zip(printed, coded, strict=True))
+    return _row(9, [[np.allclose(printed, coded)]], f"std of each layer, printed/coded: {shown}")
+
+
+def claim_10(relu_loss, sigmoid_loss):
+    """Judge by the final loss with Xavier's start, of ReLU and of sigmoid, shape (seeds,).
+
+    In the article's figure Xavier's loss falls below 1: only one of the two can be in it.
+    """
+    return _row(
+        10,
+        [sigmoid_loss < 1],
+        f"loss with ReLU {_spread(relu_loss)}, with sigmoid {_spread(sigmoid_loss)};"
+        " in the article's figure it falls below 1",
+    )
+
+
+def claim_11(sizes):
+    """Judge by the sizes of the published program's network."""
+    layers = sizes[1:]
+    return _row(
+        11,
+        [[len(layers) == 5], [set(layers) == {100}]],
+        f"{layers.count(100)} layers of 100 and one of {layers[-1]}",
+    )
+
+
+def claim_12(he, xavier_relu, xavier_sigmoid, small):
+    """Judge by the four final losses of the race, shape (seeds,).
+
+    As coded Xavier's network has ReLU, as labelled sigmoid: there it has to beat std 0.01 by more
+    than 0.05 in loss, which is less than half a percent of the images.
+    """
+    return _row(
+        12,
+        [(he < xavier_relu) & (xavier_relu < small), xavier_sigmoid < small - 0.05],
+        f"He {_spread(he)}, std 0.01 {_spread(small)},"
+        f" Xavier as coded {_spread(xavier_relu)}, as labelled {_spread(xavier_sigmoid)}",
+    )
+
+
+def claim_13(losses):
+    """Judge by the final losses of ``experiments.RESCUES``: dict of name to array (seeds,)."""
+    return _row(
+        13,
+        [values < 1.5 for values in losses.values()],
+        "; ".join(f"{name}: {_spread(values, '.2f')}" for name, values in losses.items()),
+    )
+
+
+def claim_16(critical, below, at, above):
+    """Judge by the training accuracy of deep tanh networks, shape (seeds,).
+
+    Parameters
+    ----------
+    critical : float
+        The sigma_w2 at which theory draws the line.
+    below, at, above : array, shape (seeds,)
+        The accuracy far below the line, on it, and far above it.
+    """
+    return _row(
+        16,
+        [at > 0.5, at > below + 0.2, at > above + 0.2],
+        f"critical sigma_w2 {critical:.3f}; accuracy there {_spread(at, '.0%')},"
+        f" below {_spread(below, '.0%')}, above {_spread(above, '.0%')}",
+    )
+
+
+def claim_17(ratios):
+    """Judge by what libraries draw: dict of name to std over He's std, for a square layer."""
+    xavier = np.sqrt(0.5)
+    neither = {n: r for n, r in ratios.items() if abs(r - 1) > 0.05 and abs(r / xavier - 1) > 0.05}
+    shown = "; ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+    return _row(17, [[len(neither) > 0]], f"std over He's (Xavier: {xavier:.2f}): {shown}")
