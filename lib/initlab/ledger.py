@@ -249,7 +249,8 @@ def claim_15(xavier, he):
         15,
         [gaps[shallow] > 0, gaps[deep] > gaps[shallow] + 1],
         "; ".join(
-            f"{depth} layers: Xavier {_spread(xavier[depth], '.2f')}, He {_spread(he[depth], '.2f')}"
+            f"{depth} layers: Xavier {_spread(xavier[depth], '.2f')},"
+            f" He {_spread(he[depth], '.2f')}"
             for depth in he
         ),
     )

@@ -132,7 +132,7 @@ class Check:
 
 def _same(arguments, case):
     return all(
-        np.array_equal(new, old) if isinstance(old, np.ndarray | list) else True
+        np.array_equal(new, old) if isinstance(old, (np.ndarray, list)) else True
         for new, old in zip(arguments, case, strict=True)
     )
 

@@ -216,17 +216,17 @@ def _one_for_all(rng, sizes, std):
 
 
 def _differences(weights):
-    # How widely all weights are spread, how much layers differ, how much neurons of a layer do.
+    # How widely all weights are spread, whether layers differ, whether neurons of a layer do.
     first, second, *_ = weights = [np.asarray(w, dtype=np.float64) for w in weights]
-    std = first.std()
-    apart = (first - second).std() if first.shape == second.shape else np.inf
-    among = np.mean([w.std(axis=1).mean() for w in weights])
-    return [std, apart, among, *(std * n for w in weights for n in w.shape)]
+    std = np.concatenate([w.ravel() for w in weights]).std()
+    layers_differ = not np.array_equal(first, second)
+    neurons_differ = np.mean([w.std(axis=1).mean() for w in weights]) > 0.01 * std
+    return [std, layers_differ, neurons_differ, *(std * n for w in weights for n in w.shape)]
 
 
 check_layer_weights = Check(
     task="Return a list with one matrix for each layer, of shape (fan_in, fan_out).",
-    cases=((_rng(), [120, 120, 120, 80], 0.5), (_rng(), [90, 90, 90, 70], 2.0)),
+    cases=((_rng(), [200, 200, 200, 150], 0.5), (_rng(), [150, 150, 150, 100], 2.0)),
     right=_layers(lambda rng, n, m: rng.standard_normal((n, m))),
     mistakes={
         "the same matrix stands in every layer: draw anew for each, from the one rng": (
@@ -248,7 +248,7 @@ check_layer_weights = Check(
     },
     praise="all layers differ, and all neurons in them.",
     summary=_differences,
-    tolerance=0.08,
+    tolerance=0.2,  # where all neurons are equal, few numbers tell the std
 )
 
 # ------------------------------------------------------------------------------------------- 03

@@ -1,0 +1,770 @@
+"""Every exercise knows right answers in many styles, and the mistakes that students make.
+
+The answers here are written as students write them, and not taken from the checks.
+"""
+
+import ast
+import inspect
+import math
+import statistics
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from initlab import classroom, theory
+from initlab.activations import sigmoid
+from initlab.classroom import Check, exercises
+
+CHECKS = {name: getattr(classroom, name) for name in classroom.__all__ if name.startswith("check_")}
+
+# ------------------------------------------------------------------------------- right answers
+
+
+def count_saturated(h):
+    count = 0
+    for row in h:
+        for value in row:
+            if value < 0.01 or value > 0.99:
+                count += 1
+    return count / (len(h) * len(h[0]))
+
+
+def by_integral(std_z):
+    z = np.linspace(-4.6, 4.6, 1001)
+    density = np.exp(-((z / std_z) ** 2) / 2) / (std_z * np.sqrt(2 * np.pi))
+    return density.mean() * 9.2
+
+
+def backward_unit_by_unit(dh, h, w):
+    dx = np.zeros((len(dh), len(w)))
+    for i in range(len(dh)):
+        for k in range(len(w)):
+            for j in range(w.shape[1]):
+                dx[i, k] += dh[i, j] * h[i, j] * (1 - h[i, j]) * w[k, j]
+    return dx
+
+
+def backward_by_z(dh, h, w):
+    z = np.log(h / (1 - h))
+    dz = dh * sigmoid(z) * (1 - sigmoid(z))
+    return np.dot(dz, np.transpose(w))
+
+
+def backward_in_float32(dh, h, w):
+    dh, h, w = (a.astype(np.float32) for a in (dh, h, w))
+    return (dh * (h - h**2)) @ w.T
+
+
+def loud_neuron(w_in, w_out):
+    one_in = w_in[:, [0]]
+    one_out = len(w_out) * w_out[:1, :]
+    return [one_in, one_out]
+
+
+def loud_neuron_as_lists(w_in, w_out):
+    return [[row[0]] for row in w_in.tolist()], [list(map(sum, zip(*w_out.tolist(), strict=True)))]
+
+
+def layers_in_a_loop(rng, sizes, std):
+    weights = []
+    for i in range(len(sizes) - 1):
+        weights.append(rng.normal(0, std, (sizes[i], sizes[i + 1])))
+    return weights
+
+
+def layers_as_tuple(rng, sizes, std):
+    return tuple((std * rng.standard_normal(fans)).astype(np.float32) for fans in pairwise(sizes))
+
+
+def layers_from_the_last(rng, sizes, std):
+    return [rng.normal(scale=std, size=(m, n)).T for m, n in zip(sizes[1:], sizes, strict=False)]
+
+
+def layers_one_by_one(rng, sizes, std):
+    for n, m in pairwise(sizes):
+        yield std * rng.standard_normal(n * m).reshape(n, m)
+
+
+def cd1_image_by_image(v, h, dream_v, dream_h):
+    total = np.zeros((v.shape[1], h.shape[1]))
+    for i in range(len(v)):
+        total += np.outer(dream_v[i], dream_h[i]) - np.outer(v[i], h[i])
+    return total / len(v)
+
+
+def cd1_in_float32(*arrays):
+    v, h, dream_v, dream_h = (a.astype("float32") for a in arrays)
+    return dream_v.T @ dream_h / np.float32(len(v)) - v.T @ h / np.float32(len(v))
+
+
+def rebuild_image_by_image(x, mean, directions):
+    images = []
+    for image in x:
+        rebuilt = np.array(mean[0])
+        for direction in directions:
+            rebuilt = rebuilt + np.dot(image - mean[0], direction) * direction
+        images.append(rebuilt)
+    return images
+
+
+def xavier_uniform_number_by_number(rng, fan_in, fan_out):
+    a = (6 / (fan_in + fan_out)) ** 0.5
+    return [[a * (2 * rng.random() - 1) for _ in range(fan_out)] for _ in range(fan_in)]
+
+
+def xavier_uniform_in_float32(rng, fan_in, fan_out):
+    a = np.float32(np.sqrt(6 / (fan_in + fan_out)))
+    return a * (2 * rng.random((fan_in, fan_out), dtype=np.float32) - 1)
+
+
+def xavier_uniform_by_columns(rng, fan_in, fan_out):
+    a = np.sqrt(3) * np.sqrt(2 / (fan_in + fan_out))
+    return np.column_stack([rng.uniform(-a, a, size=fan_in) for _ in range(fan_out)])
+
+
+def he_normal_by_columns(rng, fan_in, fan_out):
+    weights = np.empty((fan_in, fan_out))
+    for j in range(fan_out):
+        weights[:, j] = rng.normal(loc=0.0, scale=np.sqrt(2 / fan_in), size=fan_in)
+    return weights
+
+
+def he_normal_in_float32(rng, fan_in, fan_out):
+    return rng.standard_normal((fan_in, fan_out), dtype=np.float32) / np.float32(
+        math.sqrt(fan_in / 2)
+    )
+
+
+def across_unit_by_unit(h):
+    variances = [statistics.pvariance(h[:, j].tolist()) for j in range(h.shape[1])]
+    return math.sqrt(sum(variances) / len(variances))
+
+
+def count_dead(z):
+    dead = 0
+    for unit in z.T:
+        if all(value <= 0 for value in unit):
+            dead += 1
+    return dead / len(z.T)
+
+
+def lower_the_right_digits(p, y):
+    gradient = p.copy()
+    gradient[np.arange(len(y)), y] -= 1
+    gradient /= len(y)
+    return gradient
+
+
+def gradient_image_by_image(p, y):
+    one_hot = [[1.0 if digit == label else 0.0 for digit in range(10)] for label in y]
+    return [(row - np.array(true)) / len(p) for row, true in zip(p, one_hot, strict=True)]
+
+
+def count_right_answers(z, y):
+    right = 0
+    for outputs, label in zip(z, y, strict=True):
+        if list(outputs).index(max(outputs)) == label:
+            right += 1
+    return right / len(y)
+
+
+def spread_by_sorting(values):
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    median = ordered[middle]
+    if len(ordered) % 2 == 0:
+        median = (ordered[middle - 1] + ordered[middle]) / 2
+    return [median, ordered[0], ordered[-1]]
+
+
+def toss_by_toss(n):
+    chance = 1
+    for _ in range(n):
+        chance = chance / 2
+    return chance
+
+
+RIGHT = {
+    "check_saturated_share": [
+        count_saturated,
+        lambda h: (np.abs(h - 0.5) > 0.49).mean(),
+        lambda h: np.float32(h[(h < 0.01) | (h > 0.99)].size / h.size),
+        lambda h: np.mean(h < 0.01) + np.mean(h > 0.99),
+    ],
+    "check_std_for_sums": [
+        lambda n, wanted: np.sqrt(wanted**2 / n),
+        lambda n, wanted: np.float32(wanted * n**-0.5),
+    ],
+    "check_backward_through_layer": [
+        backward_unit_by_unit,
+        backward_by_z,
+        backward_in_float32,
+        lambda dh, h, w: (w @ (dh * h * (1 - h)).T).T.tolist(),
+    ],
+    "check_unsaturated_share": [
+        by_integral,
+        lambda std_z: 9.2 / (std_z * np.sqrt(2 * np.pi)),
+        lambda std_z: 9.2 * stats.norm.pdf(0, 0, std_z),
+        lambda std_z: stats.norm.cdf(4.6 / std_z) - stats.norm.cdf(-4.6 / std_z),
+        lambda std_z: math.erf(math.log(99) / std_z / math.sqrt(2)),
+    ],
+    "check_std_that_keeps_gradients": [
+        1,
+        1.05,
+        0.98,
+        np.float32(1.01),
+        lambda: math.sqrt(theory.critical_line("sigmoid") / 100),
+    ],
+    "check_one_neuron": [
+        loud_neuron,
+        loud_neuron_as_lists,
+        lambda w_in, w_out: (w_in.mean(axis=1, keepdims=True), np.sum(w_out, 0, keepdims=True)),
+        lambda w_in, w_out: (w_in[:, -1].reshape(-1, 1), w_out.sum(axis=0).reshape(1, -1)),
+        lambda w_in, w_out: (w_in[:, :1].astype(np.float32), w_out.sum(axis=0)[None]),
+    ],
+    "check_layer_weights": [
+        layers_in_a_loop,
+        layers_as_tuple,
+        layers_from_the_last,
+        layers_one_by_one,
+        lambda rng, sizes, std: [
+            rng.uniform(-(3**0.5) * std, 3**0.5 * std, (sizes[i], sizes[i + 1]))
+            for i in range(len(sizes) - 1)
+        ],
+    ],
+    "check_cd1_gradient": [
+        cd1_image_by_image,
+        cd1_in_float32,
+        lambda v, h, dream_v, dream_h: -(v.T @ h - dream_v.T @ dream_h) / v.shape[0],
+        lambda v, h, dv, dh: np.mean(dv[:, :, None] * dh[:, None] - v[:, :, None] * h[:, None], 0),
+    ],
+    "check_pca_reconstruction": [
+        rebuild_image_by_image,
+        lambda x, mean, directions: mean + np.dot((x - mean).dot(directions.T), directions),
+        lambda x, mean, directions: np.float32(x - mean) @ directions.T @ directions + mean,
+    ],
+    "check_xavier_std": [
+        lambda fan_in, fan_out: np.sqrt(2 / (fan_in + fan_out)),
+        lambda fan_in, fan_out: 1 / math.sqrt((fan_in + fan_out) / 2),
+        lambda fan_in, fan_out: np.float32((0.5 * (fan_in + fan_out)) ** -0.5),
+    ],
+    "check_xavier_uniform": [
+        xavier_uniform_number_by_number,
+        xavier_uniform_in_float32,
+        xavier_uniform_by_columns,
+        lambda rng, n, m: rng.uniform(-np.sqrt(6 / (n + m)), np.sqrt(6 / (n + m)), (n, m)),
+        lambda rng, n, m: np.sqrt(6 / (n + m)) * rng.uniform(low=-1, high=1, size=(m, n)).T,
+        lambda rng, n, m: np.sqrt(24 / (n + m)) * (rng.random((n, m)) - 0.5),
+    ],
+    "check_across_input_std": [
+        across_unit_by_unit,
+        lambda h: np.sqrt(np.mean(np.std(h, axis=0) ** 2)),
+        lambda h: np.sqrt(np.mean((h - h.mean(axis=0)) ** 2)),
+        lambda h: np.float32(h.T).var(axis=1).mean() ** 0.5,
+    ],
+    "check_he_normal": [
+        he_normal_by_columns,
+        he_normal_in_float32,
+        lambda rng, n, m: rng.normal(0, np.sqrt(2 / n), (n, m)),
+        lambda rng, n, m: math.sqrt(2 / n) * rng.standard_normal((n, m)),
+        lambda rng, n, m: (rng.standard_normal((m, n)).T * np.sqrt(2) / np.sqrt(n)).tolist(),
+        lambda rng, n, m: rng.normal(0, np.sqrt(2 / n), n * m).reshape(n, m),
+    ],
+    "check_leaky_gain": [
+        lambda slope: np.sqrt(2 / (1 + slope * slope)),
+        lambda slope: ((1 + slope**2) / 2) ** -0.5,
+        lambda slope: np.float32(1 / math.sqrt(0.5 + 0.5 * slope**2)),
+    ],
+    "check_dead_share": [
+        count_dead,
+        lambda z: (z.max(axis=0) <= 0).mean(),
+        lambda z: np.sum(np.maximum(z, 0).sum(axis=0) == 0) / z.shape[1],
+        lambda z: 1 - np.any(z > 0, axis=0).mean(),
+    ],
+    "check_gradient_of_loss": [
+        lower_the_right_digits,
+        gradient_image_by_image,
+        lambda p, y: (p - np.eye(10)[y]) / y.size,
+        lambda p, y: (p.astype(np.float32) - np.eye(10, dtype=np.float32)[y]) / p.shape[0],
+        lambda p, y: (p - (y[:, None] == np.arange(10))) / len(p),
+    ],
+    "check_accuracy": [
+        count_right_answers,
+        lambda z, y: (np.argmax(z, 1) == y).sum() / len(y),
+        lambda z, y: np.count_nonzero(z.argmax(axis=-1) == y) / y.size,
+        lambda z, y: 1 - np.mean(z.argmax(axis=1) != y),
+    ],
+    "check_pytorch_std": [
+        lambda fan_in: 1 / np.sqrt(fan_in) / np.sqrt(3),
+        lambda fan_in: 2 / np.sqrt(fan_in) / np.sqrt(12),
+        lambda fan_in: np.float32(np.sqrt(1 / (3 * fan_in))),
+        lambda fan_in: stats.uniform(-1 / np.sqrt(fan_in), 2 / np.sqrt(fan_in)).std(),
+    ],
+    "check_spread": [
+        spread_by_sorting,
+        lambda values: (np.median(values), np.min(values), np.max(values)),
+        lambda values: np.quantile(values, [0.5, 0, 1]),
+        lambda values: [statistics.median(values), min(values), max(values)],
+    ],
+    "check_chance_of_luck": [
+        toss_by_toss,
+        lambda n: 1 / 2**n,
+        lambda n: np.float32(0.5) ** n,
+        lambda n: math.comb(n, n) / 2**n,
+        lambda n: stats.binom.pmf(n, n, 0.5),
+    ],
+}
+
+# ------------------------------------------------------------------------------------- mistakes
+
+
+def slope_at_h(dh, h, w):
+    s = sigmoid(h)
+    dz = dh * s * (1 - s)
+    return dz @ w.T
+
+
+def same_seed_for_each_layer(rng, sizes, std):
+    weights = []
+    for n, m in pairwise(sizes):
+        rng = np.random.default_rng(0)
+        weights.append(rng.normal(0, std, (n, m)))
+    return weights
+
+
+def one_matrix_for_all_layers(rng, sizes, std):
+    w = rng.normal(0, std, (sizes[0], sizes[1]))
+    return [w for _ in sizes[1:]]
+
+
+def one_column_for_all_neurons(rng, sizes, std):
+    weights = []
+    for n, m in pairwise(sizes):
+        weights.append(rng.normal(0, std, (n, 1)) * np.ones((n, m)))
+    return weights
+
+
+def layers_with(draw):
+    return lambda rng, sizes, std: [
+        draw(rng, sizes[i], sizes[i + 1], std) for i in range(len(sizes) - 1)
+    ]
+
+
+def whole_columns(p, y):
+    gradient = p.copy()
+    gradient[:, y] -= 1
+    return gradient / len(p)
+
+
+def minus_one_over_p(p, y):
+    gradient = np.zeros_like(p)
+    for i in range(len(p)):
+        gradient[i, y[i]] = -1 / p[i, y[i]] / len(p)
+    return gradient
+
+
+# A fragment of the hint that is expected, and who earns it.
+MISTAKES = {
+    "check_saturated_share": [
+        ("upper end is missing", lambda h: (h < 0.01).sum() / h.size),
+        ("lower end is missing", lambda h: (h > 0.99).sum() / h.size),
+        ("that is how many", lambda h: (h < 0.01).sum() + (h > 0.99).sum()),
+        ("share of all others", lambda h: 1 - (np.abs(h - 0.5) > 0.49).mean()),
+        ("in percent", lambda h: (np.abs(h - 0.5) > 0.49).mean() * 100),
+        ("| instead of &", lambda h: np.mean((h < 0.01) & (h > 0.99))),
+        ("len(h) counts the rows only", lambda h: ((h < 0.01) | (h > 0.99)).sum() / len(h)),
+    ],
+    "check_std_for_sums": [
+        ("that is the variance", lambda n, wanted: wanted * wanted / n),
+        ("variances that add up", lambda n, wanted: wanted * (1 / n)),
+        ("weights must be smaller", lambda n, wanted: n**0.5 * wanted),
+        ("sum the std 1", lambda n, wanted: n**-0.5),
+        ("outside of the root", lambda n, wanted: np.sqrt(wanted) / np.sqrt(n)),
+    ],
+    "check_backward_through_layer": [
+        ("slope at h", slope_at_h),
+        ("sigmoid's slope is missing", lambda dh, h, w: dh @ w.T),
+        ("change places: w.T", lambda dh, h, w: np.dot(dh * (h - h**2), w)),
+        ("this is dL/dz", lambda dh, h, w: dh * (h - h**2)),
+        ("first through the sigmoid", lambda dh, h, w: dh @ w.T * (h - h**2)),
+        ("slope of tanh", lambda dh, h, w: (dh - dh * h * h) @ w.T),
+        ("one of the two is missing", lambda dh, h, w: np.dot(dh * h, w.T)),
+    ],
+    "check_unsaturated_share": [
+        ("twice 4.6", lambda std_z: 4.6 / (std_z * np.sqrt(2 * np.pi))),
+        ("share that is saturated", lambda std_z: 1 - 9.2 / (std_z * np.sqrt(2 * np.pi))),
+        ("not its variance", lambda std_z: 9.2 / np.sqrt(2 * np.pi) / std_z**2),
+        ("that is the height", lambda std_z: 1 / np.sqrt(2 * np.pi * std_z**2)),
+        ("2 pi stands under a root", lambda std_z: 9.2 / (2 * np.pi * std_z)),
+        ("not the std", lambda std_z: 9.2 / np.sqrt(2 * np.pi * std_z)),
+        ("in percent", lambda std_z: 100 * 9.2 / (std_z * np.sqrt(2 * np.pi))),
+    ],
+    "check_std_that_keeps_gradients": [
+        ("below a quarter", 0.1),
+        ("almost threefold", 10),
+        ("that is sigma_w2", lambda: theory.critical_line("sigmoid")),
+    ],
+    "check_one_neuron": [
+        ("had a voice too", lambda w_in, w_out: (w_in[:, [0]], w_out[[0]])),
+        ("had a voice too", lambda w_in, w_out: (w_in[:, :1], w_out.mean(axis=0)[None])),
+        ("as loud as all of them", lambda w_in, w_out: (8 * w_in[:, :1], w_out[:1])),
+        ("only the voices add up", lambda a, b: (a.sum(1)[:, None], b.sum(0)[None])),
+        ("need not be thirty", lambda w_in, w_out: (w_in[:, [5]], w_out[[5]] * 30)),
+    ],
+    "check_layer_weights": [
+        ("same matrix stands in every layer", same_seed_for_each_layer),
+        ("one matrix for all layers", one_matrix_for_all_layers),
+        ("all neurons of a layer are equal", one_column_for_all_neurons),
+        (
+            "std is used as a variance",
+            layers_with(lambda rng, n, m, std: rng.normal(0, np.sqrt(std), (n, m))),
+        ),
+        ("lies on its side", layers_with(lambda rng, n, m, std: rng.normal(0, std, (m, n)))),
+        ("from 0 to 1", layers_with(lambda rng, n, m, std: rng.random((n, m)) * std)),
+    ],
+    "check_cd1_gradient": [
+        (
+            "1/batch is missing: a mean",
+            lambda v, h, dream_v, dream_h: np.dot(dream_v.T, dream_h) - np.dot(v.T, h),
+        ),
+        ("come with a minus", lambda v, h, dv, dh: v.T @ h / len(v) - dv.T @ dh / len(v)),
+        ("rows and columns are exchanged", lambda *arrays: cd1_image_by_image(*arrays).T),
+        ("both units dream", lambda v, h, dv, dh: v.T @ (dh - h) / len(v)),
+        ("sign is reversed, and", lambda v, h, dv, dh: -len(v) * cd1_image_by_image(v, h, dv, dh)),
+        ("divide by len(v)", lambda v, h, dv, dh: (dv.T @ dh - v.T @ h) / len(v.T)),
+    ],
+    "check_pca_reconstruction": [
+        ("not taken off", lambda x, mean, d: mean + x @ (d.T @ d)),
+        ("not put back", lambda x, mean, d: np.dot(np.dot(x - mean, d.T), d)),
+        ("these are the codes", lambda x, mean, d: np.dot(x - mean, d.T)),
+        ("both times the mean", lambda x, mean, d: x @ (d.T @ d)),
+        (
+            "mean that is handed over",
+            lambda x, mean, d: rebuild_image_by_image(x, np.mean(x, axis=0)[None], d),
+        ),
+    ],
+    "check_xavier_std": [
+        ("that is the variance", lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
+        ("LeCun's formula, which many call Xavier's", lambda fan_in, fan_out: fan_in**-0.5),
+        ("fan_out alone", lambda fan_in, fan_out: fan_out**-0.5),
+        ("He's formula", lambda fan_in, fan_out: 2**0.5 * fan_in**-0.5),
+        ("a 2 is missing", lambda fan_in, fan_out: 1 / np.sqrt(fan_in + fan_out)),
+        ("bound of the uniform", lambda fan_in, fan_out: np.sqrt(6) / np.sqrt(fan_in + fan_out)),
+        ("belongs under the root", lambda fan_in, fan_out: 2 / np.sqrt(fan_in + fan_out)),
+    ],
+    "check_xavier_uniform": [
+        (
+            "U(-s, s) with s taken for the std",
+            lambda rng, n, m: rng.uniform(-((2 / (n + m)) ** 0.5), (2 / (n + m)) ** 0.5, (n, m)),
+        ),
+        ("from a bell curve", lambda rng, n, m: rng.normal(0, np.sqrt(2 / (n + m)), (n, m))),
+        ("LeCun", lambda rng, n, m: rng.uniform(-np.sqrt(3 / n), np.sqrt(3 / n), (n, m))),
+        ("He's std", lambda rng, n, m: rng.uniform(-np.sqrt(6 / n), np.sqrt(6 / n), (n, m))),
+        ("is a variance here", lambda rng, n, m: rng.uniform(-6 / (n + m), 6 / (n + m), (n, m))),
+        ("all weights are positive", lambda rng, n, m: rng.random((n, m)) * (6 / (n + m)) ** 0.5),
+        (
+            "lies on its side",
+            lambda rng, n, m: rng.uniform(-((6 / (n + m)) ** 0.5), (6 / (n + m)) ** 0.5, (m, n)),
+        ),
+        ("-a/2 to a/2", lambda rng, n, m: (rng.random((n, m)) - 0.5) * (6 / (n + m)) ** 0.5),
+    ],
+    "check_across_input_std": [
+        ("as in the histogram", np.std),
+        ("axis=0", lambda h: np.sqrt(np.mean(np.std(h, axis=1) ** 2))),
+        ("that is the variance", lambda h: np.mean(np.var(h, axis=0))),
+        ("the root last", lambda h: np.mean(np.std(h, axis=0))),
+        ("ddof=1", lambda h: np.sqrt(np.mean([statistics.variance(unit) for unit in h.T]))),
+        ("cancel out", lambda h: np.std(np.mean(h, axis=1))),
+    ],
+    "check_he_normal": [
+        ("and you at fan_out", lambda rng, n, m: rng.normal(0, np.sqrt(2 / m), (n, m))),
+        ("hand over a variance", lambda rng, n, m: rng.normal(0, 2 / n, (n, m))),
+        ("this is Xavier's std", lambda rng, n, m: rng.normal(0, np.sqrt(2 / (n + m)), (n, m))),
+        ("loses half", lambda rng, n, m: rng.normal(0, 1 / np.sqrt(n), (n, m))),
+        ("belongs under the root", lambda rng, n, m: rng.normal(0, 2 / np.sqrt(n), (n, m))),
+        (
+            "U(-s, s) with s taken for the std",
+            lambda rng, n, m: rng.uniform(-np.sqrt(2 / n), np.sqrt(2 / n), (n, m)),
+        ),
+        ("from no bell curve", lambda rng, n, m: rng.uniform(-1, 1, (n, m)) * np.sqrt(6 / n)),
+        ("lies on its side", lambda rng, n, m: rng.normal(0, np.sqrt(2 / n), (m, n))),
+        ("from 0 to 1", lambda rng, n, m: rng.random((n, m)) * np.sqrt(2 / n)),
+    ],
+    "check_leaky_gain": [
+        ("the gain is its square root", lambda slope: 2 / (1 + slope**2)),
+        ("the slope comes squared", lambda slope: np.sqrt(2 / (1 + slope))),
+        ("the negative half counts too", lambda slope: np.sqrt(2)),
+        ("that is what the layer keeps", lambda slope: np.sqrt(0.5 * (1 + slope**2))),
+        ("so a 2 is missing", lambda slope: (1 + slope**2) ** -0.5),
+        ("parentheses are missing", lambda slope: np.sqrt(2 / 1 + slope**2)),
+    ],
+    "check_dead_share": [
+        ("nothing but zeros", lambda z: np.mean(np.maximum(z, 0) == 0)),
+        ("0 for some input", lambda z: np.mean(z.min(axis=0) <= 0)),
+        ("look along the other axis", lambda z: np.mean(z.max(axis=1) <= 0)),
+        ("that is how many", lambda z: (z.max(axis=0) <= 0).sum()),
+        ("share of the living", lambda z: np.mean(z.max(axis=0) > 0)),
+        ("len(z) counts the inputs", lambda z: (z.max(axis=0) <= 0).sum() / len(z)),
+        ("in percent", lambda z: 100 * count_dead(z)),
+    ],
+    "check_gradient_of_loss": [
+        ("1/batch is missing: the loss", lambda p, y: p - np.eye(10)[y]),
+        ("must grow when we step", lambda p, y: (np.eye(10)[y] - p) / len(y)),
+        ("go on through the softmax", minus_one_over_p),
+        ("1 is missing: p minus 1 there", lambda p, y: p / len(y)),
+        ("there, and 1/batch", lambda p, y: 1.0 * p),
+        ("sign is reversed, and", lambda p, y: np.eye(10)[y] - p),
+        ("whole columns", whole_columns),
+        ("p.size counts ten", lambda p, y: (p - np.eye(10)[y]) / p.size),
+    ],
+    "check_accuracy": [
+        ("that is how many", lambda z, y: sum(z.argmax(axis=1) == y)),
+        ("share of wrong answers", lambda z, y: 1 - (z.argmax(axis=1) == y).mean()),
+        ("you take the smallest", lambda z, y: (np.argmin(z, axis=1) == y).mean()),
+        ("largest output itself", lambda z, y: (np.max(z, axis=1) == y).mean()),
+        ("look in each row", lambda z, y: (np.argmax(z) == y).mean()),
+        ("in percent", lambda z, y: 100 * count_right_answers(z, y)),
+    ],
+    "check_pytorch_std": [
+        ("s taken for the std", lambda fan_in: fan_in**-0.5),
+        ("that is the variance", lambda fan_in: (1 / np.sqrt(fan_in)) ** 2 / 3),
+        ("2 a wide", lambda fan_in: 1 / np.sqrt(fan_in) / np.sqrt(12)),
+        ("divide by the root of 3", lambda fan_in: np.sqrt(3) / np.sqrt(fan_in)),
+    ],
+    "check_spread": [
+        ("take the median", lambda values: (np.mean(values), np.min(values), np.max(values))),
+        ("median, least, greatest", lambda values: np.quantile(values, [0, 0.5, 1])),
+        (
+            "least comes before",
+            lambda values: [statistics.median(values), max(values), min(values)],
+        ),
+        (
+            "once the values are sorted",
+            lambda values: [values[len(values) // 2], min(values), max(values)],
+        ),
+        (
+            "two values are in the middle",
+            lambda values: [statistics.median_high(values), min(values), max(values)],
+        ),
+        (
+            "one number for both sides",
+            lambda values: np.median(values) + np.std(values) * np.array([0, -1, 1]),
+        ),
+    ],
+    "check_chance_of_luck": [
+        ("multiplied, not added", lambda n: n / 2),
+        ("a half for each draw", lambda n: 1 / 2 / n),
+        ("one of n outcomes", lambda n: n**-1),
+        ("all heads or all tails", lambda n: 1 / 2 ** (n - 1)),
+        ("at least one tails", lambda n: 1 - 1 / 2**n),
+        ("not n**2", lambda n: (1 / n) ** 2),
+        ("in percent", lambda n: 100 / 2**n),
+    ],
+}
+
+
+def each(answers):
+    """Return one case for each answer to each check."""
+    return [
+        pytest.param(CHECKS[name], answer, id=f"{name}-{number}")
+        for name in answers
+        for number, answer in enumerate(answers[name])
+    ]
+
+
+@pytest.mark.parametrize(("check", "answer"), each(RIGHT))
+def test_right_in_any_style(check, answer):
+    for _ in range(2):
+        assert repr(check(answer)) == f"correct: {check.praise}"
+
+
+@pytest.mark.parametrize(("check", "mistake"), each(MISTAKES))
+def test_mistake_gets_the_hint_that_helps(check, mistake):
+    fragment, answer = mistake
+    said = check(answer)
+    assert said.state == "not yet"
+    assert fragment in said.message
+    assert said.message in check.mistakes
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_hint_is_earned_by_a_student(name):
+    assert {CHECKS[name](answer).message for _, answer in MISTAKES[name]} == set(
+        CHECKS[name].mistakes
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "fragment"),
+    [
+        ("check_std_for_sums", "that is the variance"),
+        ("check_xavier_std", "fan_out alone"),
+        ("check_he_normal", "He looks at fan_in, and you at fan_out"),
+        ("check_xavier_std", "LeCun's formula, which many call Xavier's"),
+        ("check_pytorch_std", "U(-s, s) with s taken for the std"),
+        ("check_layer_weights", "the same matrix stands in every layer"),
+        ("check_backward_through_layer", "slope at h"),
+        ("check_cd1_gradient", "the 1/batch is missing"),
+        ("check_gradient_of_loss", "the 1/batch is missing"),
+    ],
+)
+def test_famous_mistakes_are_called_by_name(name, fragment):
+    assert any(fragment in hint for hint in CHECKS[name].mistakes)
+
+
+# ------------------------------------------------------------------------------ all checks alike
+
+
+def test_every_exercise_is_exported():
+    defined = {name for name, value in vars(exercises).items() if isinstance(value, Check)}
+    assert defined == set(CHECKS) == set(RIGHT) == set(MISTAKES)
+    assert all(getattr(exercises, name) is CHECKS[name] for name in defined)
+
+
+def as_answer(check, function):
+    return function() if check.cases == ((),) else function
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_right_and_mistakes_all_differ(check):
+    assert check(as_answer(check, check.right)).message == check.praise
+    for hint, mistake in check.mistakes.items():
+        assert check(as_answer(check, mistake)).message == hint
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_stub_is_still_missing(check):
+    for stub in (None, ..., lambda *_: None, lambda *_: ...):
+        assert repr(check(stub)) == f"still missing: {check.task}"
+
+
+def test_no_hint_is_lost_under_another_of_the_same_words():
+    tree = ast.parse(Path(inspect.getfile(exercises)).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            keys = [ast.unparse(key) for key in node.keys]
+            assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_hints_are_phrases_and_praise_is_a_sentence(check):
+    assert not any(hint.endswith(".") for hint in check.mistakes)
+    assert check.task.endswith(".")
+    assert check.praise.endswith(".")
+
+
+# ------------------------------------------------------------------------------------ any draw
+
+DRAWS = ["check_xavier_uniform", "check_he_normal", "check_layer_weights"]
+
+
+def with_seed(seed, answer):
+    return lambda rng, *rest: answer(np.random.default_rng(seed), *rest)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_right_draw_is_right_with_any_seed(name):
+    for seed in range(20):
+        for answer in RIGHT[name][1:]:  # the first may be slow
+            assert CHECKS[name](with_seed(seed, answer)).is_correct
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_wrong_draw_is_recognised_with_any_seed(name):
+    for seed in range(20):
+        for fragment, answer in MISTAKES[name]:
+            assert fragment in CHECKS[name](with_seed(seed, answer)).message
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_draw_must_be_a_matrix_for_each_layer(name):
+    assert CHECKS[name](lambda rng, *_: 0.1).message.startswith("what came back is 0.1. Return")
+    flat = CHECKS[name](lambda rng, *_: rng.standard_normal(3)).message
+    assert flat.startswith("what came back is array([")
+
+
+# -------------------------------------------------------------------------- answers half thought
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("check_saturated_share", lambda h: np.mean(h < 0.01 or h > 0.99)),
+        ("check_accuracy", lambda z, y: np.mean(z.argmax(axis=0) == y)),
+        (
+            "check_layer_weights",
+            lambda rng, s, std: [std * rng.random((s[i], s[i + 1])) for i in s],
+        ),
+        ("check_backward_through_layer", lambda dh, h, w: w.T @ (dh * h * (1 - h))),
+        ("check_std_that_keeps_gradients", lambda std: std),
+    ],
+)
+def test_answer_that_cannot_be_computed_says_why(name, answer):
+    assert CHECKS[name](answer).message.startswith("it stops with ")
+
+
+def lower_in_place(p, y):
+    p[np.arange(len(y)), y] -= 1
+    return p / len(y)
+
+
+def backward_in_place(dh, h, w):
+    dh *= h * (1 - h)
+    return dh @ w.T
+
+
+def sort_in_place(values):
+    values.sort()
+    return np.median(values), values[0], values[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("check_gradient_of_loss", lower_in_place),
+        ("check_backward_through_layer", backward_in_place),
+        ("check_spread", sort_in_place),
+    ],
+)
+def test_right_result_does_not_excuse_a_changed_argument(name, answer):
+    assert CHECKS[name](answer).message.startswith("it changes what it is handed")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "shapes"),
+    [
+        ("check_dead_share", lambda z: (z <= 0).all(axis=0), "(40,); expected ()"),
+        ("check_across_input_std", lambda h: h.std(axis=0), "(8,); expected ()"),
+        ("check_gradient_of_loss", lambda p, y: p[range(200), y] - 1, "(200,); expected (200, 10)"),
+        ("check_backward_through_layer", lambda dh, h, w: h.T @ dh, "(4, 4); expected (6, 4)"),
+    ],
+)
+def test_half_way_is_seen_by_the_shape(name, answer, shapes):
+    assert CHECKS[name](answer).message == f"the result has shape {shapes}"
+
+
+def test_neuron_without_its_axis_is_told_that_columns_and_rows_are_wanted():
+    for answer in (
+        lambda w_in, w_out: (w_in[:, 0], w_out.sum(axis=0)),
+        lambda w_in, w_out: (w_in[:, :1], w_out.sum(axis=0)),
+        lambda w_in, w_out: (w_in, w_out),
+    ):
+        said = CHECKS["check_one_neuron"](answer).message
+        assert said.startswith("what came back is (array(")
+        assert "w_in, one column, and w_out, one row" in said
+
+
+def test_missing_layer_is_told_in_terms_of_layers():
+    said = CHECKS["check_layer_weights"](lambda *given: layers_in_a_loop(*given)[:-1])
+    assert said.message.endswith(
+        "Return a list with one matrix for each layer, of shape (fan_in, fan_out)."
+    )
+
+
+def test_std_that_misses_by_more_than_tolerated_is_too_small_or_too_large():
+    check = CHECKS["check_std_that_keeps_gradients"]
+    assert check(0.9).message == "your answer is 0.9, which is too small"
+    assert check(1.1).message == "your answer is 1.1, which is too large"

@@ -1,0 +1,393 @@
+import contextlib
+import functools
+import queue
+import sys
+import threading
+from itertools import permutations
+
+import joblib
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from initlab import initializers as init
+from initlab._parallel import in_threads, one_blas_thread
+from initlab.datasets import Dataset
+from initlab.network import MLP
+from initlab.optimizers import SGD
+from initlab.pretraining import pretrain
+from initlab.training import train, train_together
+
+SAFETY = 60  # seconds: never waited for, unless something is broken
+
+
+def blas_threads():
+    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+
+
+@pytest.fixture
+def three_blas_threads():
+    """Matrix products on three threads, whatever the machine and the environment say."""
+    with threadpool_limits(limits=3, user_api="blas"):
+        if set(blas_threads()) != {3}:
+            pytest.skip("the number of threads of this BLAS cannot be set")
+        yield
+
+
+@pytest.fixture
+def two_workers(monkeypatch):
+    """Two parts of the work at a time, however many cores there are."""
+    all_cores = joblib.Parallel
+
+    def two_cores(*, n_jobs, **settings):
+        assert n_jobs == -1
+        return all_cores(n_jobs=2, **settings)
+
+    monkeypatch.setattr(joblib, "Parallel", two_cores)
+
+
+# -------------------------------------------------------------------------- one BLAS thread
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+def test_there_is_one_thread_inside_and_as_many_as_before_outside():
+    for _ in range(2):
+        with one_blas_thread():
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {3}
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+@pytest.mark.parametrize("leaving", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)], ids=str)
+def test_the_last_one_out_lifts_the_limit_in_whatever_order_they_leave(leaving):
+    guests = [one_blas_thread() for _ in range(3)]
+    for guest in guests:
+        guest.__enter__()
+        assert set(blas_threads()) == {1}
+    for count, k in enumerate(leaving):
+        assert set(blas_threads()) == {1}, count
+        guests[k].__exit__(None, None, None)
+    assert set(blas_threads()) == {3}
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+def test_one_may_come_while_another_is_leaving_and_the_limit_stays():
+    first, second, third = (one_blas_thread() for _ in range(3))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    third.__enter__()
+    second.__exit__(None, None, None)
+    assert set(blas_threads()) == {1}
+    third.__exit__(None, None, None)
+    assert set(blas_threads()) == {3}
+
+
+class Guest(threading.Thread):
+    """A thread that comes in and leaves when it is told to, and lives on."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.orders, self.answers = queue.Queue(), queue.Queue()
+        self.start()
+
+    def run(self):
+        with contextlib.ExitStack() as inside:
+            orders = {
+                "come": lambda: inside.enter_context(one_blas_thread()),
+                "leave": inside.close,
+                "set two": lambda: threadpool_limits(limits=2, user_api="blas"),
+                "look": lambda: None,
+            }
+            while (order := self.orders.get()) != "end":
+                orders[order]()
+                self.answers.put(set(blas_threads()))
+
+    def do(self, order):
+        self.orders.put(order)
+        return self.answers.get(timeout=SAFETY)
+
+
+@pytest.fixture
+def guests():
+    several = [Guest() for _ in range(3)]
+    yield several
+    for guest in several:
+        guest.orders.put("end")
+        guest.join(SAFETY)
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+@pytest.mark.parametrize("leaving", list(permutations(range(3))), ids=str)
+def test_threads_that_overlap_leave_the_number_as_it_was(guests, leaving):
+    for _ in range(2):
+        assert [guest.do("come") for guest in guests] == [{1}] * 3
+        assert set(blas_threads()) == {1}
+        assert [guests[k].do("leave") for k in leaving] == [{1}, {1}, {3}]
+        assert [guest.do("look") for guest in guests] == [{3}] * 3
+        assert set(blas_threads()) == {3}
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+def test_who_leaves_before_the_others_need_not_wait_for_them(guests):
+    with one_blas_thread():
+        assert guests[0].do("come") == {1}
+    assert set(blas_threads()) == {1}
+    assert guests[0].do("leave") == {3}
+    assert set(blas_threads()) == {3}
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+def test_afterwards_every_thread_may_set_a_limit_again(guests):
+    with one_blas_thread():
+        guests[0].do("come")
+        guests[0].do("leave")
+    assert guests[1].do("set two") == {2}
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+def test_the_limit_is_lifted_when_something_fails_inside():
+    def fail():
+        with one_blas_thread(), one_blas_thread():
+            raise KeyError("something")
+
+    with pytest.raises(KeyError, match="something"):
+        fail()
+    assert set(blas_threads()) == {3}
+    with one_blas_thread():
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {3}
+
+
+def network(seed, sizes=(4, 5, 5, 3)):
+    return MLP(
+        list(sizes),
+        activation="sigmoid",
+        weight_init=init.normal(1),
+        rng=np.random.default_rng(seed),
+        dtype=np.float32,
+    )
+
+
+def examples():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 4)), rng.integers(3, size=60)
+    return Dataset(x, y, x, y)
+
+
+def settings(seed, progress=None):
+    rng = np.random.default_rng(seed)
+    return {"steps": 20, "batch_size": 16, "rng": rng, "progress": progress}
+
+
+TRAININGS = {
+    "train": lambda call: train(network(0), examples(), optimizer=SGD(0.1), **call),
+    "train_together": lambda call: train_together(
+        [network(0), network(1)], examples(), optimizer=SGD(0.1), **call
+    ),
+    "pretrain": lambda call: pretrain(network(0), examples().x_train, **call),
+}
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+@pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
+def test_trainings_run_on_one_thread_and_give_the_others_back(training):
+    seen = []
+    training(settings(0, lambda done: seen.append(set(blas_threads()))))
+    assert seen == [{1}] * len(seen) != []
+    assert set(blas_threads()) == {3}
+
+    def stop(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training(settings(0, stop))
+    assert set(blas_threads()) == {3}
+
+
+# ------------------------------------------------------------------------ several at a time
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 10])
+def test_results_come_in_the_order_of_the_items(count):
+    assert in_threads(lambda item, progress: item**2, range(count)) == [
+        item**2 for item in range(count)
+    ]
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_results_come_in_order_though_the_later_one_is_done_first():
+    later_is_done = threading.Event()
+
+    def work(item, progress):
+        if item == "early":
+            assert later_is_done.wait(SAFETY)
+        later_is_done.set()
+        return item, threading.get_ident()
+
+    (early, one), (late, other) = in_threads(work, ["early", "late"])
+    assert [early, late] == ["early", "late"]
+    assert one != other
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_trainings_side_by_side_give_the_bits_they_give_one_after_the_other():
+    def training(seed, progress):
+        net = network(seed)
+        history = train(net, examples(), optimizer=SGD(0.1), **settings(seed, progress))
+        return history.loss.tobytes(), [array.tobytes() for array in net.parameters()]
+
+    found = in_threads(training, range(6), progress=lambda done: None)
+    assert found == [training(seed, None) for seed in range(6)]
+    assert len({loss for loss, _ in found}) == 6
+
+
+@pytest.mark.parametrize("items", [[], [4], [1, 2], [5, 1, 3, 2, 2]], ids=str)
+def test_progress_hears_of_everything_that_was_done(items):
+    def work(item, progress):
+        for _ in range(item):
+            progress(item)
+
+    heard = []
+    in_threads(work, items, progress=heard.append)
+    assert sorted(heard) == sorted(item for item in items for _ in range(item))
+
+
+@pytest.mark.parametrize("items", [[4], [1, 2, 3]], ids=str)
+def test_who_asks_for_no_progress_gets_none(items):
+    assert in_threads(lambda item, progress: progress, items) == [None] * len(items)
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_progress_is_called_by_one_thread_at_a_time():
+    both_are_in, met = threading.Barrier(2), []
+
+    def hear(done):
+        # The first one waits a moment for the other, which must not come.
+        try:
+            both_are_in.wait(0.1)
+            met.append(done)
+        except threading.BrokenBarrierError:
+            pass
+
+    both_started = threading.Barrier(2)
+
+    def work(item, progress):
+        both_started.wait(SAFETY)
+        progress(item)
+        return item
+
+    assert in_threads(work, [1, 2], progress=hear) == [1, 2]
+    assert both_are_in.broken
+    assert met == []
+
+
+def test_a_single_item_needs_no_joblib_and_is_worked_on_right_here(monkeypatch):
+    def work(item, progress):
+        progress(item)
+        return item, threading.get_ident()
+
+    heard = []
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    assert in_threads(work, iter("a"), progress=heard.append) == [("a", threading.get_ident())]
+    assert heard == ["a"]
+    with pytest.raises(ImportError):
+        in_threads(work, "ab", progress=heard.append)
+
+
+@pytest.mark.usefixtures("two_workers", "three_blas_threads")
+def test_each_part_has_one_blas_thread_until_all_are_done():
+    assert in_threads(lambda item, progress: set(blas_threads()), "abc") == [{1}] * 3
+    assert set(blas_threads()) == {3}
+
+
+class OddError(Exception):
+    """No library raises this."""
+
+
+def fail_at(wrong, item, progress=None):
+    if item == wrong:
+        raise OddError(f"{item} is odd")
+    return item
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+@pytest.mark.parametrize("items", [[3], [3, 4], [2, 4, 3, 6]], ids=str)
+def test_an_error_comes_out_as_what_it_is(items):
+    with pytest.raises(OddError, match="3 is odd"):
+        in_threads(functools.partial(fail_at, 3), items)
+    assert set(blas_threads()) == {3}
+
+
+@pytest.mark.parametrize("items", [[3], [3, 4], [2, 4, 3, 6]], ids=str)
+def test_an_error_in_the_callers_own_progress_comes_out_too(items):
+    def work(item, progress):
+        progress(item)
+
+    with pytest.raises(OddError, match="3 is odd"):
+        in_threads(work, items, progress=functools.partial(fail_at, 3))
+
+
+@pytest.mark.usefixtures("two_workers", "three_blas_threads")
+def test_after_an_error_the_others_stop_at_their_next_report():
+    started, failed, ended = threading.Event(), threading.Event(), threading.Event()
+    heard, caught = [], []
+
+    def work(item, progress):
+        if item == "wrong":
+            assert started.wait(SAFETY)
+            raise OddError("wrong")
+        try:
+            with one_blas_thread():
+                progress("before")
+                started.set()
+                assert failed.wait(SAFETY)
+                progress("after")
+        except RuntimeError as error:
+            caught.append(str(error))
+            raise
+        finally:
+            ended.set()
+
+    with pytest.raises(OddError, match="wrong"):
+        in_threads(work, ["long", "wrong"], progress=heard.append)
+    assert set(blas_threads()) == {1}  # for the long one is not done
+    failed.set()
+    assert ended.wait(SAFETY)
+    assert caught == ["stopped, because another part of the work was"]
+    assert heard == ["before"]
+    assert set(blas_threads()) == {3}
+
+
+def test_an_interruption_stops_the_threads_that_still_run(monkeypatch):
+    reports, heard = [], []
+
+    class Interrupted:
+        """As if Ctrl-C came while a part of the work is going on in another thread."""
+
+        def __init__(self, **settings):
+            pass
+
+        def __call__(self, jobs):
+            reports.extend(arguments[-1] for _, arguments, _ in jobs)
+            reports[0]("before")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(joblib, "Parallel", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(lambda item, progress: None, "ab", progress=heard.append)
+    for report in reports:
+        with pytest.raises(RuntimeError, match="stopped"):
+            report("after")
+    assert heard == ["before"]
+
+
+def test_a_round_that_failed_does_not_stop_the_next_one():
+    heard = []
+    for wrong in (2, None):
+        work = functools.partial(fail_at, wrong)
+        if wrong is None:
+            assert in_threads(work, [1, 2, 3], progress=heard.append) == [1, 2, 3]
+        else:
+            with pytest.raises(OddError, match="2 is odd"):
+                in_threads(work, [1, 2, 3], progress=heard.append)
