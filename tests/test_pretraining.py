@@ -282,6 +282,11 @@ def test_the_mean_over_many_draws_is_the_expectation_over_all_decisions():
     assert np.all(np.abs(np.mean(found, axis=0) - expected) < 4 * uncertainty)
 
 
+def test_without_a_generator_nothing_is_decided():
+    with pytest.raises(TypeError, match=r"rng=0: expected a numpy.random.Generator"):
+        machine().gradients(GREYS, rng=0)
+
+
 def test_the_same_draws_give_the_same_gradients_and_others_give_others():
     rbm = machine()
     runs = [
@@ -776,6 +781,20 @@ def test_weights_that_are_infinite_never_reach_the_network(method, spoil, step):
     assert np.all(np.isfinite(errors[0]))
     assert np.all(np.isfinite(errors[1, : step + 1]))
     assert np.all(np.isnan(errors[2]))
+
+
+def one_visible_bias_not_a_number(parameters):
+    (visible_bias,) = (array for array in parameters if array.shape == (1, 5))
+    visible_bias[0, 1] = np.nan
+
+
+@each_method
+def test_a_layer_whose_error_is_not_a_number_is_dropped_though_its_weights_still_are(method):
+    net, errors, start, calm, steps = spoiled(method, 1, 3, one_visible_bias_not_a_number)
+    assert contents(net.parameters()) == calm[:2] + start[2:]
+    assert np.all(np.isfinite(errors.ravel()[: 7 + 4]))
+    assert np.all(np.isnan(errors.ravel()[7 + 4 :]))
+    assert steps == 7 + 4
 
 
 @each_method

@@ -8,7 +8,6 @@ exercise of the series.
 from initlab.classroom.answers import Answer, Check
 from initlab.classroom.exercises import (
     check_accuracy,
-    check_across_input_std,
     check_backward_through_layer,
     check_cd1_gradient,
     check_chance_of_luck,
@@ -36,7 +35,6 @@ __all__ = [
     "Check",
     "Prediction",
     "check_accuracy",
-    "check_across_input_std",
     "check_backward_through_layer",
     "check_cd1_gradient",
     "check_chance_of_luck",

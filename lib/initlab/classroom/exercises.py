@@ -363,30 +363,6 @@ check_xavier_uniform = Check(
     tolerance=0.04,
 )
 
-check_across_input_std = Check(
-    task="Return the std across inputs: the root of the mean, over the units, of each one's"
-    " variance from input to input.",
-    cases=((_drawn(50, 8) * np.arange(1, 9) + 30 * _drawn(1, 8, seed=1),),),
-    right=lambda h: math.sqrt(h.var(axis=0).mean()),
-    mistakes={
-        "that is the spread of all activations together, as in the histogram": lambda h: h.std(),
-        "this compares the units for one input; compare the inputs for one unit (axis=0)": (
-            lambda h: math.sqrt(h.var(axis=1).mean())
-        ),
-        STD_FOR_VARIANCE: lambda h: h.var(axis=0).mean(),
-        "nearly: take the mean of the variances first, and the root last": (
-            lambda h: h.std(axis=0).mean()
-        ),
-        "nearly: ddof=1 divides by one less than there are inputs; leave it out": (
-            lambda h: math.sqrt(h.var(axis=0, ddof=1).mean())
-        ),
-        "a mean over the units comes first here, and in it they cancel out": (
-            lambda h: h.mean(axis=1).std()
-        ),
-    },
-    praise="the number that a histogram cannot show.",
-)
-
 # ------------------------------------------------------------------------------------------- 05
 
 check_he_normal = Check(

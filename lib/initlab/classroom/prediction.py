@@ -139,8 +139,8 @@ class Prediction:
         measured = self._checked("measured", measured)
         if self.choices is None:
             low, high = self._checked_spread(measured, spread)
-            seen = "" if spread is None else f" ({low:.3g} to {high:.3g})"
-            shown = f"Measured: {measured:.3g}{self._unit()}{seen}"
+            seen = "" if spread is None else f" ({_shown(low)} to {_shown(high)})"
+            shown = f"Measured: {_shown(measured)}{self._unit()}{seen}"
             right = low <= slip.committed <= high
         elif spread is not None:
             raise ValueError(f"spread={spread!r}: only numbers have one; leave it out")
@@ -190,7 +190,7 @@ class Prediction:
     def _bet(self):
         who = "Default guess" if self.by_default else "You bet"
         if self.choices is None:
-            return f"{who}: {self.committed:.3g}{self._unit()}"
+            return f"{who}: {_shown(self.committed)}{self._unit()}"
         return f"{who} ({self.committed}): {self.choices[self.committed]}"
 
     def __repr__(self):
@@ -198,3 +198,9 @@ class Prediction:
         if self.choices is None:
             return f"{self.question} (a number{', in ' + self.unit if self.unit else ''})"
         return "\n".join([self.question, *(f"  ({k}) {v}" for k, v in self.choices.items())])
+
+
+def _shown(number):
+    # Three digits, and 32,900 rather than 3.29e+04.
+    rounded = float(f"{number:.3g}")
+    return f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e9 else f"{rounded:g}"
