@@ -85,6 +85,24 @@ class Table:
         return "\n".join(f"{row.number:2} {row.verdict}" for row in self.rows)
 
 
+def with_spread(values, form=".3f"):
+    """Write several measurements of a number as their median, the least and the greatest.
+
+    Parameters
+    ----------
+    values : array or list of float
+    form : str
+        A format, e.g. ".1%".
+
+    Returns
+    -------
+    str
+        E.g. "0.31 (0.30 to 0.33)"; a single number if all are the same to these digits.
+    """
+    low, middle, high = (format(float(f(values)), form) for f in (np.min, np.median, np.max))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
 def verdict(parts):
     """Say what became of a claim.
 
@@ -119,22 +137,13 @@ def _row(number, parts, measured):
     return Row(number, claim, verdict(parts), measured, notebook)
 
 
-def _spread(values, form=".3f"):
-    # The median, and from the least to the greatest.
-    values = np.asarray(values)
-    low, middle, high = (
-        format(float(v), form) for v in (values.min(), np.median(values), values.max())
-    )
-    return middle if low == high else f"{middle} ({low} to {high})"
-
-
 # ------------------------------------------------------------------------------- 00, 01 and 02
 
 
 def claim_1(saturated):
     """Judge by the share of saturated activations at std 10, shape (seeds, layers)."""
     share = saturated.mean(axis=1)
-    return _row(1, [saturated.min(axis=1) > 0.9], f"saturated: {_spread(share, '.1%')}")
+    return _row(1, [saturated.min(axis=1) > 0.9], f"saturated: {with_spread(share, '.1%')}")
 
 
 def claim_2(rms, median, always_saturated):
@@ -151,8 +160,8 @@ def claim_2(rms, median, always_saturated):
         2,
         [median.max(axis=1) < 1e-10, growth < 0.5, always_saturated.max(axis=1) > 0.5],
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
-        f" {rms.shape[1]}: x {_spread(growth, '.0f')}; neurons saturated for all inputs of a batch:"
-        f" at most {always_saturated.max():.0%}",
+        f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; neurons saturated for all inputs of a"
+        f" batch: at most {always_saturated.max():.0%}",
     )
 
 
@@ -168,7 +177,7 @@ def claim_4(rms):
         4,
         [(rms[:, :-1] > 0).any(axis=1)],
         f"RMS in layers 1 to {rms.shape[1] - 1}: {rms[:, :-1].max():g};"
-        f" in layer {rms.shape[1]}: {_spread(rms[:, -1], '.2f')}",
+        f" in layer {rms.shape[1]}: {with_spread(rms[:, -1], '.2f')}",
     )
 
 
@@ -183,7 +192,8 @@ def claim_5(equal, different):
         [stay, equal.loss[:, -1] > different.loss[:, -1] + 0.5],
         f"rank after training: {equal.rank[:, -1].max()} of equal neurons,"
         f" {different.rank[:, -1].min()} of different ones;"
-        f" loss {_spread(equal.loss[:, -1], '.2f')} and {_spread(different.loss[:, -1], '.2f')}",
+        f" loss {with_spread(equal.loss[:, -1], '.2f')}"
+        f" and {with_spread(different.loss[:, -1], '.2f')}",
     )
 
 
@@ -192,9 +202,9 @@ def claim_6(std_z, saturated):
     return _row(
         6,
         [saturated[:, -1] > 0.3, std_z[:, -1] > std_z[:, 0]],
-        f"saturated in layer {saturated.shape[1]}: {_spread(saturated[:, -1], '.0%')};"
-        f" std of z {_spread(std_z[:, 0], '.1f')} in layer 1,"
-        f" {_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]}",
+        f"saturated in layer {saturated.shape[1]}: {with_spread(saturated[:, -1], '.0%')};"
+        f" std of z {with_spread(std_z[:, 0], '.1f')} in layer 1,"
+        f" {with_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]}",
     )
 
 
@@ -213,8 +223,8 @@ def claim_7(pooled, across, sigmoid_loss):
     return _row(
         7,
         [pooled.min(axis=1) > 0.1, sigmoid_loss < 1],
-        f"layer {pooled.shape[1]}: std of all activations {_spread(pooled[:, -1], '.2f')},"
-        f" across inputs {_spread(across[:, -1], '.5f')}; loss {_spread(sigmoid_loss)}",
+        f"layer {pooled.shape[1]}: std of all activations {with_spread(pooled[:, -1], '.2f')},"
+        f" across inputs {with_spread(across[:, -1], '.5f')}; loss {with_spread(sigmoid_loss)}",
     )
 
 
@@ -223,7 +233,7 @@ def claim_8(tanh_loss, sigmoid_loss):
     return _row(
         8,
         [tanh_loss < 1, sigmoid_loss < 1],
-        f"loss with tanh {_spread(tanh_loss)}, with sigmoid {_spread(sigmoid_loss)}",
+        f"loss with tanh {with_spread(tanh_loss)}, with sigmoid {with_spread(sigmoid_loss)}",
     )
 
 
@@ -236,8 +246,9 @@ def claim_14(without, longer, rbm, autoencoder):
     return _row(
         14,
         [needed, rbm < 1.5, autoencoder < 1.5],
-        f"loss without {_spread(without, '.2f')}, and with all its steps {_spread(longer, '.2f')};"
-        f" with RBMs {_spread(rbm, '.2f')}, autoencoders {_spread(autoencoder, '.2f')}",
+        f"loss without {with_spread(without, '.2f')},"
+        f" and with all its steps {with_spread(longer, '.2f')};"
+        f" with RBMs {with_spread(rbm, '.2f')}, autoencoders {with_spread(autoencoder, '.2f')}",
     )
 
 
@@ -249,8 +260,8 @@ def claim_15(xavier, he):
         15,
         [gaps[shallow] > 0, gaps[deep] > gaps[shallow] + 1],
         "; ".join(
-            f"{depth} layers: Xavier {_spread(xavier[depth], '.2f')},"
-            f" He {_spread(he[depth], '.2f')}"
+            f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
+            f" He {with_spread(he[depth], '.2f')}"
             for depth in he
         ),
     )
@@ -273,7 +284,7 @@ def claim_10(relu_loss, sigmoid_loss):
     return _row(
         10,
         [sigmoid_loss < 1],
-        f"loss with ReLU {_spread(relu_loss)}, with sigmoid {_spread(sigmoid_loss)};"
+        f"loss with ReLU {with_spread(relu_loss)}, with sigmoid {with_spread(sigmoid_loss)};"
         " in the article's figure it falls below 1",
     )
 
@@ -297,8 +308,8 @@ def claim_12(he, xavier_relu, xavier_sigmoid, small):
     return _row(
         12,
         [(he < xavier_relu) & (xavier_relu < small), xavier_sigmoid < small - 0.05],
-        f"He {_spread(he)}, std 0.01 {_spread(small)},"
-        f" Xavier as coded {_spread(xavier_relu)}, as labelled {_spread(xavier_sigmoid)}",
+        f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
+        f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}",
     )
 
 
@@ -307,7 +318,7 @@ def claim_13(losses):
     return _row(
         13,
         [values < 1.5 for values in losses.values()],
-        "; ".join(f"{name}: {_spread(values, '.2f')}" for name, values in losses.items()),
+        "; ".join(f"{name}: {with_spread(values, '.2f')}" for name, values in losses.items()),
     )
 
 
@@ -324,8 +335,8 @@ def claim_16(critical, below, at, above):
     return _row(
         16,
         [at > 0.5, at > below + 0.2, at > above + 0.2],
-        f"critical sigma_w2 {critical:.3f}; accuracy there {_spread(at, '.0%')},"
-        f" below {_spread(below, '.0%')}, above {_spread(above, '.0%')}",
+        f"critical sigma_w2 {critical:.3f}; accuracy there {with_spread(at, '.0%')},"
+        f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}",
     )
 
 
