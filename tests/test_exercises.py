@@ -180,10 +180,10 @@ def spread_by_sorting(values):
     return [median, ordered[0], ordered[-1]]
 
 
-def toss_by_toss(n):
+def draw_by_draw(n):
     chance = 1
     for _ in range(n):
-        chance = chance / 2
+        chance *= 0.9
     return chance
 
 
@@ -303,12 +303,12 @@ RIGHT = {
         lambda values: np.quantile(values, [0.5, 0, 1]),
         lambda values: [statistics.median(values), min(values), max(values)],
     ],
-    "check_chance_of_luck": [
-        toss_by_toss,
-        lambda n: 1 / 2**n,
-        lambda n: np.float32(0.5) ** n,
-        lambda n: math.comb(n, n) / 2**n,
-        lambda n: stats.binom.pmf(n, n, 0.5),
+    "check_chance_of_oversight": [
+        draw_by_draw,
+        lambda n: (9 / 10) ** n,
+        lambda n: np.float32(0.9) ** n,
+        lambda n: math.exp(n * math.log(0.9)),
+        lambda n: stats.binom.pmf(0, n, 0.1),
     ],
 }
 
@@ -540,14 +540,13 @@ MISTAKES = {
             lambda values: np.median(values) + np.std(values) * np.array([0, -1, 1]),
         ),
     ],
-    "check_chance_of_luck": [
-        ("multiplied, not added", lambda n: n / 2),
-        ("a half for each draw", lambda n: 1 / 2 / n),
-        ("one of n outcomes", lambda n: n**-1),
-        ("all heads or all tails", lambda n: 1 / 2 ** (n - 1)),
-        ("at least one tails", lambda n: 1 - 1 / 2**n),
-        ("not n**2", lambda n: (1 / n) ** 2),
-        ("in percent", lambda n: 100 / 2**n),
+    "check_chance_of_oversight": [
+        ("all of them show it", lambda n: 1 / 10**n),
+        ("at least one of them", lambda n: 1 - (9 / 10) ** n),
+        ("multiplied, not added", lambda n: 1 - n / 10),
+        ("a power, not a product", lambda n: n * 9 / 10),
+        ("would be a coin", lambda n: 1 / 2**n),
+        ("in percent", lambda n: 100 * 0.9**n),
     ],
 }
 

@@ -10,12 +10,14 @@ from initlab.experiments import (
     AS_CODED,
     AS_LABELLED,
     MNIST_SIZES,
+    RESCUES,
     Race,
     across_inputs_before_training,
     against_std,
     five_layers,
     mnist_race,
     over_seeds,
+    rescue_race,
 )
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -421,3 +423,158 @@ def test_sizes_that_are_none_are_refused_by_name(few_digits):
         across_inputs_before_training(AS_CODED, few_digits.x_test, seeds=[0], sizes=5)
     with pytest.raises(ValueError, match="at least one hidden layer"):
         across_inputs_before_training(AS_CODED, few_digits.x_test, seeds=[0], sizes=[784, 10])
+
+
+# ------------------------------------------------------------------- gradients, two races, rescues
+
+NARROW = {"sizes": (784, 6, 5, 10), "batch_size": 16}
+
+
+def test_a_race_notes_the_gradients_of_every_seed_step_and_layer(few_digits):
+    race = mnist_race(AS_LABELLED, few_digits, seeds=[3, 5], steps=4, note_gradients=True, **NARROW)
+    for name, (weight_init, activation) in AS_LABELLED.items():
+        found = race.gradient_rms(name)
+        assert found.shape == (2, 4, 3)
+        for k, seed in enumerate((3, 5)):
+            net = MLP(
+                list(NARROW["sizes"]),
+                activation=activation,
+                weight_init=weight_init,
+                rng=np.random.default_rng([seed, 0]),
+                dtype=np.float32,
+            )
+            own = train(
+                net,
+                few_digits,
+                optimizer=SGD(0.01),
+                steps=4,
+                batch_size=16,
+                rng=np.random.default_rng([seed, 1]),
+                note_gradients=True,
+            )
+            np.testing.assert_allclose(found[k], own.gradient_rms, rtol=1e-4)
+
+
+def test_a_race_notes_gradients_only_when_asked_and_runs_the_same(few_digits):
+    quiet, noted = (
+        mnist_race(AS_LABELLED, few_digits, seeds=[0], steps=4, note_gradients=asked, **NARROW)
+        for asked in (False, True)
+    )
+    default = mnist_race(AS_LABELLED, few_digits, seeds=[0], steps=4, **NARROW)
+    for name in AS_LABELLED:
+        assert quiet.histories[name][0].gradient_rms is None
+        assert default.histories[name][0].gradient_rms is None
+        np.testing.assert_array_equal(quiet.losses(name), noted.losses(name))
+
+
+def made_up_race(*names):
+    return Race(
+        {name: [History(np.full(3, len(name)), None)] for name in names},
+        {name: np.array([len(name) / 10]) for name in names},
+        {name: [f"network of {name}"] for name in names},
+    )
+
+
+def test_two_races_make_one_and_stay_as_they_were():
+    one, other = made_up_race("He", "Xavier"), made_up_race("std 0.01")
+    parts = [vars(race)[part] for race in (one, other) for part in vars(race)]
+    before = [dict(part) for part in parts]
+    both = one | other
+    assert isinstance(both, Race)
+    for part in ("histories", "test_accuracy", "networks"):
+        merged = getattr(both, part)
+        assert list(merged) == ["He", "Xavier", "std 0.01"]
+        for name in ("He", "Xavier"):
+            assert merged[name] is getattr(one, part)[name]
+        assert merged["std 0.01"] is getattr(other, part)["std 0.01"]
+        merged["new"] = None
+    assert parts == before
+
+
+def test_of_two_runs_of_a_contestant_the_later_race_counts():
+    one, other = made_up_race("He", "Xavier"), made_up_race("He")
+    both = one | other
+    for part in ("histories", "test_accuracy", "networks"):
+        assert getattr(both, part)["He"] is getattr(other, part)["He"]
+        assert getattr(both, part)["Xavier"] is getattr(one, part)["Xavier"]
+
+
+def test_the_rescues_are_what_their_names_say():
+    assert list(RESCUES) == [
+        "4 x Xavier",
+        "Xavier, rate 0.5",
+        "4 x Xavier, rate 0.5",
+        "Xavier, tanh",
+    ]
+    xavier = math.sqrt(2 / 884)
+    for name, ((weight_init, activation), rate) in RESCUES.items():
+        factor = 4 if name.startswith("4 x") else 1
+        assert weight_init.std((784, 100)) == pytest.approx(factor * xavier, rel=1e-15)
+        drawn = weight_init(np.random.default_rng(0), (784, 100))
+        normal = np.random.default_rng(0).standard_normal((784, 100))
+        np.testing.assert_allclose(drawn, factor * xavier * normal, rtol=1e-12)
+        assert activation is (tanh if "tanh" in name else sigmoid)
+        assert rate == (0.5 if "rate 0.5" in name else 0.01)
+
+
+def test_each_rescue_runs_with_its_own_learning_rate(few_digits):
+    settings = {"seeds": [2, 4], "steps": 6, "note_gradients": True, **NARROW}
+    race = rescue_race(few_digits, **settings)
+    assert sorted(race.histories) == sorted(race.networks) == sorted(RESCUES)
+    for name, (entry, rate) in RESCUES.items():
+        own = mnist_race({name: entry}, few_digits, optimizer=SGD(rate), **settings)
+        np.testing.assert_allclose(race.losses(name), own.losses(name), rtol=1e-5)
+        np.testing.assert_allclose(race.gradient_rms(name), own.gradient_rms(name), rtol=1e-3)
+        assert race.losses(name).shape == (2, 6)
+        np.testing.assert_array_equal(race.test_accuracy[name], own.test_accuracy[name])
+        other = mnist_race({name: entry}, few_digits, optimizer=SGD(0.51 - rate), **settings)
+        assert np.abs(race.losses(name) - other.losses(name)).max() > 1e-3
+
+
+@pytest.mark.parametrize(("seeds", "steps"), [([0], 3), ([5, 1, 2], 2)])
+def test_progress_of_the_rescues_counts_four_networks(few_digits, seeds, steps):
+    seen = []
+    race = rescue_race(few_digits, seeds=seeds, steps=steps, progress=seen.append, **NARROW)
+    assert sum(seen) == 4 * len(seeds) * steps
+    assert {len(histories) for histories in race.histories.values()} == {len(seeds)}
+
+
+def test_rescues_take_the_settings_of_a_race_and_seeds_that_come_only_once(few_digits):
+    race = rescue_race(
+        few_digits,
+        seeds=iter([0, 1]),
+        steps=2,
+        batch_size=300,
+        sizes=[784, 7, 10],
+        dtype=np.float64,
+    )
+    for name, ((weight_init, activation), _) in RESCUES.items():
+        assert len(race.networks[name]) == 2
+        for seed, net in enumerate(race.networks[name]):
+            assert net.sizes == [784, 7, 10]
+            assert net.dtype == np.float64
+            start = MLP(
+                [784, 7, 10],
+                activation=activation,
+                weight_init=weight_init,
+                rng=np.random.default_rng([seed, 0]),
+            )
+            # A batch of all images: the first loss doesn't depend on their order.
+            expected = evaluate(start, few_digits.x_train, few_digits.y_train).loss
+            assert race.histories[name][seed].loss[0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"seeds": []}, ValueError, "seeds: expected at least one"),
+        ({"seeds": 3}, TypeError, r"seeds=3: expected several, e\.g\. range\(5\)"),
+        ({"steps": 0}, ValueError, "steps=0: expected a whole number of at least 1"),
+        ({"sizes": 5}, TypeError, "sizes=5: expected a list"),
+    ],
+)
+def test_rescues_refuse_by_name_before_any_step(few_digits, wrong, error, message):
+    seen = []
+    with pytest.raises(error, match=message):
+        rescue_race(few_digits, **{"seeds": [0], "steps": 2, "progress": seen.append} | wrong)
+    assert seen == []

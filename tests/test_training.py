@@ -402,6 +402,181 @@ def test_a_stack_of_which_all_diverge_stops():
     assert np.all(np.isnan(history.loss[-1]))
 
 
+# ---------------------------------------------------------------------- the size of gradients
+
+
+def rms_by_hand(net, batches, learning_rate):
+    """The RMS of dL/dW of a network with tanh, step by step and layer by layer."""
+    weights = [layer.weight.copy() for layer in net.dense]
+    biases = [layer.bias.copy() for layer in net.dense]
+    rows = []
+    for x, labels in batches:
+        inputs = [x]
+        for w, b in zip(weights[:-1], biases[:-1], strict=True):
+            inputs.append(np.tanh(inputs[-1] @ w + b))
+        d = np.exp(inputs[-1] @ weights[-1] + biases[-1])
+        d /= d.sum(axis=1, keepdims=True)
+        d[np.arange(len(labels)), labels] -= 1
+        d /= len(labels)
+        row = []
+        for k in reversed(range(len(weights))):
+            slope = inputs[k].T @ d
+            row.append(math.sqrt(sum(value**2 for value in slope.ravel()) / slope.size))
+            below = (d @ weights[k].T) * (1 - inputs[k] ** 2)
+            weights[k] = weights[k] - learning_rate * slope
+            biases[k] = biases[k] - learning_rate * d.sum(axis=0, keepdims=True)
+            d = below
+        rows.append(row[::-1])
+    return np.array(rows)
+
+
+def test_the_noted_gradients_are_those_of_the_update_they_precede():
+    data = examples()
+    history = train(network(), data, **settings(steps=5, note_gradients=True))
+    batches = minibatches(
+        data.x_train, data.y_train, batch_size=16, steps=5, rng=np.random.default_rng(3)
+    )
+    expected = rms_by_hand(network(), batches, 0.1)
+    assert history.gradient_rms.shape == (5, 3)
+    np.testing.assert_allclose(history.gradient_rms, expected, rtol=1e-10)
+
+
+def test_gradients_are_noted_only_when_asked_for():
+    assert History(np.ones(3), None).gradient_rms is None
+    assert train(network(), examples(), **settings()).gradient_rms is None
+    for history in train_together(mixed(), examples(), **settings()).values():
+        assert history.gradient_rms is None
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_noting_gradients_changes_nothing_else(optimizer):
+    quiet, noted = network(dtype=np.float32), network(dtype=np.float32)
+    seen = []
+    expected = train(quiet, examples(), **settings(optimizer=optimizer))
+    found = train(
+        noted,
+        examples(),
+        **settings(optimizer=optimizer, note_gradients=True, progress=seen.append),
+    )
+    assert found.loss.tobytes() == expected.loss.tobytes()
+    assert contents(noted) == contents(quiet)
+    assert seen == [1] * 12
+    quiet, noted = mixed(), mixed()
+    expected = train_together(quiet, examples(), **settings(optimizer=optimizer))
+    found = train_together(noted, examples(), **settings(optimizer=optimizer, note_gradients=True))
+    for name, history in found.items():
+        assert history.loss.tobytes() == expected[name].loss.tobytes()
+    assert contents(*noted.values()) == contents(*quiet.values())
+
+
+def test_a_stack_notes_the_gradients_of_each_of_its_networks():
+    alone = [network(seed) for seed in (1, 2, 3, 4)]
+    found = train(MLP.stack(alone), examples(), **settings(note_gradients=True)).gradient_rms
+    assert found.shape == (12, 3, 4)
+    for k, net in enumerate(alone):
+        own = train(net, examples(), **settings(note_gradients=True)).gradient_rms
+        np.testing.assert_allclose(found[:, :, k], own, rtol=1e-10)
+
+
+def test_training_together_notes_what_training_alone_notes():
+    together = mixed() | {"deep": network(6, sizes=(4, 5, 5, 5, 3))}
+    alone = mixed() | {"deep": network(6, sizes=(4, 5, 5, 5, 3))}
+    found = train_together(together, examples(), **settings(note_gradients=True))
+    for name, net in alone.items():
+        own = train(net, examples(), **settings(note_gradients=True))
+        assert found[name].gradient_rms.shape == (12, len(net.dense))
+        np.testing.assert_allclose(found[name].gradient_rms, own.gradient_rms, rtol=1e-10)
+
+
+def test_the_gradients_noted_of_several_networks_are_their_own():
+    histories = train_together(
+        [network(1), network(2)], examples(), **settings(note_gradients=True)
+    )
+    kept = histories[1].gradient_rms.copy()
+    histories[0].gradient_rms[:] = 0
+    np.testing.assert_array_equal(histories[1].gradient_rms, kept)
+    assert all(history.gradient_rms.flags.owndata for history in histories)
+
+
+def test_no_gradients_are_noted_for_steps_not_taken():
+    history = train(diverging(), examples(), **settings(steps=20, note_gradients=True))
+    at = history.diverged_at
+    assert 0 < at < 19
+    assert history.gradient_rms.shape == (20, 5)
+    assert np.all(np.isfinite(history.gradient_rms[:at]))
+    assert np.all(history.gradient_rms[:at] > 0)
+    assert np.all(np.isnan(history.gradient_rms[at:]))
+
+
+def test_in_a_stack_gradients_are_noted_until_each_diverges():
+    stds = [0.3, 10.0, 3.0, 0.5]
+    nets = [diverging(k, std) for k, std in enumerate(stds)]
+    stack = MLP.stack(nets)
+    history = train(stack, examples(), **settings(steps=20, note_gradients=True))
+    assert [step is None for step in history.diverged_at] == [True, False, False, True]
+    assert history.diverged_at[1] != history.diverged_at[2]
+    together = train_together(nets, examples(), **settings(steps=20, note_gradients=True))
+    for k, std in enumerate(stds):
+        own = train(diverging(k, std), examples(), **settings(steps=20, note_gradients=True))
+        until = own.diverged_at if own.diverged_at is not None else 20
+        for found in (history.gradient_rms[:, :, k], together[k].gradient_rms):
+            np.testing.assert_allclose(found[:until], own.gradient_rms[:until], rtol=0.01)
+            assert np.all(np.isnan(found[until:]))
+
+
+def test_after_divergence_no_gradient_is_noted_even_if_it_is_finite():
+    # One weight, one bias, target 0: the loss of the first overflows, its gradient doesn't.
+    nets = [
+        MLP(
+            [1, 1],
+            activation="identity",
+            weight_init=init.constant(weight),
+            rng=np.random.default_rng(0),
+            dtype=np.float32,
+        )
+        for weight in (1e20, 1.0)
+    ]
+    ones = np.ones((8, 1))
+    data = SimpleNamespace(x_train=ones, y_train=0 * ones)
+    call = settings(steps=4, batch_size=8, loss=mean_squared_error, note_gradients=True)
+    history = train(MLP.stack(nets), data, **call)
+    assert history.diverged_at == [0, None]
+    assert np.all(np.isnan(history.gradient_rms[:, 0, 0]))
+    # Each step of 0.1 leaves 0.6 of what is to be corrected.
+    np.testing.assert_allclose(history.gradient_rms[:, 0, 1], 2 * 0.6 ** np.arange(4), rtol=1e-6)
+
+
+def test_a_network_that_starts_diverged_has_no_gradients():
+    net = network()
+    net.dense[0].weight[0, 0] = np.nan
+    history = train(net, examples(), **settings(note_gradients=True))
+    assert history.gradient_rms.shape == (12, 3)
+    assert np.all(np.isnan(history.gradient_rms))
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e25])
+def test_gradients_whose_squares_no_single_precision_holds_are_noted_all_the_same(size):
+    # One weight, x = 1, target 0: dL/dW is twice the weight.
+    net = MLP(
+        [1, 1],
+        activation="identity",
+        weight_init=init.constant(size),
+        rng=np.random.default_rng(0),
+        dtype=np.float32,
+    )
+    ones = np.ones((8, 1), np.float32)
+
+    def plain(outputs, targets):
+        return np.zeros(outputs.shape[:-2]), 2 * outputs / len(targets)
+
+    history = train(
+        net,
+        SimpleNamespace(x_train=ones, y_train=0 * ones),
+        **settings(steps=1, batch_size=8, loss=plain, note_gradients=True),
+    )
+    np.testing.assert_allclose(history.gradient_rms, [[2 * size]], rtol=1e-5)
+
+
 # --------------------------------------------------------------------------- what is refused
 
 X = examples().x_train

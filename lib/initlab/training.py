@@ -169,7 +169,7 @@ def train(
 
 
 def _rms(array):
-    return np.sqrt(np.square(array).mean(axis=(-2, -1)))
+    return np.sqrt(np.square(array, dtype=np.float64).mean(axis=(-2, -1)))
 
 
 def train_together(

@@ -557,18 +557,19 @@ check_spread = Check(
     praise="all that the dots and bars of this series show.",
 )
 
-check_chance_of_luck = Check(
-    task="Return the chance that a fair coin falls on heads n times out of n.",
+check_chance_of_oversight = Check(
+    task="Return the chance that n seeds all miss an exception that one draw in ten shows.",
     cases=((1,), (3,), (10,)),
-    right=lambda n: 0.5**n,
+    right=lambda n: 0.9**n,
     mistakes={
-        "the chances of independent draws are multiplied, not added up": lambda n: 0.5 * n,
-        "that is a half for each draw, and not for all together": lambda n: 0.5 / n,
-        "that would be the chance if exactly one of n outcomes were meant": lambda n: 1 / n,
-        "that is the chance of all heads or all tails": lambda n: 2 * 0.5**n,
-        "that is the chance of at least one tails": lambda n: 1 - 0.5**n,
-        "there are 2**n ways for n coins to fall, not n**2": lambda n: 1 / n**2,
-        PERCENT: lambda n: 100 * 0.5**n,
+        "that is the chance that all of them show it": lambda n: 0.1**n,
+        "that is the chance that at least one of them shows it": lambda n: 1 - 0.9**n,
+        "the chances of independent draws are multiplied, not added up": lambda n: 1 - 0.1 * n,
+        "the chances of independent draws are multiplied: a power, not a product": (
+            lambda n: 0.9 * n
+        ),
+        "that would be a coin; here a draw misses it with the chance 0.9": lambda n: 0.5**n,
+        PERCENT: lambda n: 100 * 0.9**n,
     },
-    praise="with ten seeds less than one in a thousand, with three one in eight.",
+    praise="ten seeds still overlook it in one case of three.",
 )

@@ -45,7 +45,7 @@ def scikit_learn_start(sizes, *, activation="relu", seed, dtype=np.float32):
     TypeError, ValueError
         If one of the arguments is not what is said here.
     """
-    sizes, dtype = checked_sizes(sizes), float_dtype(dtype)
+    sizes, dtype = _sizes_for_both(sizes), float_dtype(dtype)
     labels = np.arange(sizes[-1])
     model = _classifier(sizes, activation, 1e-30, seed, batch_size=len(labels))
     model.partial_fit(np.zeros((len(labels), sizes[0]), dtype), labels, classes=labels)
@@ -101,8 +101,9 @@ def train_scikit_learn(
     TypeError, ValueError
         If one of the arguments is not what is said here.
     """
-    sizes = checked_sizes(sizes)
+    sizes = _sizes_for_both(sizes)
     check_examples(sizes, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train)
+    check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
     rng = np.random.default_rng([whole_number("seed", seed, at_least=0), 1])
     model = _classifier(sizes, activation, learning_rate, seed, batch_size)
     batches = minibatches(
@@ -116,6 +117,16 @@ def train_scikit_learn(
             if progress is not None:
                 progress(1)
     return np.array(losses), float(model.score(dataset.x_test, dataset.y_test))
+
+
+def _sizes_for_both(sizes):
+    sizes = checked_sizes(sizes)
+    if sizes[-1] < 3:
+        raise ValueError(
+            f"sizes={sizes!r}: expected at least 3 outputs, for scikit-learn has a single one for"
+            " two classes"
+        )
+    return sizes
 
 
 def _classifier(sizes, activation, learning_rate, seed, batch_size):

@@ -13,7 +13,7 @@ from initlab.experiments.race import Race
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.pretraining import pretrain
-from initlab.training import evaluate, train, train_together
+from initlab.training import check_examples, evaluate, train, train_together
 
 STARTS = ("none", "RBM", "autoencoder")
 
@@ -82,6 +82,11 @@ def pretraining_race(
         )
     depths = sorted({whole_number("each of depths", depth) for depth in depths})
     whole_number("pretraining_steps", pretraining_steps)
+    whole_number("steps", steps)
+    whole_number("width", width)
+    # Now rather than after the race, which a mistake in the test data must not cost.
+    ends = [dataset.x_train.shape[1], dataset.classes]
+    check_examples(ends, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
     together = {"steps": steps, "batch_size": batch_size, "optimizer": SGD(0.01)}
 
     def one_seed(seed, progress):
@@ -151,6 +156,7 @@ def pretraining_race(
 
 def pretraining_steps_in_all(seeds, depths=(4, 8), pretraining_steps=600, steps=2000):
     """Return how many steps ``pretraining_race`` reports to ``progress``."""
+    depths = set(depths)
     each = 2 * max(depths) * pretraining_steps + 3 * len(depths) * steps
     return len(seeds) * (each + steps + min(depths) * pretraining_steps)
 

@@ -173,6 +173,7 @@ def rescue_race(dataset, *, seeds, steps=2000, progress=None, **settings):
     -------
     Race
     """
+    seeds = checked_seeds(seeds)
     races = [
         mnist_race(
             {name: entry for name, (entry, its_rate) in RESCUES.items() if its_rate == rate},

@@ -60,7 +60,7 @@ def break_symmetry(
     dataset : Dataset
     seeds : iterable of int
     steps, every : int
-        How long, and after how many steps each time to look.
+        How long, and after how many steps each time to look; the last look is after the last step.
     hidden : int
         Neurons in the hidden layer; sigmoid follows it.
     weight : float
@@ -81,9 +81,10 @@ def break_symmetry(
     """
     perturbation = finite_number("perturbation", perturbation, at_least=0)
     steps, every = whole_number("steps", steps), whole_number("every", every)
+    hidden, weight = whole_number("hidden", hidden), finite_number("weight", weight)
     sizes = [dataset.x_train.shape[1], hidden, dataset.classes]
     x, y = dataset.x_test[:1000], dataset.y_test[:1000]
-    looks = [0, *range(every, steps + 1, every)]
+    looks = [*range(0, steps, every), steps]
 
     def one_seed(seed, progress):
         rng = np.random.default_rng(seed)
@@ -113,7 +114,8 @@ def _look(network, x, y):
     loss = evaluate(probe, x, y).loss
     weight = probe.dense[0].weight
     size = np.sqrt(np.square(weight).mean())
-    apart = np.sqrt(np.square(weight - weight.mean(axis=1, keepdims=True)).mean())
+    away = weight - weight[:, :1]  # exactly 0 for equal neurons; a mean over them would be rounded
+    apart = np.sqrt(np.square(away - away.mean(axis=1, keepdims=True)).mean())
     h = probe.layers[1].forward(probe.layers[0].forward(x))
     strengths = np.linalg.svd(h, compute_uv=False)
     return apart / size if size else 0.0, np.sum(strengths > 1e-3 * strengths[0]), loss
