@@ -464,6 +464,8 @@ def test_a_race_notes_gradients_only_when_asked_and_runs_the_same(few_digits):
     for name in AS_LABELLED:
         assert quiet.histories[name][0].gradient_rms is None
         assert default.histories[name][0].gradient_rms is None
+        with pytest.raises(ValueError, match="note_gradients=True"):
+            default.gradient_rms(name)
         np.testing.assert_array_equal(quiet.losses(name), noted.losses(name))
 
 

@@ -455,3 +455,15 @@ def test_one_network_is_no_list_of_them():
     net = MLP([3, 2], activation=tanh, weight_init=init.zeros(), rng=np.random.default_rng(0))
     with pytest.raises(TypeError, match=r"networks=MLP\(3-2, tanh, float64\): expected a list"):
         MLP.stack(net)
+
+
+def test_the_way_back_may_end_at_the_first_layer():
+    rng = np.random.default_rng(0)
+    network = MLP([4, 5, 3], activation=tanh, weight_init=init.xavier_normal(), rng=rng)
+    x, grad = rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
+    network.forward(x)
+    assert network.backward(grad).shape == x.shape
+    wanted = [gradient.copy() for gradient in network.gradients()]
+    assert network.backward(grad, to_inputs=False) is None
+    for found, expected in zip(network.gradients(), wanted, strict=True):
+        np.testing.assert_array_equal(found, expected)

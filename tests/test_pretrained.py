@@ -166,9 +166,10 @@ def test_without_pretraining_but_longer_is_the_same_training_and_then_more(found
 
 
 def test_the_steps_added_are_those_that_pretraining_of_all_layers_took(few_digits):
-    found = pretraining_race(few_digits, **SMALL | {"depths": (4, 2), "seeds": [0]})
+    found = pretraining_race(few_digits, **SMALL | {"depths": (8, 2), "seeds": [0]})
+    assert list(found.races) == [2, 8]
     assert found.races[2].histories["none, longer"][0].loss.shape == (7 + 2 * 4,)
-    assert list(found.races[4].histories) == ["none", "RBM", "autoencoder"]
+    assert list(found.races[8].histories) == ["none", "RBM", "autoencoder"]
 
 
 @pytest.mark.parametrize(

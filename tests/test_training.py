@@ -7,6 +7,7 @@ import pytest
 from initlab import initializers as init
 from initlab.activations import relu
 from initlab.datasets import Dataset, minibatches
+from initlab.layers import Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam
@@ -838,3 +839,20 @@ def test_an_answer_that_is_not_a_number_is_wrong():
     data = examples()
     assert evaluate(net, data.x_test, data.y_test).accuracy == 0
     assert np.isnan(evaluate(net, data.x_test, data.y_test).loss)
+
+
+def test_training_computes_no_gradient_that_nobody_needs(monkeypatch):
+    asked = []
+    plain = Dense.backward
+
+    def noting(self, grad, *, to_inputs=True):
+        asked.append((self.weight.shape, to_inputs))
+        return plain(self, grad, to_inputs=to_inputs)
+
+    monkeypatch.setattr(Dense, "backward", noting)
+    x = np.random.default_rng(0).standard_normal((20, 4))
+    data = Dataset(x, np.arange(20) % 3, x, np.arange(20) % 3)
+    rng = np.random.default_rng(1)
+    network = MLP([4, 5, 3], activation=relu, weight_init=init.he_normal(), rng=rng)
+    train(network, data, optimizer=SGD(0.1), steps=1, batch_size=5, rng=rng)
+    assert asked == [((5, 3), True), ((4, 5), False)]

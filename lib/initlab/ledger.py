@@ -336,11 +336,11 @@ def claim_10(relu_loss, sigmoid_loss):
 
 def claim_11(sizes):
     """Judge by the sizes of the published program's network."""
-    layers = sizes[1:]
+    layers = list(sizes[1:])
     return _row(
         11,
         [[len(layers) == 5], [set(layers) == {100}]],
-        f"(read) {layers.count(100)} layers of 100 and one of {layers[-1]}",
+        f"(read) {len(layers)} layers, of {', '.join(map(str, layers))} neurons",
     )
 
 

@@ -123,16 +123,18 @@ class MLP:
                 x = layer.forward(x)
         return x
 
-    def backward(self, grad):
+    def backward(self, grad, *, to_inputs=True):
         """Return dL/dx, given dL/d(outputs), and fill the gradients of every Dense layer.
 
         Parameters
         ----------
         grad : array of float, shape (..., batch, outputs)
+        to_inputs : bool
+            Training needs no dL/dx, and saves the time with False.
 
         Returns
         -------
-        array, shape (..., batch, inputs)
+        array, shape (..., batch, inputs), or None if not wanted
 
         Raises
         ------
@@ -142,9 +144,11 @@ class MLP:
             If ``grad`` does not hold floats, or its shape is not that of the outputs.
         """
         with overflow_allowed():
-            for layer in reversed(self.layers):
+            first, *others = self.layers
+            for layer in reversed(others):
                 grad = layer.backward(grad)
-        return grad
+            # The first layer is a Dense, and can leave out the gradient at the inputs.
+            return first.backward(grad) if to_inputs else first.backward(grad, to_inputs=False)
 
     def parameters(self):
         """Return the arrays themselves, [weight, bias, weight, bias, ...] from the first layer.

@@ -150,7 +150,7 @@ def train(
                     diverged[index] = step, [array[index].copy() for array in parameters]
             if len(diverged) == losses[step].size:
                 break
-            network.backward(grad)
+            network.backward(grad, to_inputs=False)
             if note_gradients:
                 sizes[step] = [_rms(layer.weight_grad) for layer in network.dense]
             optimizer.step(parameters, network.gradients())

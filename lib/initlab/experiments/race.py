@@ -14,7 +14,7 @@ from initlab.experiments._seeds import checked_seeds
 from initlab.network import MLP, checked_sizes
 from initlab.optimizers import SGD
 from initlab.signals import measure_signals
-from initlab.training import History, check_examples, evaluate, train_together
+from initlab.training import History, check_examples, evaluate, train
 
 # Two versions of the article's comparison: who starts how, and with which activation.
 # What the published program runs. The word "sigmoid" in it chooses a scale, 1 / sqrt(fan_in), and
@@ -60,7 +60,15 @@ class Race:
         return np.array([history.final_loss(last) for history in self.histories[name]])
 
     def gradient_rms(self, name):
-        """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers), if noted."""
+        """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers).
+
+        Raises
+        ------
+        ValueError
+            If it was not noted.
+        """
+        if self.histories[name][0].gradient_rms is None:
+            raise ValueError("no gradients were noted; call mnist_race with note_gradients=True")
         return np.array([history.gradient_rms for history in self.histories[name]])
 
     def __or__(self, other):
@@ -103,7 +111,7 @@ def mnist_race(
     note_gradients : bool
         Whether ``Race.gradient_rms`` is to be had.
     progress : callable, optional
-        Called as ``train_together`` does: in all, seeds * contestants * steps.
+        Called with the number 1 after each step: in all, seeds * contestants * steps.
 
     Returns
     -------
@@ -121,34 +129,33 @@ def mnist_race(
     sizes = checked_sizes(sizes)
     # Now rather than after the race, which a mistake in the test data must not cost.
     check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
-    histories = {name: [] for name in contestants}
-    trained = {name: [] for name in contestants}
-    accuracies = {name: [] for name in contestants}
 
-    def one_race(seed, progress):
-        networks = {
-            name: _at_the_start(contestant, sizes, seed, dtype)
-            for name, contestant in contestants.items()
-        }
-        found = train_together(
-            networks,
+    def run(task, progress):
+        seed, name = task
+        network = _at_the_start(contestants[name], sizes, seed, dtype)
+        history = train(
+            network,
             dataset,
             optimizer=optimizer,
             steps=steps,
             batch_size=batch_size,
-            rng=np.random.default_rng([seed, 1]),
+            rng=np.random.default_rng([seed, 1]),  # the same images for all contestants
             note_gradients=note_gradients,
             progress=progress,
         )
-        return networks, found
+        return history, evaluate(network, dataset.x_test, dataset.y_test).accuracy, network
 
-    for networks, found in in_threads(one_race, seeds, progress=progress):
-        for name, network in networks.items():
-            histories[name].append(found[name])
-            trained[name].append(network)
-            accuracies[name].append(evaluate(network, dataset.x_test, dataset.y_test).accuracy)
-    test_accuracy = {name: np.array(values) for name, values in accuracies.items()}
-    return Race(histories, test_accuracy, trained)
+    # One network a task: so all cores have something to do until the end.
+    tasks = [(seed, name) for seed in seeds for name in contestants]
+    results = dict(zip(tasks, in_threads(run, tasks, progress=progress), strict=True))
+    each = {
+        name: list(zip(*(results[s, name] for s in seeds), strict=True)) for name in contestants
+    }
+    return Race(
+        {name: list(histories) for name, (histories, _, _) in each.items()},
+        {name: np.array(accuracies) for name, (_, accuracies, _) in each.items()},
+        {name: list(networks) for name, (_, _, networks) in each.items()},
+    )
 
 
 # What would have saved the sigmoid: a wider start, a larger learning rate, both, or a curve that
