@@ -133,6 +133,48 @@ def test_wrong_number_is_off_by_a_factor(number, last_line, answer, measured):
     )
 
 
+@pytest.mark.parametrize(
+    ("answer", "measured", "factor"),
+    [
+        (60, 40, "1.5"),
+        (40, 60, "1.5"),
+        (15, 10, "1.5"),
+        (1, 7500, "7,500"),
+        (7499, 1, "7,500"),
+        (123456, 1, "120,000"),
+    ],
+)
+def test_factor_is_told_from_one_and_a_half_on_and_without_an_exponent(
+    number, last_line, answer, measured, factor
+):
+    number.commit(answer)
+    number.reveal(measured)
+    assert last_line().endswith(f" You were off by a factor of {factor}.")
+
+
+@pytest.mark.parametrize(("answer", "measured"), [(59, 40), (-40, -59), (45, 40), (40, 45)])
+def test_who_is_nearly_right_is_told_no_factor(number, last_line, answer, measured):
+    number.commit(answer)
+    number.reveal(measured)
+    assert last_line() == "Not what you expected: look closely at what comes next."
+
+
+@pytest.mark.parametrize(("answer", "measured"), [(1e-300, 1e300), (1e300, 1e-300)])
+def test_factor_beyond_all_numbers_is_left_out(number, last_line, answer, measured):
+    number.commit(answer)
+    number.reveal(measured)
+    assert last_line() == "Not what you expected: look closely at what comes next."
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [(12345, "12,345"), (0.12345, "0.12345"), (1234567, "1,234,567"), (50, "50"), (-1.5, "-1.5")],
+)
+def test_a_bet_is_shown_as_it_was_typed(number, capsys, answer, shown):
+    number.commit(answer)
+    assert capsys.readouterr().out == f"You bet: {shown} %\n"
+
+
 @pytest.mark.parametrize(("answer", "measured"), [(-10, 40), (10, -40), (0, 40), (10, 0)])
 def test_no_factor_leads_to_zero_or_to_another_sign(number, last_line, answer, measured):
     number.commit(answer)
@@ -524,9 +566,11 @@ def test_changing_what_is_handed_over_is_told_even_if_the_result_is_right(functi
 
 def test_wrong_shape_is_named_before_any_number():
     assert ROWS(lambda x, _: x.sum(axis=1, keepdims=True)).message == (
-        "the result has shape (2, 1); expected (2,)"
+        "the result has shape (2, 1); expected shape (2,)"
     )
-    assert DOUBLE(lambda x: [2 * x]).message == "the result has shape (1,); expected ()"
+    assert DOUBLE(lambda x: [2 * x]).message == (
+        "the result has shape (1,); expected a single number"
+    )
 
 
 def test_shape_of_a_summary_is_not_shown():
@@ -553,15 +597,34 @@ def test_infinite_or_undefined_results_are_not_right(value):
         answer = check(results[len(check.cases[0])])
         assert answer.state == "not yet"
         assert answer.message not in check.mistakes
+    for check, result in ((DOUBLE, lambda x: value), (TEN, value)):
+        assert check(result).message == f"there are NaN or infinite numbers in it. {check.task}"
 
 
-def test_infinite_number_is_too_large():
-    assert DOUBLE(lambda x: np.inf).message == "for 2.0 your answer is inf, which is too large"
+def test_one_infinite_number_among_others_is_told_without_a_warning():
+    for wrong in ([np.nan, 12.0], [3.0, -np.inf]):
+        said = ROWS(lambda x, _, wrong=wrong: wrong).message
+        assert said == "there are NaN or infinite numbers in it. Return the sum of each row."
+    assert SPREAD(lambda rng, n: np.append(rng.normal(size=n - 1), np.inf)).message == (
+        "there are NaN or infinite numbers in it. Draw ten thousand numbers."
+    )
 
 
-@pytest.mark.parametrize("result", ["four", {"x": 4}, object, [[1], [2, 3]], 4j], ids=repr)
+@pytest.mark.parametrize(
+    "result", ["four", "4.0", ["4.0"], b"4", {"x": 4}, object, [[1], [2, 3]], 4j], ids=repr
+)
 def test_result_that_is_no_number_is_shown(result):
     assert DOUBLE(lambda x: result).message == f"what came back is {result!r}. Return twice x."
+
+
+@pytest.mark.parametrize(
+    ("array", "shape"),
+    [(np.array("4.0"), "()"), (np.array(["a", "b"]), "(2,)"), (np.full((2, 3), 1j), "(2, 3)")],
+    ids=["text", "texts", "complex"],
+)
+def test_array_that_holds_no_numbers_is_told_by_its_shape(array, shape):
+    said = DOUBLE(lambda x: array).message
+    assert said == f"what came back is an array of shape {shape}. Return twice x."
 
 
 def test_long_result_is_shown_shortened():

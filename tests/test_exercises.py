@@ -231,7 +231,7 @@ RIGHT = {
         layers_from_the_last,
         layers_one_by_one,
         lambda rng, sizes, std: [
-            rng.uniform(-(3**0.5) * std, 3**0.5 * std, (sizes[i], sizes[i + 1]))
+            rng.normal(0, std, sizes[i] * sizes[i + 1]).reshape(sizes[i], sizes[i + 1])
             for i in range(len(sizes) - 1)
         ],
     ],
@@ -341,6 +341,13 @@ def one_column_for_all_neurons(rng, sizes, std):
     return weights
 
 
+def one_number_for_each_neuron(rng, sizes, std):
+    weights = []
+    for n, m in pairwise(sizes):
+        weights.append(rng.normal(0, std, m) + np.zeros((n, m)))
+    return weights
+
+
 def layers_with(draw):
     return lambda rng, sizes, std: [
         draw(rng, sizes[i], sizes[i + 1], std) for i in range(len(sizes) - 1)
@@ -412,9 +419,19 @@ MISTAKES = {
         ("same matrix stands in every layer", same_seed_for_each_layer),
         ("one matrix for all layers", one_matrix_for_all_layers),
         ("all neurons of a layer are equal", one_column_for_all_neurons),
+        ("all weights of a neuron are equal", one_number_for_each_neuron),
         (
             "std is used as a variance",
             layers_with(lambda rng, n, m, std: rng.normal(0, np.sqrt(std), (n, m))),
+        ),
+        (
+            "you multiply by the variance",
+            layers_with(lambda rng, n, m, std: rng.normal(0, std**2, (n, m))),
+        ),
+        ("std is missing", layers_with(lambda rng, n, m, std: rng.standard_normal((n, m)))),
+        (
+            "no bell curve",
+            layers_with(lambda rng, n, m, std: rng.uniform(-(3**0.5) * std, 3**0.5 * std, (n, m))),
         ),
         ("lies on its side", layers_with(lambda rng, n, m, std: rng.normal(0, std, (m, n)))),
         ("from 0 to 1", layers_with(lambda rng, n, m, std: rng.random((n, m)) * std)),
@@ -668,7 +685,39 @@ def test_wrong_draw_is_recognised_with_any_seed(name):
 def test_draw_must_be_a_matrix_for_each_layer(name):
     assert CHECKS[name](lambda rng, *_: 0.1).message.startswith("what came back is 0.1. Return")
     flat = CHECKS[name](lambda rng, *_: rng.standard_normal(3)).message
-    assert flat.startswith("what came back is array([")
+    assert flat.startswith("what came back is an array of shape (3,). Return")
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_draw_that_is_not_finite_says_so(name):
+    def one_of_them(value):
+        def spoilt(*given):
+            drawn = CHECKS[name].right(*given)
+            matrix = drawn[-1] if isinstance(drawn, list) else drawn
+            matrix[3, 5] = value
+            return drawn
+
+        return spoilt
+
+    for value in (np.nan, np.inf):
+        said = CHECKS[name](one_of_them(value)).message
+        assert said == f"there are NaN or infinite numbers in it. {CHECKS[name].task}"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, n, m, std: rng.normal(1, std, (n, m)),
+        lambda rng, n, m, std: 1.18 * std * rng.standard_normal((n, m)),
+        lambda rng, n, m, std: rng.standard_normal((n, m)) * std / 1.18,
+        lambda rng, n, m, std: rng.laplace(0, std / 2**0.5, (n, m)),
+    ],
+    ids=["around 1", "too wide", "too narrow", "another curve"],
+)
+def test_layers_of_another_mean_std_or_curve_are_not_right(draw):
+    for seed in range(20):
+        answer = CHECKS["check_layer_weights"](with_seed(seed, layers_with(draw)))
+        assert answer.state == "not yet"
 
 
 # -------------------------------------------------------------------------- answers half thought
@@ -721,9 +770,17 @@ def test_right_result_does_not_excuse_a_changed_argument(name, answer):
 @pytest.mark.parametrize(
     ("name", "answer", "shapes"),
     [
-        ("check_dead_share", lambda z: (z <= 0).all(axis=0), "(40,); expected ()"),
-        ("check_gradient_of_loss", lambda p, y: p[range(200), y] - 1, "(200,); expected (200, 10)"),
-        ("check_backward_through_layer", lambda dh, h, w: h.T @ dh, "(4, 4); expected (6, 4)"),
+        ("check_dead_share", lambda z: (z <= 0).all(axis=0), "(40,); expected a single number"),
+        (
+            "check_gradient_of_loss",
+            lambda p, y: p[range(200), y] - 1,
+            "(200,); expected shape (200, 10)",
+        ),
+        (
+            "check_backward_through_layer",
+            lambda dh, h, w: h.T @ dh,
+            "(4, 4); expected shape (6, 4)",
+        ),
     ],
 )
 def test_half_way_is_seen_by_the_shape(name, answer, shapes):
@@ -731,14 +788,26 @@ def test_half_way_is_seen_by_the_shape(name, answer, shapes):
 
 
 def test_neuron_without_its_axis_is_told_that_columns_and_rows_are_wanted():
-    for answer in (
-        lambda w_in, w_out: (w_in[:, 0], w_out.sum(axis=0)),
-        lambda w_in, w_out: (w_in[:, :1], w_out.sum(axis=0)),
-        lambda w_in, w_out: (w_in, w_out),
+    check = CHECKS["check_one_neuron"]
+    assert "w_in, one column, and w_out, one row" in check.task
+    for answer, said in (
+        (
+            lambda w_in, w_out: (w_in[:, 0], w_out.sum(axis=0)),
+            "w_in has shape (6,), and (6, 1) is wanted here",
+        ),
+        (
+            lambda w_in, w_out: (w_in[:, :1], w_out.sum(axis=0)),
+            "w_out has shape (3,), and (1, 3) is wanted here",
+        ),
+        (lambda w_in, w_out: (w_in, w_out), "w_in has shape (6, 8), and (6, 1) is wanted here"),
+        (lambda w_in, w_out: w_in[:, :1], "two arrays are wanted, w_in and w_out"),
+        (lambda w_in, w_out: [w_in[:, :1]], "two arrays are wanted, w_in and w_out"),
+        (lambda w_in, w_out: (w_in[:, :1], w_out, 8), "two arrays are wanted, w_in and w_out"),
     ):
-        said = CHECKS["check_one_neuron"](answer).message
-        assert said.startswith("what came back is (array(")
-        assert "w_in, one column, and w_out, one row" in said
+        answered = check(answer)
+        assert answered.state == "not yet"
+        assert answered.message == f"{said}. {check.task}"
+    assert check(lambda w_in, w_out: ("x", "y")).message.startswith("what came back is ('x', 'y')")
 
 
 def test_missing_layer_is_told_in_terms_of_layers():
@@ -752,3 +821,4 @@ def test_std_that_misses_by_more_than_tolerated_is_too_small_or_too_large():
     check = CHECKS["check_std_that_keeps_gradients"]
     assert check(0.9).message == "your answer is 0.9, which is too small"
     assert check(1.1).message == "your answer is 1.1, which is too large"
+    assert check("1.015").message == f"what came back is '1.015'. {check.task}"

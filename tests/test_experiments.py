@@ -383,6 +383,17 @@ def test_a_race_gives_its_curves_by_name():
     assert race.final_losses("a").shape == (2,)
 
 
+@pytest.mark.parametrize("curves", ["losses", "final_losses", "gradient_rms"])
+def test_a_race_suggests_the_nearest_name_to_who_asks_for_an_unknown_one(curves):
+    race = made_up_race("Xavier", "std 0.01")
+    with pytest.raises(ValueError, match=r"^name='xavier': .*; did you mean 'Xavier'\?$"):
+        getattr(race, curves)("xavier")
+    with pytest.raises(ValueError, match=r"^name='He': .*; choose from Xavier, std 0\.01$"):
+        getattr(race, curves)("He")
+    with pytest.raises(TypeError, match=r"^name=3: expected one of the names Xavier, std 0\.01$"):
+        getattr(race, curves)(3)
+
+
 def test_a_mistake_in_the_test_data_does_not_cost_the_race(mnist):
     wrong = Dataset(
         mnist.x_train[:200], mnist.y_train[:200], mnist.x_test[:9], mnist.y_test[:9] + 9
@@ -491,6 +502,14 @@ def test_two_races_make_one_and_stay_as_they_were():
         assert merged["std 0.01"] is getattr(other, part)["std 0.01"]
         merged["new"] = None
     assert parts == before
+
+
+@pytest.mark.parametrize("other", [3, None, {}], ids=repr)
+def test_only_two_races_make_one(other):
+    race = made_up_race("He")
+    for attempt in (lambda: race | other, lambda: other | race):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            attempt()
 
 
 def test_of_two_runs_of_a_contestant_the_later_race_counts():

@@ -1,6 +1,7 @@
 import contextlib
 import functools
 import queue
+import re
 import sys
 import threading
 from itertools import permutations
@@ -253,9 +254,23 @@ def test_progress_hears_of_everything_that_was_done(items):
     assert sorted(heard) == sorted(item for item in items for _ in range(item))
 
 
-@pytest.mark.parametrize("items", [[4], [1, 2, 3]], ids=str)
-def test_who_asks_for_no_progress_gets_none(items):
-    assert in_threads(lambda item, progress: progress, items) == [None] * len(items)
+def test_each_of_several_can_report_though_nobody_asked_and_a_single_one_gets_none():
+    def work(item, progress):
+        progress(item)
+        return item
+
+    assert in_threads(work, [1, 2, 3]) == [1, 2, 3]
+    assert in_threads(lambda item, progress: progress, [4]) == [None]
+
+
+@pytest.mark.parametrize("progress", [True, 3, "bar", []], ids=repr)
+@pytest.mark.parametrize("items", [[], [4], [1, 2, 3]], ids=str)
+def test_progress_that_cannot_be_called_is_refused_before_any_work(items, progress):
+    done = []
+    said = f"progress={progress!r}: expected a function to be called with a number"
+    with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
+        in_threads(lambda item, progress: done.append(item), items, progress=progress)
+    assert done == []
 
 
 @pytest.mark.usefixtures("two_workers")
@@ -329,7 +344,8 @@ def test_an_error_in_the_callers_own_progress_comes_out_too(items):
 
 
 @pytest.mark.usefixtures("two_workers", "three_blas_threads")
-def test_after_an_error_the_others_stop_at_their_next_report():
+@pytest.mark.parametrize("listened", [True, False], ids=["progress", "no progress"])
+def test_after_an_error_the_others_stop_at_their_next_report(listened):
     started, failed, ended = threading.Event(), threading.Event(), threading.Event()
     heard, caught = [], []
 
@@ -350,16 +366,17 @@ def test_after_an_error_the_others_stop_at_their_next_report():
             ended.set()
 
     with pytest.raises(OddError, match="wrong"):
-        in_threads(work, ["long", "wrong"], progress=heard.append)
+        in_threads(work, ["long", "wrong"], progress=heard.append if listened else None)
     assert set(blas_threads()) == {1}  # for the long one is not done
     failed.set()
     assert ended.wait(SAFETY)
     assert caught == ["stopped, because another part of the work was"]
-    assert heard == ["before"]
+    assert heard == (["before"] if listened else [])
     assert set(blas_threads()) == {3}
 
 
-def test_an_interruption_stops_the_threads_that_still_run(monkeypatch):
+@pytest.mark.parametrize("listened", [True, False], ids=["progress", "no progress"])
+def test_an_interruption_stops_the_threads_that_still_run(monkeypatch, listened):
     reports, heard = [], []
 
     class Interrupted:
@@ -375,11 +392,12 @@ def test_an_interruption_stops_the_threads_that_still_run(monkeypatch):
 
     monkeypatch.setattr(joblib, "Parallel", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        in_threads(lambda item, progress: None, "ab", progress=heard.append)
+        in_threads(lambda item, progress: None, "ab", progress=heard.append if listened else None)
+    assert len(reports) == 2
     for report in reports:
         with pytest.raises(RuntimeError, match="stopped"):
             report("after")
-    assert heard == ["before"]
+    assert heard == (["before"] if listened else [])
 
 
 def test_a_round_that_failed_does_not_stop_the_next_one():

@@ -57,8 +57,8 @@ def in_threads(function, items, *, progress=None):
     Parameters
     ----------
     function : callable
-        Called with an item and with a function to report progress to, or None. What it returns
-        must depend on the item alone.
+        Called with an item and with a function to report progress to. What it returns must depend
+        on the item alone.
     items : list
     progress : callable, optional
         The caller's own. It is called by one thread at a time.
@@ -69,6 +69,8 @@ def in_threads(function, items, *, progress=None):
         In the order of ``items``.
     """
     items = list(items)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
     if len(items) == 1:
         return [function(items[0], progress)]
     from joblib import Parallel, delayed  # takes a while to import; most rooms do without it
@@ -79,10 +81,11 @@ def in_threads(function, items, *, progress=None):
         # Threads cannot be interrupted from outside: they ask at every step.
         if stopped.is_set():
             raise RuntimeError("stopped, because another part of the work was")
-        with turn:
-            progress(done)
+        if progress is not None:
+            with turn:
+                progress(done)
 
-    jobs = [delayed(function)(item, None if progress is None else report) for item in items]
+    jobs = [delayed(function)(item, report) for item in items]
     try:
         with one_blas_thread():
             return Parallel(n_jobs=-1, require="sharedmem")(jobs)

@@ -103,7 +103,7 @@ class Dense:
             dL/dz. If L is a mean over the batch, its 1/batch is in here already.
         to_inputs : bool
             False where nobody needs dL/dx, as below the first layer: in a network on MNIST that
-            product is a fifth of all.
+            product is nearly a quarter of all.
 
         Returns
         -------

@@ -76,7 +76,8 @@ class RBM:
         array, shape (batch, hidden)
             What a Dense layer with this weight and bias gives, followed by sigmoid.
         """
-        return sigmoid(v @ self.weight + self.hidden_bias)
+        with overflow_allowed():
+            return sigmoid(v @ self.weight + self.hidden_bias)
 
     def visible_probabilities(self, h):
         """Return how likely each visible unit is on, given the hidden units.
@@ -89,7 +90,8 @@ class RBM:
         -------
         array, shape (batch, visible)
         """
-        return sigmoid(h @ self.weight.T + self.visible_bias)
+        with overflow_allowed():
+            return sigmoid(h @ self.weight.T + self.visible_bias)
 
     def gradients(self, v, *, rng):
         """Return what one round of contrastive divergence (CD-1) says about the parameters.
@@ -200,7 +202,7 @@ class Autoencoder:
         """
         v = _units("v", v, self.network.sizes[0], self.network.dtype)
         error, grad = mean_squared_error(self.network.forward(v), v)
-        self.network.backward(grad)
+        self.network.backward(grad, to_inputs=False)
         return float(error), self.network.gradients()
 
     def parameters(self):

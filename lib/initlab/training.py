@@ -136,7 +136,7 @@ def train(
         dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
     )
     losses = np.full((steps, *network.stack_shape), np.nan)
-    sizes = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
+    gradient_rms = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
     parameters = network.parameters()
     diverged = {}  # which network of the stack: at which step, and its parameters at that time
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
@@ -152,20 +152,20 @@ def train(
                 break
             network.backward(grad, to_inputs=False)
             if note_gradients:
-                sizes[step] = [_rms(layer.weight_grad) for layer in network.dense]
+                gradient_rms[step] = [_rms(layer.weight_grad) for layer in network.dense]
             optimizer.step(parameters, network.gradients())
             if progress is not None:
                 progress(1)
     for index, (step, kept) in diverged.items():
         losses[(slice(step + 1, None), *index)] = np.nan
-        sizes[(slice(step, None), slice(None), *index)] = np.nan
+        gradient_rms[(slice(step, None), slice(None), *index)] = np.nan
         for array, was in zip(parameters, kept, strict=True):
             array[index] = was
     steps_of = {index: step for index, (step, _) in diverged.items()}
     diverged_at = steps_of.get(())
     if network.stack_shape:
         diverged_at = [steps_of.get((k,)) for k in range(network.stack_shape[0])]
-    return History(losses, diverged_at, sizes if note_gradients else None)
+    return History(losses, diverged_at, gradient_rms if note_gradients else None)
 
 
 def _rms(array):

@@ -91,9 +91,14 @@ class Check:
                     NOT_YET, "it changes what it is handed; compute something new instead"
                 )
             try:
-                results.append(np.asarray(self.summary(result), dtype=np.float64))
+                with np.errstate(all="ignore"):
+                    results.append(_numbers(self.summary(result)))
+            except Wrong as reason:
+                return Answer(NOT_YET, f"{reason}. {self.task}")
             except Exception:
                 return Answer(NOT_YET, f"what came back is {_shown(result)}. {self.task}")
+            if not np.isfinite(results[-1]).all():
+                return Answer(NOT_YET, f"there are NaN or infinite numbers in it. {self.task}")
         if self._agrees(results, self.right):
             return Answer(CORRECT, self.praise)
         for hint, mistake in self.mistakes.items():
@@ -117,7 +122,8 @@ class Check:
             if result.shape != expected.shape:
                 if self.summary is not np.asarray:
                     break  # the shape of a summary says nothing to who did not write it
-                return f"the result has shape {result.shape}; expected {expected.shape}"
+                wanted = f"shape {expected.shape}" if expected.shape else "a single number"
+                return f"the result has shape {result.shape}; expected {wanted}"
             wrong = abs(result - expected).max(initial=0) > self.tolerance * abs(expected).max()
             if wrong and result.size == 1 and not any(np.ndim(part) for part in case):
                 where = f"for {', '.join(map(_shown, case))} " if case else ""
@@ -130,6 +136,17 @@ class Check:
         return f"Check({self.task!r})"
 
 
+class Wrong(ValueError):
+    """What a summary says of a result that it cannot take, for the student to read."""
+
+
+def _numbers(result):
+    result = np.asarray(result)
+    if result.dtype.kind not in "biuf":
+        raise TypeError("no numbers")
+    return result.astype(np.float64)
+
+
 def _same(arguments, case):
     return all(
         np.array_equal(new, old) if isinstance(old, (np.ndarray, list)) else True
@@ -138,5 +155,7 @@ def _same(arguments, case):
 
 
 def _shown(result):
+    if isinstance(result, np.ndarray):
+        return f"an array of shape {result.shape}"
     text = repr(result)
     return text if len(text) <= 60 else text[:57] + "..."

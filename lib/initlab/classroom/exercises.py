@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from initlab.activations import sigmoid
-from initlab.classroom.answers import Check
+from initlab.classroom.answers import Check, Wrong
 
 STD_FOR_VARIANCE = "that is the variance; the standard deviation is its square root"
 FROM_0_TO_1 = "rng.random draws from 0 to 1; a bell curve around 0 comes from rng.standard_normal"
@@ -168,9 +168,12 @@ _COLUMN, _ROW = _drawn(6, 1, seed=4), _drawn(1, 3, seed=5)
 
 
 def _answers_of(weights):
+    if not isinstance(weights, (tuple, list)) or len(weights) != 2:
+        raise Wrong("two arrays are wanted, w_in and w_out")
     w_in, w_out = (np.asarray(w, dtype=np.float64) for w in weights)
-    if w_in.shape != _COLUMN.shape:
-        raise ValueError("more than one neuron")
+    for name, w, shape in [("w_in", w_in, _COLUMN.shape), ("w_out", w_out, _ROW.shape)]:
+        if w.shape != shape:
+            raise Wrong(f"{name} has shape {w.shape}, and {shape} is wanted here")
     return sigmoid(_SEEN @ w_in) @ w_out
 
 
@@ -216,12 +219,16 @@ def _one_for_all(rng, sizes, std):
 
 
 def _differences(weights):
-    # How widely all weights are spread, whether layers differ, whether neurons of a layer do.
+    # Whether layers differ, and neurons, and the weights of a neuron. If all do: their statistics.
     first, second, *_ = weights = [np.asarray(w, dtype=np.float64) for w in weights]
+    shapes = [n for w in weights for n in w.shape]
     std = np.concatenate([w.ravel() for w in weights]).std()
-    layers_differ = not np.array_equal(first, second)
-    neurons_differ = np.mean([w.std(axis=1).mean() for w in weights]) > 0.01 * std
-    return [std, layers_differ, neurons_differ, *(std * n for w in weights for n in w.shape)]
+    differ = [not np.array_equal(first, second)]
+    differ += [min(w.std(axis=axis).mean() for w in weights) > 0.01 * std for axis in (0, 1)]
+    if np.isfinite(std) and not all(differ):
+        return [*differ, *shapes]
+    drawn = np.concatenate([w.ravel() for w in weights])
+    return [std, np.abs(drawn).mean(), drawn.mean() + std, *(std * n for n in shapes)]
 
 
 check_layer_weights = Check(
@@ -238,9 +245,21 @@ check_layer_weights = Check(
         "all neurons of a layer are equal: each column needs a draw of its own": (
             _layers(lambda rng, n, m: np.repeat(rng.standard_normal((n, 1)), m, axis=1))
         ),
+        "all weights of a neuron are equal: each needs a draw of its own": (
+            _layers(lambda rng, n, m: np.repeat(rng.standard_normal((1, m)), n, axis=0))
+        ),
         "the std is used as a variance: multiply by std itself": lambda rng, sizes, std: _layers(
             lambda rng, n, m: rng.standard_normal((n, m))
         )(rng, sizes, math.sqrt(std)),
+        "you multiply by the variance: multiply by std itself": lambda rng, sizes, std: _layers(
+            lambda rng, n, m: rng.standard_normal((n, m))
+        )(rng, sizes, std**2),
+        "std is missing: multiply by it": lambda rng, sizes, std: _layers(
+            lambda rng, n, m: rng.standard_normal((n, m))
+        )(rng, sizes, 1.0),
+        "the std is right, but these numbers come from no bell curve": (
+            _layers(lambda rng, n, m: rng.uniform(-math.sqrt(3), math.sqrt(3), (n, m)))
+        ),
         "each matrix lies on its side: fan_in rows, fan_out columns": (
             _layers(lambda rng, n, m: rng.standard_normal((m, n)))
         ),
@@ -248,7 +267,7 @@ check_layer_weights = Check(
     },
     praise="all layers differ, and all neurons in them.",
     summary=_differences,
-    tolerance=0.2,  # where all neurons are equal, few numbers tell the std
+    tolerance=0.04,
 )
 
 # ------------------------------------------------------------------------------------------- 03

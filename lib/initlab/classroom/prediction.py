@@ -1,5 +1,6 @@
 """The bet: what do you expect? Say so before you measure."""
 
+import math
 from dataclasses import dataclass
 
 from initlab._checks import finite_number, known_name
@@ -163,8 +164,10 @@ class Prediction:
             return f"You knew it{where}. Can you say why?"
         off = ""
         if self.choices is None and slip.committed * measured > 0:
-            ratio = slip.committed / measured
-            off = f" You were off by a factor of {max(ratio, 1 / ratio):.2g}."
+            small, large = sorted((abs(slip.committed), abs(measured)))
+            factor = large / small
+            if 1.5 <= factor < math.inf:
+                off = f" You were off by a factor of {_shown(float(f'{factor:.2g}'))}."
         return f"Not what you expected: look closely at what comes next.{off}"
 
     def _checked(self, name, value):
@@ -190,7 +193,7 @@ class Prediction:
     def _bet(self):
         who = "Default guess" if self.by_default else "You bet"
         if self.choices is None:
-            return f"{who}: {_shown(self.committed)}{self._unit()}"
+            return f"{who}: {self.committed:,.10g}{self._unit()}"
         return f"{who} ({self.committed}): {self.choices[self.committed]}"
 
     def __repr__(self):

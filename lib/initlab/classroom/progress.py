@@ -8,6 +8,8 @@ import sys
 def progress_bar(total, description):
     """Show how far a long computation is and how long it will take; leave nothing behind.
 
+    In a notebook the cell's output so far is cleared with the bar.
+
     Parameters
     ----------
     total : int
@@ -30,6 +32,8 @@ def progress_bar(total, description):
     with tqdm(total=total, desc=description, file=sys.stdout, leave=False, mininterval=0.5) as bar:
         yield bar.update
     if "IPython" in sys.modules:
+        from IPython import get_ipython
         from IPython.display import clear_output
 
-        clear_output()
+        if get_ipython() is not None:
+            clear_output()

@@ -7,7 +7,7 @@ import numpy as np
 
 from initlab import initializers as init
 from initlab import theory
-from initlab._checks import float_array
+from initlab._checks import float_array, known_name
 from initlab._parallel import in_threads
 from initlab.activations import relu, sigmoid, tanh
 from initlab.experiments._seeds import checked_seeds
@@ -53,10 +53,12 @@ class Race:
 
     def losses(self, name, window=50):
         """Return one contestant's smoothed loss curves, shape (seeds, steps)."""
+        known_name("name", name, self.histories)
         return np.array([history.smoothed(window) for history in self.histories[name]])
 
     def final_losses(self, name, last=100):
         """Return one contestant's mean loss over the last steps, shape (seeds,)."""
+        known_name("name", name, self.histories)
         return np.array([history.final_loss(last) for history in self.histories[name]])
 
     def gradient_rms(self, name):
@@ -67,12 +69,15 @@ class Race:
         ValueError
             If it was not noted.
         """
+        known_name("name", name, self.histories)
         if self.histories[name][0].gradient_rms is None:
             raise ValueError("no gradients were noted; call mnist_race with note_gradients=True")
         return np.array([history.gradient_rms for history in self.histories[name]])
 
     def __or__(self, other):
         """Return both races as one, e.g. of contestants with different learning rates."""
+        if not isinstance(other, Race):
+            return NotImplemented
         return Race(
             self.histories | other.histories,
             self.test_accuracy | other.test_accuracy,
@@ -174,7 +179,7 @@ def rescue_race(dataset, *, seeds, steps=2000, progress=None, **settings):
     Parameters
     ----------
     dataset, seeds, steps, progress, **settings
-        As for ``mnist_race``.
+        As for ``mnist_race``, but for contestants and optimizer.
 
     Returns
     -------
@@ -191,7 +196,7 @@ def rescue_race(dataset, *, seeds, steps=2000, progress=None, **settings):
             progress=progress,
             **settings,
         )
-        for rate in (0.01, 0.5)
+        for rate in sorted({rate for _, rate in RESCUES.values()})
     ]
     return races[0] | races[1]
 

@@ -1,0 +1,73 @@
+"""The notes for teachers: what they say of the notebooks can be read off the notebooks."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+TEXT = (FOLDER / "TEACHING.md").read_text(encoding="utf-8")
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+# Heading, file and body of the section of each notebook.
+SECTIONS = re.findall(r"^## \[(.+?)\]\((.+?)\): (.+?)$(.*?)(?=^## |\Z)", TEXT, re.M | re.S)
+
+
+def text_of(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+def outputs_of(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join(
+        "".join(output["text"])
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream"
+    )
+
+
+def test_each_notebook_has_its_section():
+    assert [name for _, name, _, _ in SECTIONS] == [path.name for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize(("title", "name", "minutes", "body"), SECTIONS, ids=lambda x: x[:12])
+def test_title_and_minutes_are_those_of_the_notebook(title, name, minutes, body):
+    first, *_ = text_of(FOLDER / name).split("\n## ")
+    number, heading = re.match(r"# (\d\d) - (.+)", first).groups()
+    assert title == f"{number} {heading}"
+    in_class, *without = map(int, re.findall(r"\d+", minutes))
+    opening = re.search(r"(\d+) minutes in class(?:, or (\d+) without)?", first)
+    assert [in_class, *without] == [int(value) for value in opening.groups() if value]
+    header, _, numbers = re.search(r"(?:^\|.+\|\n){3}", body, re.M).group().splitlines()
+    parts = dict(
+        zip(header.strip("| ").split(" | "), numbers.strip("| ").split(" | "), strict=True)
+    )
+    assert parts.pop("Exercises").startswith("+")
+    assert sum(map(int, parts.values())) == in_class
+    if without:
+        assert in_class - int(parts["Explain"]) == without[0]
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT))
+def test_links_lead_somewhere(target):
+    assert (FOLDER / target).exists()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:-1], ids=lambda path: path.stem)
+def test_verdicts_are_those_that_the_notebook_found(path):
+    found = dict(re.findall(r"^Claim (\d+): .*\n.*\nVerdict: ([a-z ]+) \(", outputs_of(path), re.M))
+    assert found
+    body = next(body for _, name, _, body in SECTIONS if name == path.name)
+    told = {}
+    for sentence in re.findall(r"[Cc]laims? [^.]*\.", body.split("**Measured.**")[1]):
+        sentence = " ".join(sentence.split())
+        for numbers, word in re.findall(
+            r"([\d, and]+?) (?:is |are |)(holds?|half true|false)", sentence
+        ):
+            told |= {
+                number: word.replace("hold", "holds").replace("holdss", "holds")
+                for number in re.findall(r"\d+", numbers)
+            }
+    assert told == found
