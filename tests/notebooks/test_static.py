@@ -147,7 +147,8 @@ def test_bets_before_the_first_measurement(path):
     bets = re.findall(r"^(\w+) = Prediction\(", code, re.MULTILINE)
     assert bets
     for bet in bets:
-        commit, *more = [m.start() for m in re.finditer(rf"\b{bet}\.commit\(", code)]
+        commits = re.finditer(rf"^{bet}\.commit\(", code, re.MULTILINE)
+        commit, *more = [m.start() for m in commits]
         reveal = [m.start() for m in re.finditer(rf"\b{bet}\.reveal\(", code)]
         assert more == []
         assert code.index(f"{bet} = Prediction(") < commit < min(reveal), bet
