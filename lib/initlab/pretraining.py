@@ -123,8 +123,10 @@ class RBM:
         decided = (generator(rng).random(awake.shape) < awake).astype(v.dtype)
         dream_v = self.visible_probabilities(decided)
         dream_h = self.hidden_probabilities(dream_v)
+        with overflow_allowed():
+            together = (dream_v.T @ dream_h - v.T @ awake) / len(v)
         gradients = [
-            (dream_v.T @ dream_h - v.T @ awake) / len(v),
+            together,
             (dream_v - v).mean(axis=0, keepdims=True),
             (dream_h - awake).mean(axis=0, keepdims=True),
         ]
