@@ -90,8 +90,8 @@ def _decay(z):
 
 
 def _sigmoid(z):
-    decay = _decay(z)
-    return np.where(z >= 0, z.dtype.type(1), decay) / (1 + decay)
+    # 1 / (1 + exp(-z)) for z >= 0 and exp(z) / (1 + exp(z)) below: neither exponent is positive.
+    return np.exp(np.minimum(z, 0)) / (1 + _decay(z))
 
 
 def _tanh_slope(z):

@@ -26,6 +26,7 @@ from initlab.experiments.race import (
     mnist_race,
     rescue_race,
 )
+from initlab.experiments.rescaled import Rescaled
 from initlab.experiments.symmetry import Symmetry, break_symmetry
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "AcrossInputs",
     "PretrainingRace",
     "Race",
+    "Rescaled",
     "Symmetry",
     "across_inputs_before_training",
     "against_std",

@@ -1,0 +1,10 @@
+"""Sliders that keep up with the hand.
+
+For one setting the kernel computes what a picture shows at every position of its std slider, once
+(``tables``). The page keeps that table and draws from it (``picture`` and the ``.js`` files), and
+the slider is linked to the picture in the page: to drag it asks no kernel.
+"""
+
+from initlab.explorers.activation import ActivationExplorer, ActivationSettings, activation_table
+
+__all__ = ["ActivationExplorer", "ActivationSettings", "activation_table"]

@@ -1,0 +1,63 @@
+"""What is to be seen, in words: the same numbers as in the picture."""
+
+import numpy as np
+
+
+def number(value):
+    """Return a number as it is written in pictures: three digits, 0.0123 or 1.2e-07."""
+    if not np.isfinite(value):
+        return "overflow" if np.isinf(value) else "none"
+    if value != 0 and not 1e-3 <= abs(value) < 1e4:
+        return f"{value:.1e}"
+    return f"{value:.3g}"
+
+
+def percent(share):
+    """Return a share as it is written in pictures; only nothing at all is 0 %."""
+    if np.isnan(share):
+        return "none"
+    if 0 < share < 0.005:
+        return "under 1 %"
+    if 0.995 < share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def overflowing_layer(*measurements):
+    """Return the number of the first layer with a number that is none, or None."""
+    bad = ~np.isfinite(np.array(measurements, dtype=np.float64)).all(axis=0)
+    return int(bad.argmax()) + 1 if bad.any() else None
+
+
+def activations(settings, label, row):
+    """Say what five (or thirty) histograms show."""
+    overflow = overflowing_layer(row["pooled_std"], row["across_input_std"])
+    if overflow:
+        return f"std {label}: numbers overflow in layer {overflow}, and nothing is left after it."
+    last = len(row["pooled_std"])
+    pooled, across = row["pooled_std"][-1], row["across_input_std"][-1]
+    saturated, dead = row["saturated_fraction"][-1], row["dead_fraction"][-1]
+    total = row["counts"].sum(axis=1) + sum(row[name] for name in ("zeros", "below", "above"))
+    outside = (row["below"] + row["above"])[-1] / total[-1]
+    if pooled == 0:
+        seen = "all activations are equal: nothing of the inputs is left"
+    elif dead > 0.5:
+        seen = "most neurons are dead: they let no gradient through"
+    elif saturated > 0.5:
+        seen = "most activations are saturated"
+    elif outside > 0.5:
+        seen = "the signal has exploded"
+    elif across < 0.05 * pooled:
+        seen = "it looks alive, but hardly notices which input it sees"
+    elif across < 1e-3:
+        seen = "the signal has died out"
+    elif saturated > 0.1:
+        seen = "the signal arrives, partly saturated"
+    else:
+        seen = "the signal arrives"
+    facts = [f"std {number(pooled)}", f"across inputs {number(across)}"]
+    if saturated:
+        facts.append(f"saturated {percent(saturated)}")
+    if dead:
+        facts.append(f"dead {percent(dead)}")
+    return f"std {label}, layer {last}: {', '.join(facts)}; {seen}."

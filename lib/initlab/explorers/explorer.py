@@ -1,0 +1,350 @@
+"""What all explorers share: controls that are remembered in one string, a picture, a caption."""
+
+import contextlib
+import threading
+from dataclasses import fields, replace
+
+import ipywidgets as widgets
+
+from initlab import activations
+from initlab.experiments.rescaled import UNIT_DRAWS
+from initlab.explorers.picture import Picture
+from initlab.explorers.positions import StdSlider, named_stds
+from initlab.explorers.tables import Filler
+
+_WIDE = widgets.Layout(width="100%")
+# The explorers of a cell, by the cell: a re-run closes those that it replaces.
+_IN_CELL = {}
+
+
+def _running_cell():
+    """Return which cell of a notebook runs and its how-manieth run it is, or None."""
+    try:
+        from IPython import get_ipython
+
+        shell = get_ipython()
+        cell = shell.get_parent().get("metadata", {}).get("cellId")
+        return (cell, shell.execution_count) if cell else None
+    except (ImportError, AttributeError):
+        return None
+
+
+def _close_those_replaced(explorer):
+    running = _running_cell()
+    if running is None:
+        return
+    cell, run = running
+    before, others = _IN_CELL.get(cell, (run, []))
+    if before != run:
+        for other in others:
+            other.close()
+        others = []
+    _IN_CELL[cell] = run, [*others, explorer]
+
+
+class Explorer(widgets.VBox):
+    """Controls, a picture and its caption, and the state of it all as one string.
+
+    Attributes
+    ----------
+    picture : Picture
+    state_text : ipywidgets.Text
+        Shows the state; what is pasted into it is shown.
+    reset_button : ipywidgets.Button
+    """
+
+    def __init__(self, controls, rows, picture=None):
+        self._lock = threading.RLock()
+        self._quiet = False
+        self.picture = picture or Picture(layout=_WIDE)
+        self._controls = controls
+        for name, control in controls.items():
+            setattr(self, name, control)
+            control.add_class(f"initlab-{name.replace('_', '-')}")
+        self.reset_button = widgets.Button(description="reset", tooltip="back to how it began")
+        self.state_text = widgets.Text(
+            description="state",
+            tooltip="copy it, or paste another one and press Enter",
+            continuous_update=False,
+            layout=widgets.Layout(width="100%"),
+        )
+        super().__init__([*rows, self.picture, self.state_text], layout=_WIDE)
+        self.add_class("initlab-explorer")
+        self._first_state = self.state
+        self.reset_button.on_click(lambda _: self.reset())
+        self.state_text.observe(self._pasted, "value")
+        for control in controls.values():
+            control.observe(self._changed, "value")
+        _close_those_replaced(self)
+
+    # ------------------------------------------------------------------------------- the state
+
+    @property
+    def state(self):
+        """All that is set, as one short string.
+
+        Set it to show exactly the same as elsewhere. A ValueError names the part that is wrong;
+        nothing has been changed then.
+        """
+        return " ".join(
+            f"{name}={_as_text(control.value)}" for name, control in self._controls.items()
+        )
+
+    @state.setter
+    def state(self, text):
+        """Set all that the text names."""
+        wanted = self._parsed(text)
+        with self._in_one_go():
+            for name, value in wanted.items():
+                self._controls[name].value = value
+                if name == "width":
+                    self._fit_width()
+
+    def _parsed(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"state={text!r}: expected a text such as {self.state!r}")
+        wanted = {}
+        for part in text.split():
+            name, equals, value = part.partition("=")
+            if not equals or name not in self._controls:
+                known = ", ".join(self._controls)
+                raise ValueError(f"state: {part!r} is not known here; known are {known}")
+            wanted[name] = _checked(name, self._controls[name], value, wanted.get("width"))
+        # The width first: it says where Xavier and He stand.
+        return dict(sorted(wanted.items(), key=lambda item: item[0] != "width"))
+
+    def reset(self):
+        """Set everything back to how it was at the beginning."""
+        self.state = self._first_state
+
+    def _pasted(self, change):
+        if change["new"] == self.state:
+            self.picture.message = ""
+            return
+        try:
+            self.state = change["new"]
+            self.picture.message = ""
+        except ValueError as error:
+            self.picture.message = str(error)
+
+    @contextlib.contextmanager
+    def _in_one_go(self):
+        """Change several controls, and look once at the end."""
+        with self._lock:
+            outer, self._quiet = self._quiet, True
+            try:
+                yield
+            finally:
+                self._quiet = outer
+        if not outer:
+            self._changed(None)
+
+    # ---------------------------------------------------------------------------- what changes
+
+    def _changed(self, change):
+        with self._lock:
+            if self._quiet:
+                return
+            owner = None if change is None else change["owner"]
+            if owner is self._controls.get("width"):
+                with self._in_one_go_quietly():
+                    self._fit_width()
+            self._look(moved=isinstance(owner, StdSlider))
+            self.state_text.value = self.state
+
+    @contextlib.contextmanager
+    def _in_one_go_quietly(self):
+        outer, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = outer
+
+    def _fit_width(self):
+        for control in self._controls.values():
+            if isinstance(control, StdSlider):
+                control.set_width(self.width.value)
+
+    def _look(self, *, moved):
+        """Show what the controls say; ``moved`` if no more than a std slider has moved."""
+        raise NotImplementedError
+
+    def close(self):
+        """Close the widget and all its parts."""
+        for widget in [*self._all(self), self.picture]:
+            if widget is not self:
+                widget.close()
+        super().close()
+
+    def _all(self, box):
+        for child in box.children:
+            if isinstance(child, widgets.Box):
+                yield from self._all(child)
+            yield child
+
+
+class ScrubbingExplorer(Explorer):
+    """An explorer with a table for all positions of its std sliders."""
+
+    def __init__(self, controls, rows, links):
+        self._filler = Filler(self._hands, self._publish)
+        self._tables = []
+        super().__init__(controls, rows)
+        self._links = [
+            widgets.jslink((slider, "index"), (self.picture, name))
+            for slider, name in links.items()
+        ]
+        self._sliders = list(links)
+        for slider, name in links.items():
+            setattr(self.picture, name, slider.index)
+        self._changed(None)
+
+    def _hands(self):
+        return [slider.index for slider in self._sliders]
+
+    def _look(self, *, moved):
+        if moved and self._tables:
+            # The page has drawn already. A table in the making goes on with what is near.
+            return
+        self._tables = self._wanted_tables()
+        for table, position in zip(self._tables, self._hands(), strict=True):
+            table.fill(position)
+        self._publish(self._tables)
+        self._filler.fill(self._tables)
+
+    def _wanted_tables(self):
+        raise NotImplementedError
+
+    def _packed(self, tables):
+        raise NotImplementedError
+
+    def _publish(self, tables):
+        with self._lock:
+            if tables is self._tables and self.picture.comm is not None:
+                self.picture.table = self._packed(tables)
+
+    def wait(self):
+        """Return when every position of the slider is computed; dragging needs no waiting."""
+        self._filler.wait()
+
+    def close(self):
+        """Close the widget and all its parts, and stop computing."""
+        self._filler.fill([])
+        for link in self._links:
+            link.close()
+        super().close()
+
+
+# ------------------------------------------------------------------------------------- controls
+
+
+def std_slider(width, std, description="std"):
+    """Return the slider of the std, and a box with it and a button for each named std."""
+    slider = StdSlider(width, description=description, layout=widgets.Layout(width="100%"))
+    slider.value = named_stds(width).get(std, std) if isinstance(std, str) else std
+    return slider
+
+
+def named_buttons(slider, width):
+    """Return a button for each named std, which moves the slider there."""
+    buttons = {}
+    for name in named_stds(10):
+        button = widgets.Button(description=name, tooltip=f"std {name}")
+        button.on_click(
+            lambda _, name=name: setattr(slider, "value", named_stds(width.value)[name])
+        )
+        buttons[name] = button
+    return buttons
+
+
+def dropdown(description, options, value):
+    """Return a dropdown of these names."""
+    return widgets.Dropdown(description=description, options=list(options), value=value)
+
+
+def whole(description, value, low, high):
+    """Return a slider for whole numbers, which speaks when it is let go."""
+    return widgets.IntSlider(
+        description=description, value=value, min=low, max=high, continuous_update=False
+    )
+
+
+def network_controls(settings):
+    """Return the controls for the size of the network and the draw."""
+    return {
+        "depth": whole("depth", settings.depth, 1, 30),
+        "width": whole("width", settings.width, 10, 500),
+        "inputs": whole("inputs", settings.inputs, 10, 2000),
+        "seed": widgets.BoundedIntText(description="seed", value=settings.seed, min=0, max=9999),
+    }
+
+
+ACTIVATIONS = list(activations.ACTIVATIONS)
+INITIALIZERS = list(UNIT_DRAWS)
+
+
+def row(*children, name="row"):
+    """Return widgets side by side; they wrap where the window is narrow."""
+    box = widgets.Box(list(children))
+    box.add_class(f"initlab-{name}")
+    return box
+
+
+# --------------------------------------------------------------------------------------- checks
+
+
+def checked_settings(settings, **limits):
+    """Return settings with checked values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name is unknown or a number lies outside of its control's range.
+    """
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name.startswith("activation"):
+            settings = replace(settings, **{field.name: activations.get(value).name})
+        elif field.name.startswith("initializer"):
+            if value not in UNIT_DRAWS:
+                raise ValueError(f"{field.name}={value!r}: choose from {', '.join(UNIT_DRAWS)}")
+        else:
+            low, high = limits[field.name]
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(
+                    f"{field.name}={value!r}: expected a whole number from {low} to {high}"
+                )
+    return settings
+
+
+LIMITS = {"depth": (1, 30), "width": (10, 500), "inputs": (10, 2000), "seed": (0, 9999)}
+
+
+def _as_text(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _checked(name, control, text, width):
+    """Return what a control is to be set to, from its text."""
+    if isinstance(control, widgets.ToggleButton):
+        if text not in ("True", "False"):
+            raise ValueError(f"{name}={text}: expected True or False")
+        return text == "True"
+    if isinstance(control, StdSlider):
+        try:
+            value = float(text)
+        except ValueError:
+            value = named_stds(width or 100).get(text, -1.0)
+        if not 0 <= value <= 10:
+            raise ValueError(f"{name}={text}: expected a number from 0 to 10")
+        return value
+    if isinstance(control, widgets.Dropdown):
+        chosen = [value for value in control.options if str(value) == text]
+        if not chosen:
+            raise ValueError(f"{name}={text}: choose from {', '.join(map(str, control.options))}")
+        return chosen[0]
+    if not text.isdecimal() or not control.min <= int(text) <= control.max:
+        raise ValueError(
+            f"{name}={text}: expected a whole number from {control.min} to {control.max}"
+        )
+    return int(text)

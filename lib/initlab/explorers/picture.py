@@ -1,0 +1,44 @@
+"""The canvas in the page: it draws what a table says, and knows nothing of networks."""
+
+from pathlib import Path
+
+import anywidget
+from traitlets import Bool, Bytes, Int, List, Unicode
+
+_HERE = Path(__file__).parent
+
+
+def _text(*names):
+    # One script for each picture: a page loads no second file.
+    return "\n".join(_HERE.joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
+class Picture(anywidget.AnyWidget):
+    """A canvas with a caption, fed by one piece of bytes.
+
+    Attributes
+    ----------
+    table : bytes
+        All that is shown along the slider; see ``tables.pack``. In one piece, so that no picture
+        can show new numbers on old axes.
+    position, position_b : int
+        The position of the std slider, and of the second one where there are two. Linked in the
+        page; set them through the slider only.
+    locked, difference : bool
+        For two configurations: whether their sliders move together, and whether the difference is
+        drawn.
+    names : list of str
+        Of the curves, where there are some.
+    message : str
+        What is said in place of the caption; "" for nothing.
+    """
+
+    _esm = _text("canvas.js", "histograms.js")
+    _css = _text("explorers.css")
+    table = Bytes(b"").tag(sync=True)
+    position = Int(0).tag(sync=True)
+    position_b = Int(0).tag(sync=True)
+    locked = Bool(False).tag(sync=True)
+    difference = Bool(False).tag(sync=True)
+    names = List(Unicode()).tag(sync=True)
+    message = Unicode("").tag(sync=True)

@@ -1,0 +1,83 @@
+"""Where the std slider can stand: 0, then 121 steps from 0.01 to 10, Xavier and He among them."""
+
+import math
+
+from ipywidgets import SelectionSlider
+from traitlets import validate
+
+from initlab import initializers as init
+
+_GRID = tuple(float(f"{10 ** (-2 + step / 40):.4g}") for step in range(121))
+
+
+def named_stds(width):
+    """Return the named stds of square layers of this width, as a dict."""
+    shape = (width, width)
+    return {
+        "0": 0.0,
+        "0.01": 0.01,
+        "Xavier": init.xavier_normal().std(shape),
+        "He": init.he_normal().std(shape),
+        "1": 1.0,
+        "10": 10.0,
+    }
+
+
+def std_positions(width):
+    """Return the stds of all positions of the slider, from the least to the greatest.
+
+    Parameters
+    ----------
+    width : int
+        Xavier's and He's stds for this width stand exactly where the grid comes nearest to them.
+
+    Returns
+    -------
+    dict of str to float
+        What the slider says there, and the std.
+    """
+    names = dict.fromkeys(_GRID, "")
+    for name in ("Xavier", "He"):
+        std = named_stds(width)[name]
+        nearest = min(names, key=lambda grid: abs(math.log(grid / std)))
+        names = {std if grid == nearest else grid: kept for grid, kept in names.items()}
+        names[std] = f" ({name})"
+    return {"0": 0.0} | {f"{std:.4g}{name}": std for std, name in names.items()}
+
+
+class StdSlider(SelectionSlider):
+    """An ordinary selection slider, which takes any std and goes to the nearest position."""
+
+    def __init__(self, width, **settings):
+        super().__init__(options=list(std_positions(width).items()), **settings)
+
+    @validate("value")
+    def _validate_value(self, proposal):
+        return nearest_std([std for _, std in self.options], proposal.value)
+
+    def set_width(self, width):
+        """Move Xavier and He to where they are for this width, and stay at the same position."""
+        index, named = self.index, named_stds(width)
+        own = self.label.partition(" (")[2].rstrip(")")
+        with self.hold_sync():
+            self.options = list(std_positions(width).items())
+            self.index = index
+            if own:  # the hand was on Xavier or He, and stays there
+                self.value = named[own]
+
+
+def nearest_std(stds, wanted):
+    """Return the one of ``stds`` that is nearest to ``wanted`` on the slider.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``wanted`` is no number of at least 0.
+    """
+    if isinstance(wanted, bool) or not isinstance(wanted, (int, float)):
+        raise TypeError(f"std={wanted!r}: expected a number from 0 to 10")
+    if not 0 <= wanted < math.inf:
+        raise ValueError(f"std={wanted!r}: expected a number from 0 to 10")
+    if wanted < _GRID[0] / 2:
+        return 0.0
+    return min(stds[1:], key=lambda std: abs(math.log(std / wanted)))

@@ -1,0 +1,188 @@
+"""What a picture can show along its slider, computed once and packed into one piece of bytes."""
+
+import json
+import threading
+import time
+from collections import OrderedDict
+
+import numpy as np
+
+from initlab._parallel import one_blas_thread
+from initlab.explorers.positions import std_positions
+
+
+class Table:
+    """Everything that a picture shows, for every position of the std slider.
+
+    It is filled position by position, by whichever thread comes first.
+
+    Parameters
+    ----------
+    settings : settings object
+        Frozen; it has a ``width`` and a method ``open()``, which returns a function: called with a
+        std it measures, and returns a dict of arrays.
+    describe : callable
+        Called with settings, the slider's words for a std and what was measured there; returns the
+        caption.
+    """
+
+    def __init__(self, settings, describe):
+        self.settings = settings
+        positions = std_positions(settings.width)
+        self.labels, self.stds = list(positions), list(positions.values())
+        self.ready = np.zeros(len(self.stds), dtype=np.uint8)
+        self.captions = [""] * len(self.stds)
+        self.arrays = {}
+        self._describe, self._measure = describe, None
+        self._lock = threading.Lock()
+
+    @property
+    def complete(self):
+        """Whether every position is there."""
+        return bool(self.ready.all())
+
+    @property
+    def size(self):
+        """How many bytes the arrays take."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    def fill(self, position):
+        """Compute one position, unless it is there already."""
+        with self._lock:
+            if self.ready[position]:
+                return
+            if self._measure is None:
+                self._measure = self.settings.open()
+            with one_blas_thread():
+                row = self._measure(self.stds[position])
+            for name, values in row.items():
+                if name not in self.arrays:
+                    self.arrays[name] = np.zeros((len(self.stds), *values.shape), values.dtype)
+                self.arrays[name][position] = values
+            self.captions[position] = self._describe(self.settings, self.labels[position], row)
+            self.ready[position] = 1
+            if self.complete:
+                self._measure = None  # the draw is not needed any more
+
+    def fill_nearest(self, position):
+        """Compute the position nearest to this one that is not there yet."""
+        missing = np.flatnonzero(self.ready == 0)
+        if len(missing):
+            self.fill(int(missing[np.abs(missing - position).argmin()]))
+
+    def row(self, position):
+        """Return what is seen at one position: a dict of arrays, an entry or row a layer."""
+        self.fill(position)
+        return {name: array[position].copy() for name, array in self.arrays.items()}
+
+
+def complete(table):
+    """Fill a table to its end, and return it."""
+    for position in range(len(table.stds)):
+        table.fill(position)
+    return table
+
+
+def pack(kind, tables, **head):
+    """Return tables as bytes for the page: length of the head (uint32), head (JSON), arrays.
+
+    Parameters
+    ----------
+    kind : str
+        Which picture they are for.
+    tables : list of Table
+    **head
+        More for the head.
+
+    Returns
+    -------
+    bytes
+        Little-endian. The head says of each array its type, its shape and where it begins, counted
+        from the first multiple of 8 behind the head.
+    """
+    parts, pieces, offset = [], [], 0
+    for table in tables:
+        places = {}
+        for name, array in {"ready": table.ready, **table.arrays}.items():
+            data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+            places[name] = [array.dtype.name, list(array.shape), offset]
+            pieces.append(data.ljust(-(-len(data) // 8) * 8, b"\0"))
+            offset += len(pieces[-1])
+        parts.append(
+            {
+                "labels": table.labels,
+                "stds": table.stds,
+                "captions": table.captions,
+                "arrays": places,
+                **table.settings.words(),
+            }
+        )
+    text = json.dumps({"kind": kind, "parts": parts, **head}, separators=(",", ":")).encode()
+    text = text.ljust(-(-(len(text) + 4) // 8) * 8 - 4)
+    return len(text).to_bytes(4, "little") + text + b"".join(pieces)
+
+
+class _Memory:
+    """Remembers tables by setting, the latest ones, as far as there is room."""
+
+    def __init__(self, room):
+        self._room, self._tables, self._lock = room, OrderedDict(), threading.Lock()
+
+    def table(self, settings, describe):
+        with self._lock:
+            table = self._tables.pop(settings, None) or Table(settings, describe)
+            self._tables[settings] = table
+            while len(self._tables) > 1 and (
+                len(self._tables) > 8
+                or sum(kept.size for kept in self._tables.values()) > self._room
+            ):
+                self._tables.popitem(last=False)
+            return table
+
+
+_MEMORY = _Memory(room=2_000_000)
+remembered = _MEMORY.table
+
+
+class Filler:
+    """Fills tables in a thread of its own, the positions nearest to the hand first.
+
+    Parameters
+    ----------
+    hand : callable
+        Returns the positions of the sliders, one for each table.
+    publish : callable
+        Called with the tables every now and then, and when they are complete.
+    """
+
+    def __init__(self, hand, publish):
+        self._hand, self._publish = hand, publish
+        self._lock, self._tables, self._thread = threading.Lock(), [], None
+
+    def fill(self, tables):
+        """Fill these tables from now on, and none that were asked for before."""
+        with self._lock:
+            self._tables = list(tables)
+            if self._thread is None and not all(table.complete for table in tables):
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+
+    def wait(self):
+        """Return when there is nothing left to fill."""
+        while (thread := self._thread) is not None:
+            thread.join()
+
+    def _run(self):
+        published, interval = time.monotonic(), 0.25
+        while True:
+            with self._lock:
+                tables = self._tables
+                if all(table.complete for table in tables):
+                    self._thread = None
+                    return
+            for table, position in zip(tables, self._hand(), strict=True):
+                table.fill_nearest(position)
+            now = time.monotonic()
+            if now - published > interval or all(table.complete for table in tables):
+                self._publish(tables)
+                published, interval = now, min(2 * interval, 2.0)

@@ -1,0 +1,144 @@
+"""The explorers without a browser: tables, readings, captions, states."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from initlab import experiments
+from initlab import initializers as init
+from initlab.explorers import ActivationExplorer, ActivationSettings, activation_table
+from initlab.explorers.positions import named_stds, std_positions
+from initlab.explorers.tables import pack
+
+MEASURED = ("pooled_std", "across_input_std", "saturated_fraction", "dead_fraction")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh", "selu"])
+def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activation):
+    settings = ActivationSettings(activation=activation, depth=4, width=30, inputs=50, seed=3)
+    table = activation_table(settings)
+    assert table.complete
+    for position, std in enumerate(table.stds):
+        signals = experiments.five_layers(
+            init.normal(std),
+            activation=activation,
+            depth=4,
+            width=30,
+            inputs=50,
+            seed=3,
+            dtype=np.float32,
+        )
+        row = table.row(position)
+        for name in MEASURED:
+            np.testing.assert_allclose(row[name], signals.each(name), rtol=2e-6, atol=1e-15)
+        for layer, found in enumerate(signals.layers):
+            zeros = np.count_nonzero(found.h == 0) if activation != "sigmoid" else 0
+            assert row["zeros"][layer] == zeros
+            low, high = settings.words()["span"]
+            assert row["below"][layer] == np.count_nonzero(found.h < low)
+            assert row["above"][layer] == np.count_nonzero(found.h > high)
+            counts, _ = np.histogram(found.h, 23, (low, high))
+            difference = row["counts"][layer].astype(int) - counts
+            difference[int(-low / (high - low) * 23)] += zeros
+            assert np.abs(difference).sum() <= 4  # float32 at the edge of a bin
+            names = ("counts", "zeros", "below", "above", "not_numbers")
+            assert sum(int(row[name][layer].sum()) for name in names) == 30 * 50
+
+
+def test_same_settings_same_bytes_and_another_seed_other_bytes():
+    settings = ActivationSettings(width=20, inputs=20)
+    first, again = (pack("activations", [activation_table(settings)]) for _ in range(2))
+    assert first == again
+    other = ActivationSettings(width=20, inputs=20, seed=1)
+    assert pack("activations", [activation_table(other)]) != first
+
+
+def test_the_default_table_is_small():
+    assert len(pack("activations", [activation_table(ActivationSettings())])) <= 100_000
+
+
+@pytest.mark.parametrize("width", [10, 57, 100, 101, 500])
+def test_the_slider_stands_exactly_at_the_named_stds(width):
+    positions = std_positions(width)
+    stds = list(positions.values())
+    assert stds == sorted(stds)
+    assert len(set(stds)) == len(stds) == 122
+    assert set(named_stds(width).values()) <= set(stds)
+    assert positions[f"{(1 / width) ** 0.5:.4g} (Xavier)"] == pytest.approx(width**-0.5)
+    assert positions[f"{(2 / width) ** 0.5:.4g} (He)"] == pytest.approx((2 / width) ** 0.5)
+
+
+SMALL = {"depth": 2, "width": 10, "inputs": 10}
+VALUES = {
+    "std": [0.0, 0.1, 10.0],
+    "activation": ["identity", "leaky_relu", "silu"],
+    "initializer": ["normal", "truncated_normal", "orthogonal"],
+    "depth": [1, 15, 30],
+    "width": [10, 100, 250],
+    "inputs": [10, 100, 500],
+    "seed": [0, 5000, 9999],
+}
+
+
+@pytest.mark.parametrize(("one", "two"), list(itertools.combinations(VALUES, 2)))
+def test_each_control_at_minimum_middle_and_maximum_pairwise(one, two):
+    explorer = ActivationExplorer(**SMALL)
+    for first, second in itertools.product(VALUES[one], VALUES[two]):
+        getattr(explorer, one).value = first
+        getattr(explorer, two).value = second
+        reading = explorer.reading()
+        assert reading.std == explorer.std.value
+        assert reading.caption.startswith(f"std {explorer.std.label}")
+        assert len(reading.pooled_std) == explorer.depth.value
+        assert explorer.state_text.value == explorer.state
+    explorer.close()
+
+
+def test_caption_agrees_with_the_numbers():
+    explorer = ActivationExplorer(std=10.0)
+    assert "saturated 94 %" in explorer.reading().caption
+    assert round(100 * explorer.reading().saturated_fraction[-1]) == 94
+    explorer.std.value = 0.1
+    assert "hardly notices" in explorer.reading().caption
+    assert explorer.reading().across_input_std[-1] < 0.05 * explorer.reading().pooled_std[-1]
+    explorer.state = "std=10 activation=relu depth=30"
+    assert "overflow in layer" in explorer.reading().caption
+    assert not np.isfinite(explorer.reading().pooled_std[-1])
+    explorer.state = "std=He activation=relu depth=5"
+    assert explorer.reading().caption.endswith("the signal arrives.")
+    explorer.close()
+
+
+def test_state_goes_from_one_explorer_to_another_and_reset_goes_back():
+    one, two = ActivationExplorer(std="He", activation="relu", **SMALL), ActivationExplorer()
+    two.state = one.state
+    assert two.state == one.state
+    np.testing.assert_array_equal(two.reading().pooled_std, one.reading().pooled_std)
+    two.state_text.value = "activation=tanh std=3"
+    assert (two.activation.value, two.reading().std) == ("tanh", pytest.approx(3, rel=0.03))
+    two.reset_button.click()
+    assert two.state == ActivationExplorer().state
+    two.named["He"].click()
+    assert two.std.value == (2 / 100) ** 0.5
+
+
+@pytest.mark.parametrize("text", ["depth=31", "colour=red", "std=-1", "activation=relux", "seed"])
+def test_a_wrong_state_changes_nothing_and_says_why(text):
+    explorer = ActivationExplorer(**SMALL)
+    before = explorer.state
+    with pytest.raises(ValueError, match=r"depth|colour|std|activation|seed"):
+        explorer.state = text
+    assert explorer.state == before
+    explorer.state_text.value = text
+    assert explorer.state == before
+    assert explorer.picture.message
+    explorer.close()
+
+
+def test_a_slider_moved_by_code_is_read_while_the_table_fills():
+    explorer = ActivationExplorer(depth=30, width=200)
+    explorer.std.value = 10.0
+    signals = experiments.five_layers(init.normal(10.0), depth=30, width=200, dtype=np.float32)
+    np.testing.assert_allclose(explorer.reading().pooled_std, signals.each("pooled_std"), rtol=1e-5)
+    explorer.close()
