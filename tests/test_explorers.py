@@ -1,13 +1,22 @@
 """The explorers without a browser: tables, readings, captions, states."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from initlab import experiments
+from initlab import experiments, theory
 from initlab import initializers as init
-from initlab.explorers import ActivationExplorer, ActivationSettings, activation_table
+from initlab.explorers import (
+    ActivationExplorer,
+    ActivationSettings,
+    CompareExplorer,
+    SignalExplorer,
+    SignalSettings,
+    activation_table,
+    signal_table,
+)
 from initlab.explorers.positions import named_stds, std_positions
 from initlab.explorers.tables import pack
 
@@ -141,4 +150,118 @@ def test_a_slider_moved_by_code_is_read_while_the_table_fills():
     explorer.std.value = 10.0
     signals = experiments.five_layers(init.normal(10.0), depth=30, width=200, dtype=np.float32)
     np.testing.assert_allclose(explorer.reading().pooled_std, signals.each("pooled_std"), rtol=1e-5)
+    explorer.close()
+
+
+def test_every_position_of_signals_is_what_measure_signals_finds():
+    table = signal_table(SignalSettings(activation="tanh", depth=3, width=20, inputs=30, seed=2))
+    for position, std in enumerate(table.stds):
+        signals = experiments.five_layers(
+            init.normal(std), activation="tanh", depth=3, width=20, inputs=30, seed=2
+        )
+        row = table.row(position)
+        for name in ("gradient_rms", "gradient_median"):
+            np.testing.assert_allclose(row[name], signals.each(name), rtol=1e-7)
+        for layer, found in enumerate(signals.layers):
+            size = np.abs(found.h)
+            np.testing.assert_allclose(row["forward_rms"][layer], np.sqrt(np.mean(size**2)))
+            np.testing.assert_allclose(row["forward_median"][layer], np.median(size))
+
+
+def test_theory_of_sizes_is_that_of_layer_by_layer_and_fits_a_wide_network():
+    forward, gradient = theory.rms_by_layer("tanh", 4, 1.5)
+    known = theory.layer_by_layer("tanh", 4, 1.5)
+    np.testing.assert_allclose(forward, known.pooled_std, rtol=1e-12)  # tanh has mean 0
+    np.testing.assert_allclose(gradient, known.gradient_rms, rtol=1e-12)
+    explorer = SignalExplorer(std="He", activation="relu", depth=4, width=500, inputs=200)
+    reading = explorer.reading()
+    np.testing.assert_allclose(reading.forward_rms, reading.predicted_forward_rms, rtol=0.1)
+    np.testing.assert_allclose(reading.gradient_rms, reading.predicted_gradient_rms, rtol=0.1)
+    explorer.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("std=10 activation=sigmoid depth=5", "half of the gradients there are smaller than"),
+        ("std=0.01 activation=relu depth=30", "the RMS shrinks to"),
+        ("std=He activation=identity depth=30", "the RMS grows to"),
+        ("std=Xavier activation=identity depth=2", "the RMS keeps its size"),
+        ("std=0 activation=tanh", "the RMS is 0"),
+    ],
+)
+def test_caption_of_signals_agrees_with_the_numbers(state, words):
+    explorer = SignalExplorer()
+    explorer.state = state
+    reading = explorer.reading()
+    assert words in reading.caption
+    factor = reading.forward_rms[-1] / (reading.forward_rms[0] or 1)
+    assert ("RMS grows to" in reading.caption.split(";")[0]) == (factor > 2)
+    assert ("RMS shrinks to" in reading.caption.split(";")[0]) == (0 < factor < 0.5)
+    explorer.close()
+
+
+@pytest.mark.parametrize("activation", ["identity", "leaky_relu", "silu"])
+@pytest.mark.parametrize(("depth", "width"), [(1, 10), (15, 100), (30, 200)])
+def test_signals_and_comparison_at_extremes_say_what_happens(activation, depth, width):
+    explorer = SignalExplorer(activation=activation, depth=depth, width=width, inputs=10)
+    both = CompareExplorer(
+        0.0,
+        10.0,
+        activation=activation,
+        activation_b="sigmoid",
+        depth=depth,
+        width=width,
+        inputs=10,
+    )
+    for std in (0.0, 0.1, 10.0):
+        explorer.std.value = both.std.value = std
+        assert str(std).rstrip("0").rstrip(".") in explorer.reading().caption
+        assert both.reading().a.std == std
+    explorer.close()
+    both.close()
+
+
+def test_comparison_uses_the_same_draw_and_swaps():
+    explorer = CompareExplorer(0.1, 1.0, activation_b="tanh", width=30, inputs=40)
+    alone = ActivationExplorer(1.0, activation="tanh", width=30, inputs=40)
+    before = explorer.reading()
+    np.testing.assert_array_equal(before.b.pooled_std, alone.reading().pooled_std)
+    explorer.lock.value = True
+    explorer.swap_button.click()
+    after = explorer.reading()
+    assert explorer.lock.value
+    assert (explorer.activation.value, explorer.activation_b.value) == ("tanh", "sigmoid")
+    np.testing.assert_array_equal(after.a.pooled_std, before.b.pooled_std)
+    np.testing.assert_array_equal(after.b.pooled_std, before.a.pooled_std)
+    other = CompareExplorer()
+    other.state = explorer.state
+    assert other.state == explorer.state
+    assert str(other.reading()) == str(after)
+    for widget in (explorer, alone, other):
+        widget.close()
+
+
+def test_a_closed_explorer_is_closed_with_all_its_parts():
+    explorer = CompareExplorer(width=10, inputs=10)
+    parts = [explorer.picture, explorer.std, explorer.lock, explorer.swap_button, *explorer._links]
+    explorer.close()
+    assert all(part.comm is None for part in [explorer, *parts])
+
+
+def test_two_hundred_changes_of_setting_leave_memory_and_threads_where_they_were():
+    explorer = ActivationExplorer(width=20, inputs=50)
+    explorer.wait()
+    for seed in range(20):
+        explorer.seed.value = seed
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for seed in range(200):
+        explorer.seed.value = seed
+        explorer.std.index = seed % 122
+    explorer.wait()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 10_000_000
+    assert explorer._filler._thread is None
     explorer.close()

@@ -463,3 +463,48 @@ def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, in
         saturated,
         np.sqrt(gradient),
     )
+
+
+def rms_by_layer(activation, depth, sigma_w2, *, input_q=1.0):
+    """Follow the size of a signal forward and that of a gradient back; quicker than all the rest.
+
+    Parameters
+    ----------
+    activation : ActivationFunction or str
+        Follows every layer, the last one too.
+    depth : int
+    sigma_w2 : float
+        fan_in times the variance of a weight.
+    input_q : float
+        The mean of x**2 over the features of an input.
+
+    Returns
+    -------
+    (array, array), shapes (depth,)
+        The root mean square of the activations, and that of dL/dz for a unit Gaussian gradient at
+        the last layer's output.
+
+    Raises
+    ------
+    ValueError
+        For an unknown activation, a variance that is negative or not finite, or where the signal
+        overflows.
+
+    Notes
+    -----
+    Source: Poole et al. (2016), equation 3; Schoenholz et al. (2017), section 4.
+    """
+    f, sigma_w2, _ = _checked(activation, sigma_w2, 0.0)
+    square = finite_number("input_q", input_q, at_least=0)
+    squares, slopes = [], []
+    for number in range(1, whole_number("depth", depth) + 1):
+        q = sigma_w2 * square
+        if q > 1e200:
+            raise ValueError(f"the signal overflows in layer {number} of {depth}: q={q:.3g}")
+        square = float(gaussian_mean(lambda z: f(z) ** 2, q))
+        squares.append(square)
+        slopes.append(float(gaussian_mean(lambda z: f.derivative(z) ** 2, q)))
+    gain = np.append(sigma_w2 * np.array(slopes[:-1]), slopes[-1])
+    with overflow_allowed():
+        gradient = np.cumprod(gain[::-1])[::-1]
+    return np.sqrt(squares), np.sqrt(gradient)

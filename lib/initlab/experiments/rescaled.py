@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab import activations
+from initlab import activations, theory
 from initlab import initializers as init
 from initlab._checks import finite_number, generator, known_name, overflow_allowed, whole_number
 from initlab.datasets import gaussian_inputs
@@ -233,6 +233,25 @@ class Rescaled:
                 "gradient_median": signals.each("gradient_median"),
             }
         return {name: np.asarray(values).T for name, values in found.items()}
+
+    def predicted_sizes(self, std):
+        """Return what mean-field theory says of the RMS of activations and gradients.
+
+        Parameters
+        ----------
+        std : float
+
+        Returns
+        -------
+        dict of str to array, shape (layers,)
+            predicted_forward_rms, predicted_gradient_rms; NaN where theory overflows.
+        """
+        depth, width = len(self._network.dense), self._network.sizes[0]
+        try:
+            forward, gradient = theory.rms_by_layer(self.activation, depth, width * std**2)
+        except ValueError:
+            forward = gradient = np.full(depth, np.nan)
+        return {"predicted_forward_rms": forward, "predicted_gradient_rms": gradient}
 
 
 def _again(rng):

@@ -6,5 +6,15 @@ the slider is linked to the picture in the page: to drag it asks no kernel.
 """
 
 from initlab.explorers.activation import ActivationExplorer, ActivationSettings, activation_table
+from initlab.explorers.compare import CompareExplorer
+from initlab.explorers.signal import SignalExplorer, SignalSettings, signal_table
 
-__all__ = ["ActivationExplorer", "ActivationSettings", "activation_table"]
+__all__ = [
+    "ActivationExplorer",
+    "ActivationSettings",
+    "CompareExplorer",
+    "SignalExplorer",
+    "SignalSettings",
+    "activation_table",
+    "signal_table",
+]

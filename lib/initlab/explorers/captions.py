@@ -61,3 +61,31 @@ def activations(settings, label, row):
     if dead:
         facts.append(f"dead {percent(dead)}")
     return f"std {label}, layer {last}: {', '.join(facts)}; {seen}."
+
+
+def change(first, last):
+    """Say by how much a size has changed."""
+    if not (np.isfinite(first) and np.isfinite(last)):
+        return "overflows"
+    if first == last == 0:
+        return "is 0"
+    if last == 0:
+        return "falls to 0"
+    factor = last / first if first else np.inf
+    if 0.5 <= factor <= 2:
+        return f"keeps its size (x {factor:.2f})"
+    return f"{'grows' if factor > 1 else 'shrinks'} to {number(factor)} of it"
+
+
+def signals(settings, label, row):
+    """Say what becomes of the size of activations and gradients."""
+    forward, backward = row["forward_rms"], row["gradient_rms"]
+    text = (
+        f"std {label}. Forward, from layer 1 to {settings.depth}, the RMS "
+        f"{change(forward[0], forward[-1])}; "
+        f"back to layer 1 the gradient's RMS {change(backward[-1], backward[0])}"
+    )
+    median = row["gradient_median"][0]
+    if np.isfinite(backward[0]) and median < 0.01 * backward[0]:
+        text += f", but half of the gradients there are smaller than {number(median)}"
+    return text + "."

@@ -94,7 +94,7 @@ class Explorer(widgets.VBox):
     def state(self, text):
         """Set all that the text names."""
         wanted = self._parsed(text)
-        with self._in_one_go():
+        with self._unlocked(wanted.pop("lock", None)), self._in_one_go():
             for name, value in wanted.items():
                 self._controls[name].value = value
                 if name == "width":
@@ -109,9 +109,26 @@ class Explorer(widgets.VBox):
             if not equals or name not in self._controls:
                 known = ", ".join(self._controls)
                 raise ValueError(f"state: {part!r} is not known here; known are {known}")
-            wanted[name] = _checked(name, self._controls[name], value, wanted.get("width"))
+            wanted[name] = value
         # The width first: it says where Xavier and He stand.
-        return dict(sorted(wanted.items(), key=lambda item: item[0] != "width"))
+        checked = {}
+        for name in sorted(wanted, key=lambda name: name != "width"):
+            width = checked.get("width") or self._width()
+            checked[name] = _checked(name, self._controls[name], wanted[name], width)
+        return checked
+
+    @contextlib.contextmanager
+    def _unlocked(self, then=None):
+        """Let sliders that the page moves together go, and hold them again (or not) at the end."""
+        lock = self._controls.get("lock")
+        if lock is None:
+            yield
+            return
+        was, lock.value = lock.value, False
+        try:
+            yield
+        finally:
+            lock.value = was if then is None else then
 
     def reset(self):
         """Set everything back to how it was at the beginning."""
@@ -160,6 +177,9 @@ class Explorer(widgets.VBox):
         finally:
             self._quiet = outer
 
+    def _width(self):
+        return self._controls["width"].value if "width" in self._controls else 100
+
     def _fit_width(self):
         for control in self._controls.values():
             if isinstance(control, StdSlider):
@@ -203,7 +223,7 @@ class ScrubbingExplorer(Explorer):
         return [slider.index for slider in self._sliders]
 
     def _look(self, *, moved):
-        if moved and self._tables:
+        if moved and self._tables and self._tables == self._wanted_tables():
             # The page has drawn already. A table in the making goes on with what is near.
             return
         self._tables = self._wanted_tables()
@@ -334,7 +354,7 @@ def _checked(name, control, text, width):
         try:
             value = float(text)
         except ValueError:
-            value = named_stds(width or 100).get(text, -1.0)
+            value = named_stds(width).get(text, -1.0)
         if not 0 <= value <= 10:
             raise ValueError(f"{name}={text}: expected a number from 0 to 10")
         return value

@@ -108,8 +108,9 @@ function drawActivations(sheet, table, model) {
   const space = sheet.width - margin - 8;
   const columns = Math.max(1, Math.min(layers <= 6 ? layers : 10, Math.floor(space / 92)));
   const bands = Math.ceil(layers / columns);
-  const numbersHigh = NUMBERS.length * type * 1.35;
-  const barsHigh = bands > 1 || both ? 110 : Math.max(150, Math.min(260, sheet.width / 6.5));
+  const line = type * (both ? 1.12 : 1.3);
+  const numbersHigh = NUMBERS.length * line;
+  const barsHigh = both ? 88 : bands > 1 ? 110 : Math.max(150, Math.min(260, sheet.width / 6.5));
   const stripHigh = type * 1.6 + barsHigh + type * 1.2 + numbersHigh + type * 0.8;
   const differenceHigh = difference ? barsHigh + type * 1.8 : 0;
   const bandHigh = table.parts.length * stripHigh + differenceHigh;
@@ -145,8 +146,8 @@ function drawActivations(sheet, table, model) {
       sheet.text(`layer ${layer + 1}`, (left + right) / 2, start + type * 1.15);
       const box = { left, right, bottom, high: barsHigh };
       drawPanel(sheet, part, panels[index][layer], box, top, color);
-      NUMBERS.forEach(([label, name, form], line) => {
-        const y = bottom + type * 1.3 + (line + 1) * type * 1.3;
+      NUMBERS.forEach(([label, name, form], row) => {
+        const y = bottom + type * 1.3 + (row + 1) * line;
         sheet.font(type, "bold");
         sheet.text(form(rowOf(part[name], positions[index])[layer]), (left + right) / 2, y);
         if (column === 0) {
