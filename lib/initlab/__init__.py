@@ -6,7 +6,7 @@ https://github.com/Fumio-eisan/Weight_20200502.
 
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
 ``layers``, ``optimizers``; ``network``, ``theory``; ``signals``, ``training``, ``gradient_check``,
-``pretraining``; ``experiments``, ``ledger``; ``plotting``, ``classroom``.
+``pretraining``; ``experiments``, ``ledger``; ``plotting``, ``classroom``; ``explorers``.
 """
 
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml

@@ -4,11 +4,12 @@ import numpy as np
 
 
 def number(value):
-    """Return a number as it is written in pictures: three digits, 0.0123 or 1.2e-07."""
+    """Return a number as it is written in pictures: three digits, 0.0123 or 1.2e-7."""
     if not np.isfinite(value):
         return "overflow" if np.isinf(value) else "none"
     if value != 0 and not 1e-3 <= abs(value) < 1e4:
-        return f"{value:.1e}"
+        digits, _, power = f"{value:.1e}".partition("e")
+        return f"{digits}e{int(power):+d}"
     return f"{value:.3g}"
 
 

@@ -196,6 +196,10 @@ class Explorer(widgets.VBox):
                 widget.close()
         super().close()
 
+    def __repr__(self):
+        """Return the kind and the state: what is kept of it where no kernel runs."""
+        return f"{type(self).__name__}({self.state!r})"
+
     def _all(self, box):
         for child in box.children:
             if isinstance(child, widgets.Box):
@@ -223,7 +227,7 @@ class ScrubbingExplorer(Explorer):
         return [slider.index for slider in self._sliders]
 
     def _look(self, *, moved):
-        if moved and self._tables and self._tables == self._wanted_tables():
+        if moved and self._tables:
             # The page has drawn already. A table in the making goes on with what is near.
             return
         self._tables = self._wanted_tables()

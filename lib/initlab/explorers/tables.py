@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
+from operator import getitem
 
 import numpy as np
 
@@ -51,10 +52,9 @@ class Table:
         with self._lock:
             if self.ready[position]:
                 return
-            if self._measure is None:
-                self._measure = self.settings.open()
+            measure = self._measure = self._measure or self.settings.open()
             with one_blas_thread():
-                row = self._measure(self.stds[position])
+                row = measure(self.stds[position])
             for name, values in row.items():
                 if name not in self.arrays:
                     self.arrays[name] = np.zeros((len(self.stds), *values.shape), values.dtype)
@@ -62,7 +62,11 @@ class Table:
             self.captions[position] = self._describe(self.settings, self.labels[position], row)
             self.ready[position] = 1
             if self.complete:
-                self._measure = None  # the draw is not needed any more
+                self.rest()
+
+    def rest(self):
+        """Drop the draw, which may be large; to go on, it is made anew."""
+        self._measure = None
 
     def fill_nearest(self, position):
         """Compute the position nearest to this one that is not there yet."""
@@ -162,7 +166,10 @@ class Filler:
     def fill(self, tables):
         """Fill these tables from now on, and none that were asked for before."""
         with self._lock:
-            self._tables = list(tables)
+            for table in self._tables:
+                if table not in tables:
+                    table.rest()
+            self._tables = tables
             if self._thread is None and not all(table.complete for table in tables):
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
@@ -173,16 +180,20 @@ class Filler:
             thread.join()
 
     def _run(self):
-        published, interval = time.monotonic(), 0.25
+        published, interval, seen = time.monotonic(), 0.25, None
         while True:
             with self._lock:
                 tables = self._tables
                 if all(table.complete for table in tables):
                     self._thread = None
                     return
-            for table, position in zip(tables, self._hand(), strict=True):
+            hand = self._hand()
+            for table, position in zip(tables, hand, strict=True):
                 table.fill_nearest(position)
             now = time.monotonic()
-            if now - published > interval or all(table.complete for table in tables):
+            # Every so often, and at once when what the hand waits for is there.
+            waiting = seen is not None and not all(map(getitem, seen, hand))
+            if now - published > interval or waiting or all(table.complete for table in tables):
+                seen = [table.ready.copy() for table in tables]
                 self._publish(tables)
                 published, interval = now, min(2 * interval, 2.0)
