@@ -80,6 +80,7 @@ test: $(STAMP)
 notebooks: $(STAMP)
 	"$(PY)" -m nbconvert $(EXECUTE) $(NOTEBOOKS)
 	"$(PY)" -m nbconvert --log-level WARN --to notebook --inplace --CoalesceStreamsPreprocessor.enabled=True $(NOTEBOOKS)
+	"$(PY)" notebooks/tidy.py
 ifneq ($(wildcard notebooks/readme_picture.py),)
 	"$(PY)" notebooks/readme_picture.py
 endif
