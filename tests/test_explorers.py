@@ -265,3 +265,22 @@ def test_two_hundred_changes_of_setting_leave_memory_and_threads_where_they_were
     assert after - before < 10_000_000
     assert explorer._filler._thread is None
     explorer.close()
+
+
+@pytest.mark.parametrize("kind", [ActivationExplorer, SignalExplorer, CompareExplorer])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"depth": 31},
+        {"width": 9},
+        {"inputs": 2001},
+        {"seed": -1},
+        {"activation": "relux"},
+        {"initializer": "zeros"},
+        {"std": -1.0},
+        {"depth": 2.5},
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(kind, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        kind(**wrong)

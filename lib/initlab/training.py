@@ -98,6 +98,7 @@ def train(
     loss=softmax_cross_entropy,
     note_gradients=False,
     progress=None,
+    after_step=None,
 ):
     """Train a network, or a stack of them, and say how it went. The network is changed.
 
@@ -119,6 +120,9 @@ def train(
         Whether the history is to hold ``gradient_rms``.
     progress : callable, optional
         Called with the number 1 after each step, e.g. the ``update`` of a tqdm bar.
+    after_step : callable, optional
+        Called after each step with its number, from 0, and its loss: to watch a training, or to
+        stop it. If it returns True, the history ends there.
 
     Returns
     -------
@@ -131,6 +135,8 @@ def train(
         that is not finite raises nothing: the history says at which step it happened.
     """
     _check(network, dataset, optimizer, loss, progress)
+    if after_step is not None and not callable(after_step):
+        raise TypeError(f"after_step={after_step!r}: expected a function of a number and a loss")
     optimizer = optimizer.fresh()
     batches = minibatches(
         dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
@@ -156,6 +162,9 @@ def train(
             optimizer.step(parameters, network.gradients())
             if progress is not None:
                 progress(1)
+            if after_step is not None and after_step(step, losses[step]):
+                losses, gradient_rms = losses[: step + 1], gradient_rms[: step + 1]
+                break
     for index, (step, kept) in diverged.items():
         losses[(slice(step + 1, None), *index)] = np.nan
         gradient_rms[(slice(step, None), slice(None), *index)] = np.nan

@@ -8,6 +8,7 @@ the slider is linked to the picture in the page: to drag it asks no kernel.
 from initlab.explorers.activation import ActivationExplorer, ActivationSettings, activation_table
 from initlab.explorers.compare import CompareExplorer
 from initlab.explorers.signal import SignalExplorer, SignalSettings, signal_table
+from initlab.explorers.training import TrainingExplorer, TrainingSettings, training_curve
 
 __all__ = [
     "ActivationExplorer",
@@ -15,6 +16,9 @@ __all__ = [
     "CompareExplorer",
     "SignalExplorer",
     "SignalSettings",
+    "TrainingExplorer",
+    "TrainingSettings",
     "activation_table",
     "signal_table",
+    "training_curve",
 ]

@@ -156,7 +156,7 @@ function render({ model, el }) {
   // At once, not in the next animation frame: that would be one frame late.
   const events = [
     ["change:table", reread],
-    ["change:position change:position_b change:difference change:names change:message", draw],
+    ["change:position change:position_b change:difference change:message", draw],
   ];
   for (const [names, handler] of events) model.on(names, handler);
   const resize = new ResizeObserver(redraw);

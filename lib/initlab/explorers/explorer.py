@@ -191,8 +191,8 @@ class Explorer(widgets.VBox):
 
     def close(self):
         """Close the widget and all its parts."""
-        for widget in [*self._all(self), self.picture]:
-            if widget is not self:
+        if hasattr(self, "_controls"):  # not so where an argument was wrong
+            for widget in [*self._all(self), self.picture]:
                 widget.close()
         super().close()
 
@@ -253,9 +253,10 @@ class ScrubbingExplorer(Explorer):
 
     def close(self):
         """Close the widget and all its parts, and stop computing."""
-        self._filler.fill([])
-        for link in self._links:
-            link.close()
+        if hasattr(self, "_links"):
+            self._filler.fill([])
+            for link in self._links:
+                link.close()
         super().close()
 
 
@@ -345,7 +346,7 @@ LIMITS = {"depth": (1, 30), "width": (10, 500), "inputs": (10, 2000), "seed": (0
 
 
 def _as_text(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
 
 
 def _checked(name, control, text, width):
@@ -363,9 +364,11 @@ def _checked(name, control, text, width):
             raise ValueError(f"{name}={text}: expected a number from 0 to 10")
         return value
     if isinstance(control, widgets.Dropdown):
-        chosen = [value for value in control.options if str(value) == text]
+        chosen = [value for value in control.options if _as_text(value) == text]
         if not chosen:
-            raise ValueError(f"{name}={text}: choose from {', '.join(map(str, control.options))}")
+            raise ValueError(
+                f"{name}={text}: choose from {', '.join(map(_as_text, control.options))}"
+            )
         return chosen[0]
     if not text.isdecimal() or not control.min <= int(text) <= control.max:
         raise ValueError(

@@ -181,7 +181,8 @@ function drawActivations(sheet, table, model) {
     }
   }
   const words = table.parts.map((part, index) => part.captions[positions[index]]);
-  return both ? `A: ${words[0]} B: ${words[1]}` : words[0];
+  const none = model.get("difference") && !same ? " No difference: the axes are not the same." : "";
+  return both ? `A: ${words[0]} B: ${words[1]}${none}` : words[0];
 }
 
 DRAW.activations = drawActivations;

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import anywidget
-from traitlets import Bool, Bytes, Int, List, Unicode
+from traitlets import Bool, Bytes, Int, Unicode
 
 _HERE = Path(__file__).parent
 
@@ -27,18 +27,15 @@ class Picture(anywidget.AnyWidget):
     locked, difference : bool
         For two configurations: whether their sliders move together, and whether the difference is
         drawn.
-    names : list of str
-        Of the curves, where there are some.
     message : str
         What is said in place of the caption; "" for nothing.
     """
 
-    _esm = _text("canvas.js", "histograms.js", "signals.js")
+    _esm = _text("canvas.js", "histograms.js", "signals.js", "curves.js")
     _css = _text("explorers.css")
     table = Bytes(b"").tag(sync=True)
     position = Int(0).tag(sync=True)
     position_b = Int(0).tag(sync=True)
     locked = Bool(False).tag(sync=True)
     difference = Bool(False).tag(sync=True)
-    names = List(Unicode()).tag(sync=True)
     message = Unicode("").tag(sync=True)

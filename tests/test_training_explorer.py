@@ -1,0 +1,179 @@
+"""The explorer that trains, without a browser."""
+
+import json
+
+import numpy as np
+import pytest
+
+from initlab import MLP, SGD, Dataset, experiments, train
+from initlab import initializers as init
+from initlab.explorers import TrainingExplorer, TrainingSettings, training_curve
+from initlab.explorers.training import RATES, STARTS
+
+
+@pytest.fixture(scope="module")
+def few(mnist):
+    return Dataset(mnist.x_train[:500], mnist.y_train[:500], mnist.x_test[:200], mnist.y_test[:200])
+
+
+def drawn(explorer):
+    """Return the head of what the page gets, and the curves in it."""
+    table = explorer.picture.table
+    length = int.from_bytes(table[:4], "little")
+    head = json.loads(table[4 : 4 + length])
+    curves = []
+    for part in head["parts"]:
+        kind, (size,), offset = part["arrays"]["loss"]
+        assert kind == "float32"
+        curves.append(np.frombuffer(table, "<f4", size, 4 + length + offset))
+    return head, curves
+
+
+def test_a_curve_is_that_of_the_race(few):
+    settings = TrainingSettings(start="Xavier", activation="tanh", steps=12, seed=3)
+    history, _ = training_curve(settings, few)
+    race = experiments.mnist_race(
+        {"tanh": (init.xavier_normal(), "tanh")}, few, seeds=[3], steps=12
+    )
+    np.testing.assert_array_equal(history.loss, race.histories["tanh"][0].loss)
+
+
+def test_the_page_gets_the_smoothed_curve_of_the_training(few):
+    explorer = TrainingExplorer(few, steps=40)
+    explorer.train()
+    explorer.wait()
+    history, network = training_curve(explorer.settings, few)
+    head, [curve] = drawn(explorer)
+    assert head["caption"] == explorer.reading().caption
+    assert head["steps"] == len(curve) == 40
+    expected = [history.loss[max(0, end - 20) : end].mean() for end in range(1, 41)]
+    np.testing.assert_allclose(curve, expected, rtol=1e-5)
+    reading = explorer.reading()
+    assert reading.loss == pytest.approx(history.loss.mean(), rel=1e-6)
+    right = network.forward(few.x_test).argmax(axis=1) == few.y_test
+    assert reading.test_accuracy == right.mean()
+    assert f"{100 * right.mean():.1f} %" in reading.caption
+    explorer.close()
+
+
+def test_stop_ends_it_early_and_keep_keeps_the_curve(few):
+    explorer = TrainingExplorer(few, steps=3000, depth=10)
+    explorer.train()
+    while explorer.reading().steps < 3:
+        pass
+    explorer.stop_button.click()
+    stopped = explorer.reading()
+    assert 3 <= stopped.steps < 3000
+    assert "(stopped)" in stopped.caption
+    assert np.isnan(stopped.test_accuracy)
+    explorer.keep_button.click()
+    explorer.state = "steps=10 start=LeCun activation=sigmoid depth=1"
+    explorer.train_button.click()
+    explorer.wait()
+    head, curves = drawn(explorer)
+    assert [len(curve) for curve in curves] == [stopped.steps, 10]
+    assert [part["name"].split(",")[0] for part in head["parts"]] == ["He", "LeCun"]
+    assert [part["dashed"] for part in head["parts"]] == [False, True]
+    explorer.forget_button.click()
+    assert len(drawn(explorer)[1]) == 1
+    explorer.close()
+
+
+def test_a_new_training_ends_the_one_that_runs_and_closing_ends_it_too(few):
+    explorer = TrainingExplorer(few, steps=3000, depth=20)
+    explorer.train()
+    first = explorer._run
+    explorer.train()
+    assert not first.thread.is_alive()
+    second = explorer._run
+    explorer.close()
+    assert not second.thread.is_alive()
+
+
+def test_overflow_is_said(few):
+    explorer = TrainingExplorer(few, start="std 10", depth=30, steps=10)
+    explorer.train()
+    explorer.wait()
+    reading = explorer.reading()
+    assert reading.diverged_at == 0
+    assert "the loss overflowed at step 0" in reading.caption
+    explorer.close()
+
+
+@pytest.mark.parametrize("start", ["std 0.01", "Xavier", "std 10"])
+@pytest.mark.parametrize("activation", ["identity", "leaky_relu", "silu"])
+@pytest.mark.parametrize("depth", [1, 15, 30])
+def test_controls_at_their_extremes(few, start, activation, depth):
+    for rate in (min(RATES), 0.03, max(RATES)):
+        explorer = TrainingExplorer(
+            few, start=start, activation=activation, depth=depth, rate=rate, steps=10, seed=9999
+        )
+        explorer.train()
+        explorer.wait()
+        reading = explorer.reading()
+        assert reading.steps == 10 or reading.diverged_at is not None
+        assert reading.caption.startswith(str(explorer.settings))
+        explorer.close()
+
+
+def test_state_names_starts_with_spaces_too(few):
+    explorer, other = TrainingExplorer(few, start="4 x Xavier"), TrainingExplorer(few)
+    other.state = explorer.state
+    assert other.settings == explorer.settings
+    other.reset()
+    assert other.settings == TrainingSettings()
+    for widget in (explorer, other):
+        widget.close()
+
+
+def test_the_caption_judges_by_the_loss(few):
+    explorer = TrainingExplorer(few, start="Xavier", activation="sigmoid", steps=20)
+    assert explorer.reading().caption.endswith("press train.")
+    explorer.train()
+    explorer.wait()
+    assert "no better than guessing" in explorer.reading().caption
+    explorer.state = "start=He activation=relu steps=300 rate=0.1"
+    explorer.train()
+    explorer.wait()
+    assert "it learns" in explorer.reading().caption
+    explorer.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"start": "Hé"}, {"depth": 31}, {"rate": 0.02}, {"steps": 5}, {"seed": -1}]
+)
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainingExplorer(**wrong)
+
+
+def test_every_start_has_its_std_in_the_picture(few):
+    explorer = TrainingExplorer(few)
+    for name, start in STARTS.items():
+        explorer.start.value = name
+        assert drawn(explorer)[0]["std"] == start.std((100, 100))
+    explorer.close()
+
+
+def test_after_step_sees_each_loss_and_can_end_a_training(few):
+    def network():
+        rng = np.random.default_rng(0)
+        return MLP([784, 20, 10], activation="relu", weight_init=init.he_normal(), rng=rng)
+
+    def run(net, after_step):
+        rng = np.random.default_rng(1)
+        settings = {"optimizer": SGD(0.1), "steps": 8, "batch_size": 32, "rng": rng}
+        return train(net, few, after_step=after_step, **settings)
+
+    seen = []
+    plain, watched, ended = network(), network(), network()
+    history = run(plain, None)
+    again = run(watched, lambda step, loss: seen.append((step, float(loss))))
+    np.testing.assert_array_equal(again.loss, history.loss)
+    assert seen == list(enumerate(history.loss))
+    short = run(ended, lambda step, loss: step == 4)
+    np.testing.assert_array_equal(short.loss, history.loss[:5])
+    assert short.diverged_at is None
+    assert not np.array_equal(ended.dense[0].weight, plain.dense[0].weight)
+    with pytest.raises(TypeError, match="after_step"):
+        run(network(), 3)
