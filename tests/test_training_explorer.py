@@ -74,6 +74,7 @@ def test_stop_ends_it_early_and_keep_keeps_the_curve(few):
     assert [len(curve) for curve in curves] == [stopped.steps, 10]
     assert [part["name"].split(",")[0] for part in head["parts"]] == ["He", "LeCun"]
     assert [part["dashed"] for part in head["parts"]] == [False, True]
+    assert [part["color"] for part in head["parts"]] == ["green", "sky"]
     explorer.forget_button.click()
     assert len(drawn(explorer)[1]) == 1
     explorer.close()
@@ -177,3 +178,17 @@ def test_after_step_sees_each_loss_and_can_end_a_training(few):
     assert not np.array_equal(ended.dense[0].weight, plain.dense[0].weight)
     with pytest.raises(TypeError, match="after_step"):
         run(network(), 3)
+
+
+def test_six_curves_have_six_colours(few):
+    explorer = TrainingExplorer(few, steps=10)
+    for _ in range(8):
+        explorer.train()
+        explorer.wait()
+        explorer.keep()
+    explorer.train()
+    explorer.wait()
+    colors = [part["color"] for part in drawn(explorer)[0]["parts"]]
+    assert colors[0] == "green"
+    assert len(set(colors)) == len(colors) == 6
+    explorer.close()

@@ -160,7 +160,12 @@ function render({ model, el }) {
   ];
   for (const [names, handler] of events) model.on(names, handler);
   const resize = new ResizeObserver(redraw);
-  resize.observe(sheet.canvas);
+  try {
+    // Another screen, or another zoom, changes the number of its own pixels only.
+    resize.observe(sheet.canvas, { box: "device-pixel-content-box" });
+  } catch {
+    resize.observe(sheet.canvas);
+  }
   const theme = new MutationObserver(redraw);
   theme.observe(document.body, { attributes: true });
   const dark = window.matchMedia("(prefers-color-scheme: dark)");

@@ -30,7 +30,16 @@ STARTS = {
     "std 10": init.normal(10.0),
 }
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
-_COLORS = ("blue", "orange", "green", "purple", "red", "sky")
+# The colours of the starts in the whole series; where one is taken, the curve gets another.
+_COLORS = {
+    "std 0.01": "purple",
+    "LeCun": "sky",
+    "Xavier": "blue",
+    "4 x Xavier": "orange",
+    "He": "green",
+    "std 1": "orange",
+    "std 10": "red",
+}
 _SMOOTH = 20
 
 
@@ -295,7 +304,7 @@ class TrainingExplorer(Explorer):
         """Keep the present curve; the next training is drawn beside it."""
         with self._lock:
             if self._run is not None and self._run.done and self._run not in self._kept:
-                self._kept = [*self._kept, self._run][-len(_COLORS) + 1 :]
+                self._kept = [*self._kept, self._run][-5:]
         self._publish(self._run)
 
     def forget(self):
@@ -335,14 +344,17 @@ class TrainingExplorer(Explorer):
 def _packed(runs, caption, settings):
     """Return curves in the form of ``tables.pack``, one part a curve."""
     parts, pieces, offset = [], [], 0
-    for place, run in enumerate(runs):
+    free = list(dict.fromkeys(_COLORS.values()))
+    for run in runs:
+        color = _COLORS[run.settings.start]
+        color = free.pop(free.index(color) if color in free else 0)
         curve = run.curve()
         data = curve.astype("<f4").tobytes()
         pieces.append(data.ljust(-(-len(data) // 8) * 8, b"\0"))
         parts.append(
             {
                 "name": str(run.settings),
-                "color": _COLORS[place % len(_COLORS)],
+                "color": color,
                 "dashed": run.settings.activation == "sigmoid",
                 "steps": run.settings.steps,
                 "arrays": {"loss": ["float32", [len(curve)], offset]},

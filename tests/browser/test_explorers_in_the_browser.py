@@ -1,0 +1,344 @@
+"""The explorers as a hand and an eye meet them: in JupyterLab, in Chromium or Chrome."""
+
+import itertools
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import lab_in_browser
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+# What makes an explorer with a table, and its std sliders.
+EXPLORERS = {
+    "ActivationExplorer(std=1.0)": ["std"],
+    "SignalExplorer(std=1.0)": ["std"],
+    "CompareExplorer('Xavier', 1.0)": ["std", "std_b"],
+}
+# Controls that change what a hand does later, not what is to be seen now.
+UNSEEN = {"lock"}
+PICTURE = ".initlab-picture canvas"
+
+
+def notebooks_with_explorers():
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
+    return [path.name for path in paths if "Explorer(" in path.read_text(encoding="utf-8")]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    if lab_in_browser.find_browser() is None:
+        if os.environ.get("INITLAB_REQUIRE_BROWSER") == "1":
+            pytest.fail(lab_in_browser.MISSING)
+        pytest.skip(lab_in_browser.MISSING)
+    home, root = (tmp_path_factory.mktemp(name) for name in ("home", "root"))
+    shutil.copytree(NOTEBOOKS, root, dirs_exist_ok=True)
+    with (
+        lab_in_browser.jupyterlab(root, home) as address,
+        lab_in_browser.browser() as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        lab = lab_in_browser.Lab(page, address)
+        lab.root = root
+        yield lab
+
+
+class Explorer:
+    """One explorer in a small notebook of its own."""
+
+    def __init__(self, lab, code, sliders):
+        self.lab, self.page, self.sliders = lab, lab.page, sliders
+        name = code.partition("(")[0]
+        path = lab.root / f"{name}.ipynb"
+        cells = f"from initlab.explorers import {name}\nexplorer = {code}\nexplorer", "explorer"
+        lab_in_browser.write_notebook(path, *cells)
+        lab.open(path.name)
+        lab.run(0)
+        self.begin()
+
+    def begin(self):
+        """Go back to how it was at first."""
+        state = self.lab.ask("explorer.reset(); explorer.wait(); print(explorer.state)")
+        self.page.wait_for_selector(f'{PICTURE}[data-ready="true"]')
+        self.until(lambda: self.state_box().input_value() == state)
+
+    def until(self, condition):
+        """Wait until a condition holds; page and kernel tell each other the news in a while."""
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "waited for 10 s"
+            time.sleep(0.02)
+
+    def value(self, name):
+        """Return what the kernel says that a control is set to."""
+        return json.loads(self.lab.ask(f"import json; print(json.dumps(explorer.{name}.value))"))
+
+    def drawn(self, name="std", view=0):
+        """Return the std that a picture says it shows."""
+        text = self.page.locator(PICTURE).nth(view).get_attribute(f"data-{name.replace('_', '-')}")
+        return float(text)
+
+    def pixels(self, view=0):
+        return self.page.locator(PICTURE).nth(view).evaluate("canvas => canvas.toDataURL()")
+
+    def caption(self):
+        return self.page.locator(".initlab-caption").first.inner_text()
+
+    def control(self, name):
+        return self.page.locator(f".initlab-{name.replace('_', '-')}").first
+
+    def handle(self, name):
+        return self.control(name).locator(".noUi-handle")
+
+    def state_box(self):
+        return self.page.locator(".initlab-explorer input[type=text]").first
+
+    def button(self, words):
+        return self.page.get_by_role("button", name=words, exact=True).first
+
+    def sees(self, condition, argument=None):
+        """Wait until a condition on the first canvas holds."""
+        self.page.wait_for_function(
+            f"(argument) => {{const canvas = document.querySelector('{PICTURE}');"
+            f" return {condition};}}",
+            arg=argument,
+            timeout=10_000,
+        )
+
+    def sees_other_pixels_than(self, before):
+        self.sees("canvas.dataset.ready === 'true' && canvas.toDataURL() !== argument", before)
+
+    def agrees(self, name):
+        """Wait until picture, readout and kernel say the same std."""
+        readout = self.control(name).locator(".widget-readout")
+        self.until(lambda: self.value(name) == self.drawn(name))
+        self.until(lambda: self.lab.ask(f"print(explorer.{name}.label)") == readout.inner_text())
+
+
+@pytest.fixture(scope="module", params=EXPLORERS, ids=lambda code: code.partition("(")[0])
+def opened(lab, request):
+    return Explorer(lab, request.param, EXPLORERS[request.param])
+
+
+@pytest.fixture
+def explorer(opened):
+    opened.begin()
+    opened.lab.errors.clear()
+    yield opened
+    assert opened.lab.errors == []
+
+
+def test_keys_move_the_slider_and_picture_readout_and_kernel_agree(explorer):
+    for name in explorer.sliders:
+        explorer.handle(name).focus()
+        for key in ("ArrowRight", "Home", "ArrowRight", "End", "ArrowLeft"):
+            pixels, std = explorer.pixels(), explorer.drawn(name)
+            explorer.page.keyboard.press(key)
+            assert explorer.drawn(name) != std
+            assert explorer.pixels() != pixels
+            explorer.agrees(name)
+
+
+def test_picture_follows_the_mouse_while_the_button_is_down(explorer):
+    mouse = explorer.page.mouse
+    for name in explorer.sliders:
+        track = explorer.control(name).locator(".noUi-base").bounding_box()
+        knob = explorer.handle(name).bounding_box()
+        mouse.move(knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2)
+        mouse.down()
+        seen = {}
+        for part in (0.8, 0.6, 0.4, 0.2, 0.9):
+            mouse.move(track["x"] + part * track["width"], track["y"] + 3, steps=3)
+            seen[explorer.drawn(name)] = explorer.pixels()
+        mouse.up()
+        assert len(seen) == len(set(seen.values())) == 5
+        explorer.agrees(name)
+
+
+def change(explorer, name):
+    """Change a control once, as a hand does."""
+    control = explorer.control(name)
+    if explorer.handle(name).count():
+        explorer.handle(name).press("Home")
+    elif control.locator("select").count():
+        chosen = control.locator("select")
+        chosen.select_option(index=2 if chosen.evaluate("box => box.selectedIndex") == 1 else 1)
+    elif control.locator("input").count():
+        control.locator("input").fill("7")
+        explorer.page.keyboard.press("Enter")
+    else:
+        control.click()
+
+
+def test_every_control_changes_kernel_picture_and_caption(explorer):
+    names = explorer.lab.ask("print(*explorer._controls)").split()
+    assert set(explorer.sliders) < set(names)
+    for name in names:
+        explorer.begin()
+        value, pixels, caption = explorer.value(name), explorer.pixels(), explorer.caption()
+        change(explorer, name)
+        if name not in UNSEEN:
+            explorer.sees_other_pixels_than(pixels)
+        assert explorer.value(name) != value, name
+        if name in UNSEEN:
+            continue
+        assert explorer.caption() == explorer.lab.ask("print(explorer.reading().caption)"), name
+        assert name == "difference" or explorer.caption() != caption, name
+
+
+def test_named_buttons_go_to_the_named_std(explorer):
+    named = explorer.lab.ask("print(*getattr(explorer, 'named', []))").split()
+    for name in named:
+        explorer.button(name).click()
+        std = explorer.lab.ask(
+            "from initlab.explorers.positions import named_stds;"
+            f" print(named_stds(explorer.width.value)['{name}'])"
+        )
+        explorer.sees("canvas.dataset.std === String(Number(argument))", std)
+        explorer.agrees("std")
+
+
+def test_a_pasted_state_is_shown_and_reset_goes_back(explorer):
+    pixels, caption = explorer.pixels(), explorer.caption()
+    box = explorer.state_box()
+    before = box.input_value()
+    box.fill("std=10 activation=relu seed=3")
+    explorer.page.keyboard.press("Enter")
+    explorer.sees_other_pixels_than(pixels)
+    explorer.sees("Number(canvas.dataset.std) === 10")
+    assert explorer.value("activation") == "relu"
+    assert explorer.caption() != caption
+    explorer.agrees("std")
+    box.fill("std=-1")
+    explorer.page.keyboard.press("Enter")
+    explorer.page.get_by_text("expected a number from 0 to 10").first.wait_for()
+    explorer.button("reset").click()
+    explorer.sees("canvas.toDataURL() === argument", pixels)
+    assert explorer.caption() == caption
+    assert box.input_value() == before
+
+
+def test_slider_is_live_while_a_cell_runs(explorer):
+    explorer.handle("std").focus()
+    explorer.lab.start("import time; t = time.time()\nwhile time.time() - t < 2: pass")
+    seen = []
+    for _ in range(5):
+        explorer.page.keyboard.press("ArrowRight")
+        seen.append((explorer.drawn(), explorer.pixels()))
+    assert explorer.lab.runs()
+    assert len(set(seen)) == 5
+    explorer.agrees("std")
+
+
+def test_two_views_follow_one_hand_and_a_cell_can_run_again(explorer):
+    page = explorer.page
+    explorer.lab.run(1)
+    page.locator(PICTURE).nth(1).and_(page.locator('[data-ready="true"]')).wait_for()
+    pixels = explorer.pixels(0), explorer.pixels(1)
+    explorer.handle("std").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert explorer.drawn(view=0) == explorer.drawn(view=1)
+    explorer.agrees("std")
+    assert explorer.pixels(0) != pixels[0]
+    assert explorer.pixels(1) != pixels[1]
+    page.evaluate("window.panel.content.widgets[1].model.clearExecution()")
+    explorer.lab.run(0)
+    explorer.begin()
+    assert page.locator(PICTURE).count() == 1
+    explorer.handle("std").focus()
+    page.keyboard.press("ArrowRight")
+    explorer.agrees("std")
+
+
+def test_a_dark_theme_draws_in_other_colours(explorer):
+    light = explorer.pixels()
+    theme = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: '%s'})"
+    explorer.page.evaluate(theme % "JupyterLab Dark")
+    explorer.sees_other_pixels_than(light)
+    explorer.page.evaluate(theme % "JupyterLab Light")
+    explorer.sees("canvas.toDataURL() === argument", light)
+
+
+def test_picture_fits_the_window_and_the_screen(explorer):
+    page = explorer.page
+    fits = "canvas.width === Math.round(canvas.clientWidth * devicePixelRatio)"
+    wide = page.locator(PICTURE).evaluate("canvas => canvas.width")
+    size = page.viewport_size
+    page.set_viewport_size({"width": 1100, "height": size["height"]})
+    explorer.sees(f"canvas.width < argument && {fits}", wide)
+    page.set_viewport_size(size)
+    explorer.sees(f"canvas.width === argument && {fits}", wide)
+    # Moved to a finer screen: seen at the next picture at the latest.
+    page.evaluate("Object.defineProperty(window, 'devicePixelRatio', {value: 2, writable: true})")
+    explorer.handle("std").press("ArrowRight")
+    explorer.sees(f"canvas.width === 2 * argument && {fits}", wide)
+    page.evaluate("window.devicePixelRatio = 1")
+    explorer.handle("std").press("ArrowLeft")
+    explorer.sees(f"canvas.width === argument && {fits}", wide)
+
+
+def test_curves_grow_while_the_kernel_answers_and_stop_and_keep_are_seen(lab):
+    code = "explorer = TrainingExplorer(steps=3000, depth=8)"
+    cells = f"from initlab.explorers import TrainingExplorer\n{code}\nexplorer"
+    lab_in_browser.write_notebook(lab.root / "TrainingExplorer.ipynb", cells)
+    lab.open("TrainingExplorer.ipynb")
+    lab.run(0)
+    page = lab.page
+    canvas = page.locator(PICTURE)
+    page.locator(f'{PICTURE}[data-step="0"]').wait_for()
+    page.locator(".initlab-rate select").select_option("0.1")
+    page.get_by_text("rate 0.1: press train.").first.wait_for()
+    page.get_by_role("button", name="train", exact=True).click()
+    steps, pictures = [0], set()
+    for _ in range(3):
+        page.wait_for_function(
+            f"(last) => Number(document.querySelector('{PICTURE}').dataset.step) > last",
+            arg=steps[-1],
+        )
+        assert lab.ask("print(6 * 7)") == "42"  # the kernel has time for other cells
+        steps.append(int(canvas.get_attribute("data-step")))
+        pictures.add(canvas.evaluate("canvas => canvas.toDataURL()"))
+    assert len(pictures) == 3
+    page.get_by_role("button", name="stop", exact=True).press("Enter")
+    page.get_by_text("(stopped)").first.wait_for()
+    done = int(lab.ask("print(explorer.reading().steps)"))
+    assert steps[-1] <= done == int(canvas.get_attribute("data-step")) < 3000
+    page.get_by_role("button", name="keep", exact=True).press("Enter")
+    page.locator(".initlab-start select").select_option("Xavier")
+    page.get_by_role("button", name="train", exact=True).press("Enter")
+    page.get_by_text("Xavier, relu, 8 hidden layers, rate 0.1: step").first.wait_for()
+    assert lab.ask("print(len(explorer._kept))") == "1"
+    lab.ask("explorer.close()")
+    assert lab.errors == []
+
+
+def cells_to_run(sources):
+    """Return the indices of the imports, the explorer and what follows it."""
+    indices = list(sources)
+    at = next(number for number, index in enumerate(indices) if "Explorer(" in sources[index])
+    imports = [index for index in indices[:at] if "import " in sources[index]]
+    return imports, indices[at], indices[at + 1 : at + 2]
+
+
+@pytest.mark.parametrize("notebook", notebooks_with_explorers())
+def test_explorer_of_a_notebook_follows_the_hand(lab, notebook):
+    lab.open(notebook)
+    imports, explorer, after = cells_to_run(lab.sources())
+    for index in itertools.chain(imports, [explorer], after):
+        kinds = {output["output_type"] for output in lab.run(index)}
+        assert "error" not in kinds, lab.sources()[index]
+    lab.page.locator(f'{PICTURE}[data-ready="true"]').first.wait_for()
+    assert lab.errors == []
+    if "TrainingExplorer(" in lab.sources()[explorer]:
+        assert int(lab.page.locator(PICTURE).first.get_attribute("data-step")) > 0
+        return
+    handle = lab.page.locator(".initlab-std .noUi-handle").first
+    handle.focus()
+    for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
+        before = lab.page.locator(PICTURE).first.get_attribute("data-std")
+        handle.press(key)
+        assert lab.page.locator(PICTURE).first.get_attribute("data-std") != before
+    assert lab.errors == []
