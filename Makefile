@@ -51,12 +51,13 @@ test notebooks: export OPENBLAS_NUM_THREADS = 1
 test notebooks: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks clean
+.PHONY: help lab test notebooks bench clean
 
 define HELP
 make lab         open the notebooks in JupyterLab (ARGS='...' is passed on to it)
 make test        check the code, run the tests and compare every notebook's outputs
 make notebooks   run all notebooks and save them with their outputs
+make bench       measure how quickly the sliders answer, beside the usual ways
 make clean       remove the environments and caches
 
 The first run sets up $(VENV), which takes a minute or two.
@@ -84,6 +85,9 @@ notebooks: $(STAMP)
 ifneq ($(wildcard notebooks/readme_picture.py),)
 	"$(PY)" notebooks/readme_picture.py
 endif
+
+bench: $(STAMP)
+	"$(PY)" benchmarks/sliders.py
 
 # The stamp is written last and --clear empties the environment first, so that an
 # interrupted or failed set-up is simply done again.

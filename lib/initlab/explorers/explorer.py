@@ -162,6 +162,7 @@ class Explorer(widgets.VBox):
         with self._lock:
             if self._quiet:
                 return
+            self.picture.message = ""
             owner = None if change is None else change["owner"]
             if owner is self._controls.get("width"):
                 with self._in_one_go_quietly():
