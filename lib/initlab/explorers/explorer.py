@@ -167,8 +167,9 @@ class Explorer(widgets.VBox):
             if owner is self._controls.get("width"):
                 with self._in_one_go_quietly():
                     self._fit_width()
-            self._look(moved=isinstance(owner, StdSlider))
+            # The picture comes last: who sees it sees all the rest.
             self.state_text.value = self.state
+            self._look(moved=isinstance(owner, StdSlider))
 
     @contextlib.contextmanager
     def _in_one_go_quietly(self):
