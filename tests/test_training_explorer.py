@@ -1,6 +1,7 @@
 """The explorer that trains, without a browser."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from initlab import MLP, SGD, Dataset, experiments, train
 from initlab import initializers as init
 from initlab.explorers import TrainingExplorer, TrainingSettings, training_curve
 from initlab.explorers.training import RATES, STARTS
+from initlab.training import History
 
 
 @pytest.fixture(scope="module")
@@ -191,4 +193,57 @@ def test_six_curves_have_six_colours(few):
     colors = [part["color"] for part in drawn(explorer)[0]["parts"]]
     assert colors[0] == "green"
     assert len(set(colors)) == len(colors) == 6
+    explorer.close()
+
+
+def test_a_huge_loss_is_forgotten_when_it_has_left_the_window(few, monkeypatch):
+    losses = np.array([1e30, 1e15] + [2.3] * 38)
+
+    def told(settings, dataset, after_step):
+        for step, loss in enumerate(losses):
+            after_step(step, loss)
+        return History(losses, None), network
+
+    network = training_curve(TrainingSettings(steps=10), few)[1]
+    monkeypatch.setattr("initlab.explorers.training.training_curve", told)
+    explorer = TrainingExplorer(few, steps=40)
+    explorer.train()
+    explorer.wait()
+    _, [curve] = drawn(explorer)
+    np.testing.assert_allclose(curve, History(losses, None).smoothed(20), rtol=1e-5)
+    assert curve[-1] == pytest.approx(2.3)
+    explorer.close()
+
+
+def test_several_calls_at_once_leave_one_training_and_closing_ends_it(few):
+    explorer = TrainingExplorer(few, steps=3000, depth=20)
+    before = set(threading.enumerate())
+    callers = [threading.Thread(target=explorer.train) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert set(threading.enumerate()) - before == {explorer._run.thread}
+    explorer.close()
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(RuntimeError, match="closed"):
+        explorer.train()
+
+
+def test_examples_that_do_not_fit_are_named_in_the_caption(few):
+    short = Dataset(few.x_train[:50], few.y_train[:50], few.x_test, few.y_test)
+    explorer = TrainingExplorer(short)
+    explorer.train()
+    explorer.wait()
+    assert "no training. batch_size=128 is larger than the data" in explorer.reading().caption
+    explorer.close()
+
+
+def test_the_page_learns_where_the_loss_overflowed(few):
+    explorer = TrainingExplorer(few, start="std 10", depth=30, steps=10)
+    explorer.train()
+    explorer.wait()
+    head, [curve] = drawn(explorer)
+    assert head["parts"][0]["diverged_at"] == 0
+    assert len(curve) == 0
     explorer.close()

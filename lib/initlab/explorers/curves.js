@@ -14,13 +14,17 @@ DRAW.curves = function drawCurves(sheet, table) {
   const ceiling = 3;
   const x = (step) => box.left + (step / table.steps) * (box.right - box.left);
   const y = (loss) => box.bottom - (loss / ceiling) * (box.bottom - box.top);
+  const beyond = table.parts.some(
+    (part) => part.diverged_at !== null || part.loss.some((loss) => loss > ceiling),
+  );
   sheet.font(type * 0.9);
   for (let level = 0; level <= ceiling; level += 1) {
     context.fillStyle = sheet.faint;
     context.fillRect(box.left, y(level), box.right - box.left, 1);
-    sheet.text(String(level), box.left - 8, y(level), "right", sheet.ink, "middle");
+    const mark = level === ceiling && beyond ? `\u2265 ${level}` : String(level);
+    sheet.text(mark, box.left - 8, y(level), "right", sheet.ink, "middle");
   }
-  sheet.text("loss", 2, box.top - type * 0.3, "left");
+  sheet.text("loss", 2, box.top - type * 0.9, "left");
   for (let part = 0; part <= 5; part += 1) {
     const step = Math.round((table.steps * part) / 5);
     sheet.text(String(step), Math.min(x(step), box.right - type), box.bottom + type * 1.2);
@@ -39,24 +43,38 @@ DRAW.curves = function drawCurves(sheet, table) {
   context.beginPath();
   context.rect(box.left, box.top - 4, box.right - box.left, box.bottom - box.top + 8);
   context.clip();
-  for (const part of table.parts) {
+  const current = table.parts.length - 1;
+  // What is higher than the picture runs along its upper edge.
+  table.parts.forEach((part, index) => {
     context.strokeStyle = sheet.color[part.color];
-    context.lineWidth = 3.5;
+    context.lineWidth = index === current ? 4.5 : 2.5;
     context.setLineDash(part.dashed ? [12, 7] : []);
     context.beginPath();
     part.loss.forEach((loss, step) => {
-      const height = Number.isFinite(loss) ? y(Math.min(loss, 10 * ceiling)) : box.top - 10;
+      const height = y(Number.isFinite(loss) ? Math.min(loss, ceiling) : ceiling);
       if (step === 0) context.moveTo(x(step + 1), height);
       else context.lineTo(x(step + 1), height);
     });
     context.stroke();
-  }
+  });
   context.restore();
   context.setLineDash([]);
+  table.parts.forEach((part) => {
+    if (part.diverged_at === null) return;
+    const [middle, arm] = [Math.max(x(part.diverged_at), box.left + type * 0.5), type * 0.4];
+    context.strokeStyle = sheet.color[part.color];
+    context.lineWidth = 4;
+    context.beginPath();
+    for (const sign of [1, -1]) {
+      context.moveTo(middle - arm, box.top - sign * arm);
+      context.lineTo(middle + arm, box.top + sign * arm);
+    }
+    context.stroke();
+  });
   table.parts.forEach((part, index) => {
     const line = type * 1.1 + index * type * 1.4;
     context.strokeStyle = sheet.color[part.color];
-    context.lineWidth = 5;
+    context.lineWidth = index === current ? 7 : 4;
     context.setLineDash(part.dashed ? [12, 7] : []);
     context.beginPath();
     context.moveTo(box.left, line - type * 0.35);
@@ -64,13 +82,13 @@ DRAW.curves = function drawCurves(sheet, table) {
     context.stroke();
     context.setLineDash([]);
     const last = part.loss.length ? part.loss[part.loss.length - 1] : NaN;
-    const at = part.loss.length ? `: ${shown(last)} at step ${part.loss.length}` : "";
+    let at = part.loss.length ? `: ${shown(last)} at step ${part.loss.length}` : "";
+    if (part.diverged_at !== null) at = `: overflow at step ${part.diverged_at}`;
     sheet.font(type, "bold");
     sheet.text(`${part.name}${at}`, box.left + type * 3.6, line, "left");
   });
-  const current = table.parts[table.parts.length - 1];
   canvas.dataset.std = String(table.std);
-  canvas.dataset.step = String(current ? current.loss.length : 0);
+  canvas.dataset.step = String(current < 0 ? 0 : table.parts[current].loss.length);
   canvas.dataset.ready = "true";
   return table.caption;
 };

@@ -133,7 +133,7 @@ class _Run:
     def __init__(self, settings, dataset, publish):
         self.settings = settings
         self.losses = np.full(settings.steps, np.nan)
-        self.done, self.diverged_at, self.accuracy = 0, None, None
+        self.done, self.diverged_at, self.accuracy, self.failure = 0, None, None, None
         self.running, self.stopped = True, threading.Event()
         self._dataset, self._publish, self._published = dataset, publish, 0.0
         self.thread = threading.Thread(target=self._train, daemon=True)
@@ -145,6 +145,8 @@ class _Run:
             if self.done == self.settings.steps or self.diverged_at is not None:
                 data = self._dataset()
                 self.accuracy = evaluate(network, data.x_test, data.y_test).accuracy
+        except (OSError, TypeError, ValueError) as error:  # examples that are missing, or misfit
+            self.failure = str(error)
         finally:
             self.running = False
             self._publish()
@@ -160,10 +162,11 @@ class _Run:
 
     def curve(self):
         """Return the loss so far, each value the mean of the last ``_SMOOTH`` steps."""
-        sums = np.concatenate([[0.0], np.cumsum(self.losses[: self.done])])
-        ends = np.arange(1, len(sums))
-        starts = np.maximum(ends - _SMOOTH, 0)
-        return ((sums[ends] - sums[starts]) / (ends - starts)).astype(np.float32)
+        # Each window is added up anew: a running sum never forgets a loss of 1e20.
+        padded = np.concatenate([np.zeros(_SMOOTH), self.losses[: self.done]])
+        sums = np.lib.stride_tricks.sliding_window_view(padded, _SMOOTH)[1:].sum(axis=1)
+        taken = np.minimum(np.arange(1, len(sums) + 1), _SMOOTH)
+        return (sums / taken).astype(np.float32)
 
     def loss(self):
         """Return the mean loss of the last steps: at most 50."""
@@ -174,15 +177,17 @@ class _Run:
     def caption(self):
         """Say what is to be seen."""
         where = f"{self.settings}: step {self.done} of {self.settings.steps}"
+        if self.failure is not None:
+            return f"{self.settings}: no training. {self.failure}"
         if self.diverged_at is not None:
             at = f"step {self.diverged_at}"
             return f"{self.settings}: the loss overflowed at {at}, and the training ended there."
         if not self.done:
-            return f"{self.settings}: it begins."
+            return f"{self.settings}: it begins." if self.running else f"{self.settings}: stopped."
         loss = self.loss()
         seen = "no better than guessing" if loss > 2.25 else "it learns"
         if loss > 2.5:
-            seen = "worse than guessing"
+            seen = "more than guessing costs"
         text = f"{where}, loss {captions.number(loss)}: {seen}"
         if self.accuracy is not None:
             text += f". Of the test images {percent_of(self.accuracy)} are right"
@@ -248,6 +253,7 @@ class TrainingExplorer(Explorer):
     def __init__(self, dataset=None, **settings):
         chosen = TrainingSettings(**settings)
         self._dataset = _mnist if dataset is None else lambda: dataset
+        self._turn, self._closed = threading.Lock(), False
         self._run, self._kept = None, []
         controls = {
             "start": dropdown("start", STARTS, chosen.start),
@@ -284,21 +290,28 @@ class TrainingExplorer(Explorer):
 
     def train(self):
         """Begin a training with what the controls say now; one that runs is stopped first."""
-        self.stop()
-        with self._lock:
-            self._run = run = _Run(self.settings, self._dataset, lambda: self._publish(run))
-            run.thread.start()
+        with self._turn:  # a button and a cell may call at the same time
+            self.stop()
+            with self._lock:
+                if self._closed:
+                    raise RuntimeError("this explorer is closed; make a new one")
+                self._run = run = _Run(self.settings, self._dataset, lambda: self._publish(run))
+                run.thread.start()
 
     def stop(self):
         """End the training at once, and return when it has ended."""
-        if self._run is not None:
-            self._run.stopped.set()
-            self._run.thread.join()
+        with self._lock:
+            run = self._run
+        if run is not None:
+            run.stopped.set()
+            run.thread.join()
 
     def wait(self):
         """Return when the training has ended."""
-        if self._run is not None:
-            self._run.thread.join()
+        with self._lock:
+            run = self._run
+        if run is not None:
+            run.thread.join()
 
     def keep(self):
         """Keep the present curve; the next training is drawn beside it."""
@@ -337,7 +350,9 @@ class TrainingExplorer(Explorer):
     def close(self):
         """Close the widget and all its parts, and end the training."""
         if hasattr(self, "_run"):
-            self.stop()
+            with self._turn:
+                self._closed = True
+                self.stop()
         super().close()
 
 
@@ -357,6 +372,7 @@ def _packed(runs, caption, settings):
                 "color": color,
                 "dashed": run.settings.activation == "sigmoid",
                 "steps": run.settings.steps,
+                "diverged_at": run.diverged_at,
                 "arrays": {"loss": ["float32", [len(curve)], offset]},
             }
         )
