@@ -181,7 +181,7 @@ def test_every_control_changes_kernel_picture_and_caption(explorer):
         change(explorer, name)
         if name not in UNSEEN:
             explorer.sees_other_pixels_than(pixels)
-        assert explorer.value(name) != value, name
+        explorer.until(lambda name=name, value=value: explorer.value(name) != value)
         if name in UNSEEN:
             continue
         assert explorer.caption() == explorer.lab.ask("print(explorer.reading().caption)"), name
@@ -299,8 +299,10 @@ def test_curves_grow_while_the_kernel_answers_and_stop_and_keep_are_seen(lab):
             arg=steps[-1],
         )
         assert lab.ask("print(6 * 7)") == "42"  # the kernel has time for other cells
-        steps.append(int(canvas.get_attribute("data-step")))
-        pictures.add(canvas.evaluate("canvas => canvas.toDataURL()"))
+        # In one go: the next picture may come between two questions.
+        step, picture = canvas.evaluate("canvas => [canvas.dataset.step, canvas.toDataURL()]")
+        steps.append(int(step))
+        pictures.add(picture)
     assert len(pictures) == 3
     page.get_by_role("button", name="stop", exact=True).press("Enter")
     page.get_by_text("(stopped)").first.wait_for()
