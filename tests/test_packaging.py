@@ -31,6 +31,8 @@ def conda_bounds():
     lines = re.findall(r"^  - ([\w-]+) ?([^\s:]*)$", dependencies, flags=re.MULTILINE)
     bounds = dict(lines)
     assert len(bounds) == len(lines)
+    # The one package that goes by another name there.
+    bounds["playwright"] = bounds.pop("playwright-python")
     return bounds
 
 
