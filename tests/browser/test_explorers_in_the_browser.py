@@ -280,6 +280,31 @@ def test_picture_fits_the_window_and_the_screen(explorer):
     explorer.sees(f"canvas.width === argument && {fits}", wide)
 
 
+def test_locked_sliders_keep_their_distance_up_to_the_end(lab):
+    explorer = Explorer(lab, "CompareExplorer(0.1, 1.0)", ["std", "std_b"])
+    places = "print(explorer.std.index, explorer.std_b.index)"
+    first, second = map(int, lab.ask(places).split())
+    explorer.control("lock").click()
+    explorer.page.wait_for_function(
+        "document.querySelector('.initlab-lock').matches('.mod-active')"
+    )
+    explorer.handle("std").press("ArrowRight")
+    explorer.until(lambda: lab.ask(places) == f"{first + 1} {second + 1}")
+    explorer.handle("std_b").press("ArrowRight")
+    explorer.until(lambda: lab.ask(places) == f"{first + 2} {second + 2}")
+    explorer.handle("std").press("End")  # B is at its end first, and A waits for it
+    explorer.until(lambda: lab.ask(places) == f"{121 - (second - first)} 121")
+    assert explorer.drawn("std_b") == 10
+    explorer.button("swap A and B").click()
+    explorer.until(lambda: lab.ask(places) == f"121 {121 - (second - first)}")
+    explorer.handle("std").press("ArrowLeft")
+    explorer.until(lambda: lab.ask(places) == f"120 {120 - (second - first)}")
+    explorer.control("lock").click()
+    explorer.handle("std").press("Home")
+    explorer.until(lambda: lab.ask(places) == f"0 {120 - (second - first)}")
+    assert lab.errors == []
+
+
 def test_curves_grow_while_the_kernel_answers_and_stop_and_keep_are_seen(lab):
     code = "explorer = TrainingExplorer(steps=3000, depth=8)"
     cells = f"from initlab.explorers import TrainingExplorer\n{code}\nexplorer"

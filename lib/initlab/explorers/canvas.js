@@ -181,23 +181,32 @@ function render({ model, el }) {
   };
 }
 
-// Once for each model, however many views it has.
+// Once for each model, however many views it has: locked sliders keep their distance.
 function initialize({ model }) {
-  let distance = model.get("position_b") - model.get("position");
+  let distance = 0;
+  let busy = false;
   const measure = () => {
     distance = model.get("position_b") - model.get("position");
   };
-  model.on("change:locked", measure);
-  const follow = (moved, follows, sign) => {
-    if (model.get("locked")) {
-      const last = 121;
-      const wanted = Math.max(0, Math.min(last, model.get(moved) + sign * distance));
-      if (model.get(follows) !== wanted) {
-        model.set(follows, wanted);
-        model.save_changes();
-      }
-    }
+  const put = (name, position) => {
+    if (model.get(name) === position) return;
+    busy = true;
+    model.set(name, position);
+    model.save_changes();
+    busy = false;
   };
+  const follow = (moved, follows, way) => {
+    if (busy || !model.get("locked")) return;
+    const last = model.get("positions") - 1;
+    const wanted = model.get(moved) + way * distance;
+    const allowed = Math.max(0, Math.min(last, wanted));
+    put(follows, allowed);
+    // The one that is moved waits for the other. Not before the link has done its part: while it
+    // hands on a value, it takes none back.
+    if (allowed !== wanted) queueMicrotask(() => put(moved, allowed - way * distance));
+  };
+  measure();
+  model.on("change:locked", measure);
   model.on("change:position", () => follow("position", "position_b", 1));
   model.on("change:position_b", () => follow("position_b", "position", -1));
 }

@@ -223,6 +223,7 @@ class ScrubbingExplorer(Explorer):
         self._sliders = list(links)
         for slider, name in links.items():
             setattr(self.picture, name, slider.index)
+            self.picture.positions = len(slider.options)
         self._changed(None)
 
     def _hands(self):

@@ -24,6 +24,8 @@ class Picture(anywidget.AnyWidget):
     position, position_b : int
         The position of the std slider, and of the second one where there are two. Linked in the
         page; set them through the slider only.
+    positions : int
+        How many there are.
     locked, difference : bool
         For two configurations: whether their sliders move together, and whether the difference is
         drawn.
@@ -36,6 +38,7 @@ class Picture(anywidget.AnyWidget):
     table = Bytes(b"").tag(sync=True)
     position = Int(0).tag(sync=True)
     position_b = Int(0).tag(sync=True)
+    positions = Int(0).tag(sync=True)
     locked = Bool(False).tag(sync=True)
     difference = Bool(False).tag(sync=True)
     message = Unicode("").tag(sync=True)
