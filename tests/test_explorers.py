@@ -1,13 +1,16 @@
 """The explorers without a browser: tables, readings, captions, states."""
 
 import itertools
+import threading
 import tracemalloc
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from initlab import experiments, theory
 from initlab import initializers as init
+from initlab.activations import leaky_relu_with
 from initlab.explorers import (
     ActivationExplorer,
     ActivationSettings,
@@ -15,10 +18,11 @@ from initlab.explorers import (
     SignalExplorer,
     SignalSettings,
     activation_table,
+    captions,
     signal_table,
 )
 from initlab.explorers.positions import named_stds, std_positions
-from initlab.explorers.tables import pack
+from initlab.explorers.tables import Filler, Table, pack
 
 MEASURED = ("pooled_std", "across_input_std", "saturated_fraction", "dead_fraction")
 
@@ -284,3 +288,116 @@ def test_two_hundred_changes_of_setting_leave_memory_and_threads_where_they_were
 def test_wrong_arguments_are_refused_by_name(kind, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         kind(**wrong)
+
+
+@pytest.mark.parametrize("activation", ["identity", "relu", "leaky_relu", "selu", "gelu", "silu"])
+def test_an_explosion_is_called_one_and_a_needle_is_not_alive(activation):
+    explorer = ActivationExplorer(10.0, activation=activation)
+    assert "exploded" in explorer.reading().caption
+    assert "off scale" in explorer.reading().caption
+    explorer.state = "std=0.01 activation=sigmoid"
+    assert "has died out" in explorer.reading().caption
+    explorer.state = "std=0.1 activation=sigmoid"
+    assert "it looks alive" in explorer.reading().caption
+    explorer.close()
+
+
+def test_a_median_of_zero_is_called_so():
+    explorer = SignalExplorer("He", activation="relu", depth=1, width=10, inputs=20)
+    assert explorer.reading().gradient_median[0] == 0
+    assert "half of the gradients there are 0." in explorer.reading().caption
+    explorer.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0"), (1234.0, "1230"), (12345.0, "1.2e+4"), (0.00012, "1.2e-4"), (0.0123, "0.0123")],
+)
+def test_numbers_are_written_as_in_the_page(value, words):
+    assert captions.number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0, "0 %"), (0.004, "under 1 %"), (0.005, "1 %"), (0.125, "13 %"), (0.995, "over 99 %")],
+)
+def test_shares_are_written_as_in_the_page(share, words):
+    assert captions.percent(share) == words
+
+
+def test_an_activation_that_the_dropdown_does_not_know_is_refused():
+    with pytest.raises(ValueError, match=r"leaky_relu\(0.3\)"):
+        ActivationExplorer(activation=leaky_relu_with(0.3))
+
+
+@pytest.mark.parametrize(
+    ("std", "error"), [("xavier", ValueError), (11, ValueError), (None, TypeError)]
+)
+def test_a_std_that_is_none_is_refused(std, error):
+    with pytest.raises(error, match="std="):
+        ActivationExplorer(std)
+
+
+def test_numpy_numbers_are_welcome():
+    explorer = ActivationExplorer(np.float32(0.1), depth=np.int64(3), width=10, inputs=10)
+    explorer.std.value = np.float64(1.0)
+    assert explorer.reading().std == 1.0
+    explorer.close()
+
+
+@pytest.mark.parametrize("kind", [ActivationExplorer, CompareExplorer])
+def test_no_widget_is_left_after_closing(kind):
+    kind(width=10, inputs=10).close()  # what all share is there from now on
+    before = len(_instances)
+    for _ in range(3):
+        kind(width=10, inputs=10).close()
+    assert len(_instances) == before
+
+
+def test_the_slider_moves_safely_while_another_thread_changes_the_width():
+    explorer = ActivationExplorer(width=10, inputs=10, depth=1)
+    errors, rest = [], threading.Event()
+
+    def move():
+        try:
+            while not rest.is_set():
+                for index in range(0, 122, 7):
+                    explorer.std.index = index
+        except Exception as error:  # whatever it is, it must not happen
+            errors.append(error)
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    for _ in range(20):
+        explorer.width.value = 10
+        explorer.width.value = 20
+    rest.set()
+    thread.join()
+    assert errors == []
+    assert explorer.state_text.value == explorer.state
+    explorer.close()
+
+
+def test_our_own_line_of_state_is_no_paste():
+    explorer = ActivationExplorer(0.1, width=10, inputs=10)
+    # While the line is written, the hand moves on.
+    explorer.state_text.unobserve(explorer._pasted, "value")
+    explorer.state_text.observe(lambda _: explorer.std.set_trait("index", 100), "value")
+    explorer.state_text.observe(explorer._pasted, "value")
+    explorer.seed.value = 5
+    assert explorer.std.index == 100
+    explorer.close()
+
+
+def test_waiting_ends_after_an_error_too():
+    def fails(tables):
+        raise MemoryError("no room")
+
+    filler = Filler(lambda: [0], fails)
+    thread_errors, threading.excepthook = [], lambda args: thread_errors.append(args.exc_type)
+    try:
+        filler.fill([Table(ActivationSettings(width=10, inputs=10), captions.activations)])
+        filler.wait()
+    finally:
+        threading.excepthook = threading.__excepthook__
+    assert thread_errors == [MemoryError]

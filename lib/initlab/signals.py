@@ -188,7 +188,8 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
         gradient = np.broadcast_to(gradient, x.shape)
         output_gradients = []
         for layer in reversed(layers):
-            output_gradients.append(gradient)
+            # Only those at a Dense layer are looked at; the others would take as much memory.
+            output_gradients.append(gradient if isinstance(layer, Dense) else None)
             gradient = layer.backward(gradient)
             if isinstance(layer, Activation) and np.isnan(layer.z).any():
                 # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.

@@ -143,7 +143,7 @@ class ActivationExplorer(ScrubbingExplorer):
     def __init__(self, std=1.0, **settings):
         chosen = checked_settings(ActivationSettings(**settings), **LIMITS)
         slider = std_slider(chosen.width, std)
-        sizes = network_controls(chosen)
+        sizes = network_controls(chosen, LIMITS)
         self.named = named_buttons(slider, sizes["width"])
         controls = {
             "std": slider,

@@ -49,7 +49,7 @@ function shown(value) {
 function percent(share) {
   if (Number.isNaN(share)) return "none";
   if (share > 0 && share < 0.005) return "< 1 %";
-  if (share > 0.995 && share < 1) return "> 99 %";
+  if (share >= 0.995 && share < 1) return "> 99 %";
   return `${Math.round(100 * share)} %`;
 }
 

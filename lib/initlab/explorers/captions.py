@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from initlab.experiments.rescaled import histogram_span
+
 
 def number(value):
     """Return a number as it is written in pictures: three digits, 0.0123 or 1.2e-7."""
@@ -10,7 +12,7 @@ def number(value):
     if value != 0 and not 1e-3 <= abs(value) < 1e4:
         digits, _, power = f"{value:.1e}".partition("e")
         return f"{digits}e{int(power):+d}"
-    return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):g}"  # 1230, and not 1.23e+03
 
 
 def percent(share):
@@ -19,9 +21,9 @@ def percent(share):
         return "none"
     if 0 < share < 0.005:
         return "under 1 %"
-    if 0.995 < share < 1:
+    if 0.995 <= share < 1:
         return "over 99 %"
-    return f"{100 * share:.0f} %"
+    return f"{int(100 * share + 0.5)} %"  # a half goes up, as in the page
 
 
 def overflowing_layer(*measurements):
@@ -46,8 +48,10 @@ def activations(settings, label, row):
         seen = "most neurons are dead: they let no gradient through"
     elif saturated > 0.5:
         seen = "most activations are saturated"
-    elif outside > 0.5:
+    elif outside > 0.5 or pooled > histogram_span(settings.activation)[1]:
         seen = "the signal has exploded"
+    elif across < 1e-3 and pooled < 0.05:
+        seen = "the signal has died out"
     elif across < 0.05 * pooled:
         seen = "it looks alive, but hardly notices which input it sees"
     elif across < 1e-3:
@@ -61,6 +65,8 @@ def activations(settings, label, row):
         facts.append(f"saturated {percent(saturated)}")
     if dead:
         facts.append(f"dead {percent(dead)}")
+    if outside:
+        facts.append(f"off scale {percent(outside)}")
     return f"std {label}, layer {last}: {', '.join(facts)}; {seen}."
 
 
@@ -88,5 +94,6 @@ def signals(settings, label, row):
     )
     median = row["gradient_median"][0]
     if np.isfinite(backward[0]) and median < 0.01 * backward[0]:
-        text += f", but half of the gradients there are smaller than {number(median)}"
+        few = f"smaller than {number(median)}" if median else "0"
+        text += f", but half of the gradients there are {few}"
     return text + "."

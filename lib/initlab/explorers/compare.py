@@ -89,7 +89,7 @@ class CompareExplorer(ScrubbingExplorer):
             "std_b": sliders[1],
             "activation_b": dropdown("activation", ACTIVATIONS, b.activation),
             "initializer_b": dropdown("weights", INITIALIZERS, b.initializer),
-            **network_controls(a),
+            **network_controls(a, LIMITS),
             "difference": widgets.ToggleButton(
                 description="difference", tooltip="draw B minus A, bin by bin"
             ),

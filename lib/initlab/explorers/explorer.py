@@ -3,13 +3,15 @@
 import contextlib
 import threading
 from dataclasses import fields, replace
+from numbers import Integral
 
 import ipywidgets as widgets
 
 from initlab import activations
+from initlab._checks import known_name
 from initlab.experiments.rescaled import UNIT_DRAWS
 from initlab.explorers.picture import Picture
-from initlab.explorers.positions import StdSlider, named_stds
+from initlab.explorers.positions import StdSlider, named_stds, nearest_std
 from initlab.explorers.tables import Filler
 
 _WIDE = widgets.Layout(width="100%")
@@ -23,9 +25,10 @@ def _running_cell():
         from IPython import get_ipython
 
         shell = get_ipython()
-        cell = shell.get_parent().get("metadata", {}).get("cellId")
-        return (cell, shell.execution_count) if cell else None
-    except (ImportError, AttributeError):
+        parent = shell.get_parent()
+        cell = parent.get("metadata", {}).get("cellId")
+        return (cell, parent["header"]["msg_id"]) if cell else None
+    except (ImportError, AttributeError, KeyError):
         return None
 
 
@@ -55,11 +58,13 @@ class Explorer(widgets.VBox):
 
     def __init__(self, controls, rows, picture=None):
         self._lock = threading.RLock()
-        self._quiet = False
+        self._quiet, self._writing = False, None
         self.picture = picture or Picture(layout=_WIDE)
         self._controls = controls
         for name, control in controls.items():
             setattr(self, name, control)
+            if isinstance(control, StdSlider):
+                control.turn = self._lock
             control.add_class(f"initlab-{name.replace('_', '-')}")
         self.reset_button = widgets.Button(description="reset", tooltip="back to how it began")
         self.state_text = widgets.Text(
@@ -135,6 +140,8 @@ class Explorer(widgets.VBox):
         self.state = self._first_state
 
     def _pasted(self, change):
+        if self._writing == threading.get_ident():  # our own line, no paste
+            return
         if change["new"] == self.state:
             self.picture.message = ""
             return
@@ -165,10 +172,14 @@ class Explorer(widgets.VBox):
             self.picture.message = ""
             owner = None if change is None else change["owner"]
             if owner is self._controls.get("width"):
-                with self._in_one_go_quietly():
+                with self._in_one_go_quietly(), self._unlocked():
                     self._fit_width()
             # The picture comes last: who sees it sees all the rest.
-            self.state_text.value = self.state
+            was, self._writing = self._writing, threading.get_ident()
+            try:
+                self.state_text.value = self.state
+            finally:
+                self._writing = was
             self._look(moved=isinstance(owner, StdSlider))
 
     @contextlib.contextmanager
@@ -194,7 +205,11 @@ class Explorer(widgets.VBox):
     def close(self):
         """Close the widget and all its parts."""
         if hasattr(self, "_controls"):  # not so where an argument was wrong
+            self._quiet = True
             for widget in [*self._all(self), self.picture]:
+                for part in (widget.layout, getattr(widget, "style", None)):
+                    if isinstance(part, widgets.Widget) and part is not _WIDE:
+                        part.close()
                 widget.close()
         super().close()
 
@@ -269,7 +284,9 @@ class ScrubbingExplorer(Explorer):
 def std_slider(width, std, description="std"):
     """Return the slider of the std, and a box with it and a button for each named std."""
     slider = StdSlider(width, description=description, layout=widgets.Layout(width="100%"))
-    slider.value = named_stds(width).get(std, std) if isinstance(std, str) else std
+    if isinstance(std, str):
+        std = named_stds(width)[known_name("std", std, named_stds(width))]
+    slider.value = nearest_std([value for _, value in slider.options], std)
     return slider
 
 
@@ -297,14 +314,15 @@ def whole(description, value, low, high):
     )
 
 
-def network_controls(settings):
+def network_controls(settings, limits):
     """Return the controls for the size of the network and the draw."""
-    return {
-        "depth": whole("depth", settings.depth, 1, 30),
-        "width": whole("width", settings.width, 10, 500),
-        "inputs": whole("inputs", settings.inputs, 10, 2000),
-        "seed": widgets.BoundedIntText(description="seed", value=settings.seed, min=0, max=9999),
+    controls = {
+        name: whole(name, getattr(settings, name), *limits[name])
+        for name in ("depth", "width", "inputs")
     }
+    low, high = limits["seed"]
+    seed = widgets.BoundedIntText(description="seed", value=settings.seed, min=low, max=high)
+    return controls | {"seed": seed}
 
 
 ACTIVATIONS = list(activations.ACTIVATIONS)
@@ -332,17 +350,27 @@ def checked_settings(settings, **limits):
     for field in fields(settings):
         value = getattr(settings, field.name)
         if field.name.startswith("activation"):
-            settings = replace(settings, **{field.name: activations.get(value).name})
+            settings = replace(settings, **{field.name: known_activation(field.name, value)})
         elif field.name.startswith("initializer"):
             if value not in UNIT_DRAWS:
                 raise ValueError(f"{field.name}={value!r}: choose from {', '.join(UNIT_DRAWS)}")
         else:
             low, high = limits[field.name]
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not low <= value <= high:
                 raise ValueError(
                     f"{field.name}={value!r}: expected a whole number from {low} to {high}"
                 )
+            settings = replace(settings, **{field.name: int(value)})
     return settings
+
+
+def known_activation(name, value):
+    """Return the name of an activation function that the dropdown knows."""
+    function = activations.get(value)
+    if activations.ACTIVATIONS.get(function.name) != function:
+        raise ValueError(f"{name}={value!r}: choose from {', '.join(ACTIVATIONS)}")
+    return function.name
 
 
 LIMITS = {"depth": (1, 30), "width": (10, 500), "inputs": (10, 2000), "seed": (0, 9999)}

@@ -1,6 +1,8 @@
 """Where the std slider can stand: 0, then 121 steps from 0.01 to 10, Xavier and He among them."""
 
 import math
+import threading
+from numbers import Real
 
 from ipywidgets import SelectionSlider
 from traitlets import validate
@@ -49,7 +51,23 @@ class StdSlider(SelectionSlider):
     """An ordinary selection slider, which takes any std and goes to the nearest position."""
 
     def __init__(self, width, **settings):
+        # Options, index and value follow each other in steps that no other thread may cut in on.
+        # An explorer puts its own lock here.
+        self.turn = threading.RLock()
         super().__init__(options=list(std_positions(width).items()), **settings)
+
+    def __setattr__(self, name, value):
+        """Set an attribute; what is selected, in one go."""
+        if name in ("options", "index", "value", "label"):
+            with self.turn:
+                super().__setattr__(name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def set_state(self, sync_data):
+        """Take what the page says, in one go."""
+        with self.turn:
+            super().set_state(sync_data)
 
     @validate("value")
     def _validate_value(self, proposal):
@@ -57,9 +75,9 @@ class StdSlider(SelectionSlider):
 
     def set_width(self, width):
         """Move Xavier and He to where they are for this width, and stay at the same position."""
-        index, named = self.index, named_stds(width)
-        own = self.label.partition(" (")[2].rstrip(")")
-        with self.hold_sync():
+        with self.turn, self.hold_sync():
+            index, named = self.index, named_stds(width)
+            own = self.label.partition(" (")[2].rstrip(")")
             self.options = list(std_positions(width).items())
             self.index = index
             if own:  # the hand was on Xavier or He, and stays there
@@ -72,11 +90,11 @@ def nearest_std(stds, wanted):
     Raises
     ------
     TypeError, ValueError
-        If ``wanted`` is no number of at least 0.
+        If ``wanted`` is no number from 0 to 10.
     """
-    if isinstance(wanted, bool) or not isinstance(wanted, (int, float)):
+    if isinstance(wanted, bool) or not isinstance(wanted, Real):
         raise TypeError(f"std={wanted!r}: expected a number from 0 to 10")
-    if not 0 <= wanted < math.inf:
+    if not 0 <= wanted <= _GRID[-1]:
         raise ValueError(f"std={wanted!r}: expected a number from 0 to 10")
     if wanted < _GRID[0] / 2:
         return 0.0

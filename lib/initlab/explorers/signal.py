@@ -20,6 +20,9 @@ from initlab.explorers.explorer import (
 )
 from initlab.explorers.tables import Table, complete, pack, remembered
 
+# Gradients of all layers are in memory at once.
+_LIMITS = LIMITS | {"inputs": (10, 500)}
+
 
 @dataclass(frozen=True)
 class SignalSettings:
@@ -121,7 +124,7 @@ class SignalExplorer(ScrubbingExplorer):
     activation : ActivationFunction or str
     initializer : {"normal", "uniform", "truncated_normal", "orthogonal"}
     depth, width, inputs, seed : int
-        1 to 30, 10 to 500, 10 to 2000, 0 to 9999.
+        1 to 30, 10 to 500, 10 to 500, 0 to 9999.
 
     Attributes
     ----------
@@ -137,9 +140,9 @@ class SignalExplorer(ScrubbingExplorer):
     """
 
     def __init__(self, std="Xavier", **settings):
-        chosen = checked_settings(SignalSettings(**settings), **LIMITS)
+        chosen = checked_settings(SignalSettings(**settings), **_LIMITS)
         slider = std_slider(chosen.width, std)
-        sizes = network_controls(chosen)
+        sizes = network_controls(chosen, _LIMITS)
         self.named = named_buttons(slider, sizes["width"])
         controls = {
             "std": slider,

@@ -180,13 +180,23 @@ class Filler:
             thread.join()
 
     def _run(self):
-        published, interval, seen = time.monotonic(), 0.25, None
+        try:
+            self._fill_all()
+        finally:  # after an error, too: wait() must not wait for a thread that is gone
+            with self._lock:
+                if self._thread is threading.current_thread():
+                    self._thread = None
+
+    def _fill_all(self):
+        published, interval, seen, last = time.monotonic(), 0.25, None, None
         while True:
             with self._lock:
                 tables = self._tables
                 if all(table.complete for table in tables):
                     self._thread = None
                     return
+                if tables is not last:  # what was published of others says nothing of these
+                    seen, last, interval = [table.ready.copy() for table in tables], tables, 0.25
             hand = self._hand()
             for table, position in zip(tables, hand, strict=True):
                 table.fill_nearest(position)

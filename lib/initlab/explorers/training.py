@@ -9,13 +9,19 @@ from dataclasses import dataclass
 import ipywidgets as widgets
 import numpy as np
 
-from initlab import activations
 from initlab import initializers as init
 from initlab._checks import known_name
 from initlab.datasets import load_mnist
 from initlab.experiments import MNIST_SIZES
 from initlab.explorers import captions
-from initlab.explorers.explorer import ACTIVATIONS, Explorer, dropdown, row, whole
+from initlab.explorers.explorer import (
+    ACTIVATIONS,
+    Explorer,
+    dropdown,
+    known_activation,
+    row,
+    whole,
+)
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.training import evaluate, train
@@ -72,7 +78,7 @@ class TrainingSettings:
     def __post_init__(self):
         """Refuse what the controls can't show."""
         known_name("start", self.start, STARTS)
-        object.__setattr__(self, "activation", activations.get(self.activation).name)
+        object.__setattr__(self, "activation", known_activation("activation", self.activation))
         if self.rate not in RATES:
             raise ValueError(f"rate={self.rate!r}: choose from {', '.join(map(str, RATES))}")
         limits = {"depth": (1, 30), "steps": (10, 3000), "seed": (0, 9999)}
