@@ -51,15 +51,11 @@ def softmax_cross_entropy(logits, labels):
     exponentials = np.exp(shifted)
     sums = exponentials.sum(axis=-1, keepdims=True)
 
-    right = np.broadcast_to(labels, logits.shape[:-1])[..., np.newaxis]
-    surprise = np.log(sums) - np.take_along_axis(shifted, right, axis=-1)
+    one_hot = labels[..., np.newaxis] == np.arange(classes)
+    surprise = np.log(sums[..., 0]) - np.where(one_hot, shifted, 0).sum(axis=-1)
     with np.errstate(over="ignore"):
-        loss = surprise[..., 0].mean(axis=-1)
-
-    gradient = exponentials / sums
-    at_right = np.take_along_axis(gradient, right, axis=-1)
-    np.put_along_axis(gradient, right, at_right - 1, axis=-1)
-    return loss, gradient / batch
+        loss = surprise.mean(axis=-1)
+    return loss, (exponentials / sums - one_hot) / batch
 
 
 def mean_squared_error(outputs, targets):
