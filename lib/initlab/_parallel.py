@@ -1,11 +1,16 @@
 """The caretaker: sees to it that all cores have something to do, and none too much.
 
 A training of small matrices gains nothing from several BLAS threads. Several trainings side by
-side, each with one BLAS thread, use the cores well.
+side, each with one BLAS thread, use the cores well. joblib does the sharing out: among threads of
+this process, unless ``joblib.parallel_config`` names another backend, such as a Dask cluster.
 """
 
 import contextlib
 import threading
+import warnings
+
+# How often tasks are handed out again after a worker was lost. (A cluster does so by itself, too.)
+TRIES = 3
 
 _lock = threading.Lock()
 _inside = 0
@@ -51,8 +56,139 @@ def _let_any_thread_decide():
         OpenBLASController.clear_controlling_thread(force=True)
 
 
+def workers():
+    """Return how many tasks ``as_finished`` works on at a time.
+
+    As many as ``joblib.parallel_config`` says, where it was asked; else all cores, and one inside
+    of a task.
+    """
+    backend, n_jobs, _ = _backend()
+    return backend.effective_n_jobs(n_jobs)
+
+
+def _backend():
+    from joblib.parallel import get_active_backend  # takes a while to import
+
+    backend, _ = get_active_backend(prefer="threads")
+    _, n_jobs = get_active_backend()
+    here = getattr(backend, "supports_sharedmem", False)
+    if n_jobs is None:  # nobody said how many
+        n_jobs = 1 if here and backend.nesting_level else -1
+    return backend, n_jobs, here
+
+
+class _FailedError(Exception):
+    """A task raised; what it raised is the only argument. Anything else is the backend's doing."""
+
+
+class _Reports:
+    """What tasks report to: passes it on, one at a time, or stops them."""
+
+    def __init__(self, progress):
+        self.progress = progress
+        self.turn, self.stopped = threading.Lock(), threading.Event()
+
+    def __call__(self, done):
+        # Threads cannot be interrupted from outside: they ask at every step.
+        if self.stopped.is_set():
+            raise RuntimeError("stopped, because another part of the work was")
+        if self.progress is not None:
+            with self.turn:
+                self.progress(done)
+
+
+def as_finished(function, items, shared=(), *, progress=None):
+    """Yield (place, function(item, *shared, report)) for each item, as they get done.
+
+    Parameters
+    ----------
+    function : callable
+        Called with an item, the shared arguments and a function to report progress to. What it
+        returns must depend on nothing else. For workers in other processes all of these, and the
+        result, are pickled.
+    items : list
+        The costly ones first: so all workers have something to do until the end.
+    shared : tuple
+        Arguments that are the same for all items. Large arrays belong here, each on its own: so a
+        cluster is sent them once.
+    progress : callable, optional
+        The caller's own. It is called by one thread at a time; for workers in other processes, with
+        the sum of what a task reported, when that is done.
+
+    Yields
+    ------
+    place : int
+        Which of the items it was.
+    result : object
+    """
+    from joblib import Parallel, delayed  # takes a while to import
+
+    _, n_jobs, here = _backend()
+    left, lost, results = dict(enumerate(items)), 0, None
+    report = _Reports(progress)
+    try:
+        while left:
+            # One task a batch: results of small ones are not to wait for each other.
+            parallel = Parallel(
+                n_jobs=n_jobs, prefer="threads", batch_size=1, return_as="generator_unordered"
+            )
+            jobs = [
+                delayed(_here)(function, place, item, *shared, report)
+                if here
+                else delayed(_elsewhere)(function, place, item, *shared)
+                for place, item in left.items()
+            ]
+            with one_blas_thread():
+                results, failure = parallel(jobs), None
+                while True:
+                    try:
+                        place, result, reported = next(results, (None, None, None))
+                    except _FailedError as failed:
+                        failure = failed.args[0]
+                        break
+                    except Exception:
+                        # A worker was lost, and with it perhaps data that tasks were waiting for.
+                        # What is done is done; the rest is handed out again.
+                        lost += 1
+                        if here or lost > TRIES:
+                            raise
+                        break
+                    if place is None:
+                        break
+                    del left[place]
+                    if reported:
+                        report(reported)
+                    yield place, result
+            if failure is not None:
+                raise failure
+    except BaseException:
+        report.stopped.set()
+        if results is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # joblib's, about tasks that are not done
+                results.close()
+        raise
+
+
+def _here(function, place, item, *shared_and_report):
+    try:
+        return place, function(item, *shared_and_report), None
+    except BaseException as error:
+        raise _FailedError(error) from None
+
+
+def _elsewhere(function, place, item, *shared):
+    reports = []
+    try:
+        return place, function(item, *shared, reports.append), sum(reports)
+    except Exception as error:
+        raise _FailedError(error) from None
+
+
 def in_threads(function, items, *, progress=None):
     """Return [function(item, progress) for each item], several of them at a time.
+
+    Always in threads of this process, so that ``function`` may be a closure and share memory.
 
     Parameters
     ----------
@@ -69,26 +205,22 @@ def in_threads(function, items, *, progress=None):
         In the order of ``items``.
     """
     items = list(items)
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
+    check_progress(progress)
     if len(items) == 1:
         return [function(items[0], progress)]
     from joblib import Parallel, delayed  # takes a while to import; most rooms do without it
 
-    turn, stopped = threading.Lock(), threading.Event()
-
-    def report(done):
-        # Threads cannot be interrupted from outside: they ask at every step.
-        if stopped.is_set():
-            raise RuntimeError("stopped, because another part of the work was")
-        if progress is not None:
-            with turn:
-                progress(done)
-
+    report = _Reports(progress)
     jobs = [delayed(function)(item, report) for item in items]
     try:
         with one_blas_thread():
             return Parallel(n_jobs=-1, require="sharedmem")(jobs)
     except BaseException:
-        stopped.set()
+        report.stopped.set()
         raise
+
+
+def check_progress(progress):
+    """Refuse what is neither None nor a function."""
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")

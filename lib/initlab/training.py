@@ -6,18 +6,19 @@ it for many networks on the same minibatches, as a stack where they are of one a
 
 import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from initlab._checks import (
     float_array,
-    generator,
     integer_labels,
     overflow_allowed,
     whole_number,
 )
-from initlab._parallel import one_blas_thread
+from initlab._parallel import as_finished, one_blas_thread, workers
+from initlab._progress import listener
 from initlab.datasets import minibatches
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -137,10 +138,46 @@ def train(
     _check(network, dataset, optimizer, loss, progress)
     if after_step is not None and not callable(after_step):
         raise TypeError(f"after_step={after_step!r}: expected a function of a number and a loss")
-    optimizer = optimizer.fresh()
     batches = minibatches(
         dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
     )
+    return descend(
+        network,
+        batches,
+        optimizer,
+        steps=steps,
+        loss=loss,
+        note_gradients=note_gradients,
+        progress=progress,
+        after_step=after_step,
+    )
+
+
+def descend(
+    network,
+    batches,
+    optimizer,
+    *,
+    steps,
+    loss=softmax_cross_entropy,
+    note_gradients=False,
+    progress=None,
+    after_step=None,
+):
+    """Forward, loss, backward, step, again and again: what ``train`` does, all being checked.
+
+    Parameters
+    ----------
+    network, optimizer, steps, loss, note_gradients, progress, after_step
+        As for ``train``.
+    batches : iterable of (x, y)
+        ``steps`` of them.
+
+    Returns
+    -------
+    History
+    """
+    optimizer = optimizer.fresh()
     losses = np.full((steps, *network.stack_shape), np.nan)
     gradient_rms = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
     parameters = network.parameters()
@@ -193,19 +230,21 @@ def train_together(
     note_gradients=False,
     progress=None,
 ):
-    """Train several networks on the same minibatches. The networks are changed.
+    """Train several networks on the same minibatches, on all cores. The networks are changed.
 
-    Training together gives what training each alone, with a generator of the same seed, gives.
+    Training together gives what training each alone, with a generator of the same seed, gives: on
+    any number of workers.
 
     Parameters
     ----------
     networks : dict or list of MLP
-        Networks of one architecture are trained as one stack.
+        Networks of one architecture are trained as stacks, and the stacks side by side.
     dataset, optimizer, steps, batch_size, rng, loss, note_gradients
         As for ``train``.
-    progress : callable, optional
-        Called after each step with the number of networks that took it: in all,
-        ``steps * len(networks)``.
+    progress : callable or True, optional
+        Called with the number of networks that took a step, as they take it: in all,
+        ``steps * len(networks)``. Workers in other processes report when a stack is done. True
+        shows a bar.
 
     Returns
     -------
@@ -216,6 +255,12 @@ def train_together(
     ------
     TypeError, ValueError
         If one of the arguments is not what is said here; nothing has been changed then.
+
+    Notes
+    -----
+    joblib shares the stacks out among threads of this process, each with one BLAS thread.
+    ``joblib.parallel_config`` changes that: ``n_jobs=1`` takes one core, ``backend="loky"``
+    processes, ``backend="dask"`` a cluster.
     """
     if isinstance(networks, MLP):
         raise TypeError(
@@ -234,39 +279,90 @@ def train_together(
         if network.stack_shape:
             raise ValueError(f"{network!r} is a stack already; hand over its .unstack()")
         groups.setdefault(network.architecture, []).append(place)
-    for places in groups.values():
-        _check(members[places[0]], dataset, optimizer, loss, progress)
-    trained = []
-    # Every group gets the minibatches that a training alone would get; the caller's generator
-    # moves on once.
-    generators = [copy.deepcopy(generator(rng)) for _ in range(len(groups) - 1)] + [rng]
-    for places, group_rng in zip(groups.values(), generators, strict=True):
-        stack = MLP.stack([members[place] for place in places])
-        history = train(
-            stack,
-            dataset,
-            optimizer=optimizer,
-            steps=steps,
-            batch_size=batch_size,
-            rng=group_rng,
-            loss=loss,
-            note_gradients=note_gradients,
-            progress=_counting(progress, len(places)),
-        )
-        trained.append((places, stack, history))
+    for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
+        _check(network, dataset, optimizer, loss, None if progress is True else progress)
+    x, y = dataset.x_train, dataset.y_train
+    minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng)  # refuses what doesn't fit
+
+    stacks = share_out(groups.values(), lambda place: step_cost(members[place].sizes))
+    settings = {"optimizer": optimizer, "steps": steps, "batch_size": batch_size}
+    settings |= {"rng": rng, "loss": loss, "note_gradients": note_gradients}
+    tasks = [([members[place].probe() for place in places], settings) for places in stacks]
+    trained = {}
+    with listener(progress, steps * len(members), "training") as report:
+        for task, result in as_finished(_train_stack, tasks, (x, y), progress=report):
+            trained[task] = result
     # Only now, when nothing can go wrong any more, are the networks changed.
     histories = [None] * len(members)
-    for places, stack, history in trained:
-        for k, place in enumerate(places):
-            for array, result in zip(members[place].parameters(), stack.parameters(), strict=True):
+    for task, (parameters, history, _) in trained.items():
+        for k, place in enumerate(stacks[task]):
+            for array, result in zip(members[place].parameters(), parameters, strict=True):
                 array[...] = result[k]
             sizes = history.gradient_rms[:, :, k].copy() if note_gradients else None
             histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k], sizes)
+    # The caller's generator moves on as by one training: the longest, for some may have diverged.
+    longest = max(trained.values(), key=lambda result: np.isfinite(result[1].loss).any(1).sum())
+    rng.bit_generator.state = longest[2]
     return dict(zip(networks, histories, strict=True)) if named else histories
 
 
-def _counting(progress, networks):
-    return None if progress is None else lambda done: progress(done * networks)
+def _train_stack(task, x, y, report):
+    """Train networks of one architecture: a task for a worker, maybe in another process."""
+    networks, settings = task
+    stack = MLP.stack(networks)
+    # Every stack gets the minibatches that a training alone would get.
+    rng = copy.deepcopy(settings["rng"])
+    steps, batch_size = settings["steps"], settings["batch_size"]
+    history = descend(
+        stack,
+        minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng),
+        settings["optimizer"],
+        steps=steps,
+        loss=settings["loss"],
+        note_gradients=settings["note_gradients"],
+        progress=lambda done: report(done * len(networks)),
+    )
+    return stack.parameters(), history, rng.bit_generator.state
+
+
+# Networks in a stack: with fewer the time goes into Python, with more their arrays leave the cache.
+LARGEST_STACK = 16
+
+
+def step_cost(sizes):
+    """Return what a training step costs a network of these sizes, in no particular unit.
+
+    Products weight by weight; and the rest is, for each neuron, worth about 40 weights (measured).
+    """
+    return sum(neurons * (fan_in + 40) for fan_in, neurons in pairwise(sizes))
+
+
+def share_out(groups, cost):
+    """Return stacks of networks that keep all workers busy, the most expensive stack first.
+
+    Parameters
+    ----------
+    groups : iterable of list of int
+        Networks that can be stacked, each by its number.
+    cost : callable
+        Of such a number: what that network costs, in any unit.
+
+    Returns
+    -------
+    list of list of int
+    """
+    groups, crew = list(groups), workers()
+    # Where there are few groups each is shared out among all workers: so none is idle at the end.
+    least = crew if len(groups) < 4 * crew else 1
+    stacks = []
+    for group in groups:
+        parts = max(-(-len(group) // LARGEST_STACK), least)
+        # As many for each worker as for the others, where there are several for each.
+        parts = -(-parts // least) * least
+        stacks += [
+            [int(place) for place in part] for part in np.array_split(group, parts) if len(part)
+        ]
+    return sorted(stacks, key=lambda stack: -sum(map(cost, stack)))
 
 
 def evaluate(network, x, y, *, batch_size=1000):
@@ -311,23 +407,29 @@ def evaluate(network, x, y, *, batch_size=1000):
 def _check(network, dataset, optimizer, loss, progress):
     if not isinstance(network, MLP):
         raise TypeError(f"network={network!r}: expected an MLP")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
+    check_training(network.sizes, dataset, optimizer, loss)
+
+
+def check_training(sizes, dataset, optimizer, loss):
+    """Refuse what a network of these sizes can't be trained with; see ``train``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument.
+    """
     if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
     for name in ("x_train", "y_train"):
         if not hasattr(dataset, name):
             kind = type(dataset).__name__
             raise TypeError(f"dataset, of type {kind}, has no {name}; expected a Dataset")
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
     if not callable(loss):
         raise TypeError(f"loss={loss!r}: expected a loss function, e.g. softmax_cross_entropy")
     check_examples(
-        network.sizes,
-        "dataset.x_train",
-        dataset.x_train,
-        "dataset.y_train",
-        dataset.y_train,
-        loss,
+        sizes, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train, loss
     )
 
 

@@ -5,6 +5,7 @@ answer with the right one and with the likely wrong ones, ``exercises`` holds on
 exercise of the series.
 """
 
+from initlab._progress import progress_bar
 from initlab.classroom.answers import Answer, Check
 from initlab.classroom.exercises import (
     check_accuracy,
@@ -28,7 +29,6 @@ from initlab.classroom.exercises import (
     check_xavier_uniform,
 )
 from initlab.classroom.prediction import Prediction
-from initlab.classroom.progress import progress_bar
 
 __all__ = [
     "Answer",
