@@ -57,7 +57,7 @@ define HELP
 make lab         open the notebooks in JupyterLab (ARGS='...' is passed on to it)
 make test        check the code, run the tests and compare every notebook's outputs
 make notebooks   run all notebooks and save them with their outputs
-make bench       measure how quickly the sliders answer, beside the usual ways
+make bench       measure trainings and sliders beside their peers, and write a picture
 make clean       remove the environments and caches
 
 The first run sets up $(VENV), which takes a minute or two.
@@ -87,6 +87,7 @@ ifneq ($(wildcard notebooks/readme_picture.py),)
 endif
 
 bench: $(STAMP)
+	"$(PY)" benchmarks/trainings.py
 	"$(PY)" benchmarks/sliders.py
 
 # The stamp is written last and --clear empties the environment first, so that an
@@ -98,7 +99,7 @@ $(STAMP): pyproject.toml setup.py tests/oldest.py
 ifeq ($(OLDEST),1)
 	@"$(PY)" tests/oldest.py > "$(VENV)/oldest.txt"
 endif
-	@"$(PY)" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable ".[test]"
+	@"$(PY)" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable ".[test,cluster]"
 	@echo done > "$(STAMP)"
 
 clean:

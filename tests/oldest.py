@@ -8,6 +8,7 @@ project = tomllib.loads(
     Path(__file__).parents[1].joinpath("pyproject.toml").read_text(encoding="utf-8")
 )["project"]
 
-for requirement in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+extras = project["optional-dependencies"]
+for requirement in [*project["dependencies"], *extras["test"], *extras["cluster"]]:
     name, lower = re.match(r"([\w-]+)>=([\w.]+),", requirement).groups()
     print(f"{name}=={lower}")

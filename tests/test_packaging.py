@@ -15,9 +15,11 @@ def read(name):
     return ROOT.joinpath(name).read_text(encoding="utf-8")
 
 
-def pyproject_bounds():
+def pyproject_bounds(*extras):
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    requirements = list(project["dependencies"])
+    for extra in extras:
+        requirements += project["optional-dependencies"][extra]
     bounds = {}
     for requirement in requirements:
         name, bound = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
@@ -36,7 +38,7 @@ def conda_bounds():
     return bounds
 
 
-@pytest.mark.parametrize(("name", "bound"), pyproject_bounds().items())
+@pytest.mark.parametrize(("name", "bound"), pyproject_bounds("test", "cluster", "bench").items())
 def test_dependency_has_a_lower_and_an_upper_bound(name, bound):
     assert re.fullmatch(r">=\d+(\.\d+)+,<\d+(\.\d+)?", bound), name
 
@@ -47,7 +49,7 @@ def test_conda_environment_has_the_same_dependencies():
     assert (
         conda.pop("python") == tomllib.loads(read("pyproject.toml"))["project"]["requires-python"]
     )
-    assert conda == pyproject_bounds()
+    assert conda == pyproject_bounds("test", "cluster")
 
 
 def test_conda_environment_installs_the_package_itself():
@@ -65,7 +67,7 @@ def test_oldest_prints_the_lower_bounds():
     )
     expected = [
         f"{name}=={bound.split(',')[0].removeprefix('>=')}"
-        for name, bound in pyproject_bounds().items()
+        for name, bound in pyproject_bounds("test", "cluster").items()
     ]
     assert done.stdout.splitlines() == expected
 

@@ -6,7 +6,8 @@ https://github.com/Fumio-eisan/Weight_20200502.
 
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
 ``layers``, ``optimizers``; ``network``, ``theory``; ``signals``, ``training``, ``gradient_check``,
-``pretraining``; ``experiments``, ``ledger``; ``plotting``, ``classroom``; ``explorers``.
+``pretraining``; ``experiments``, ``sweeps``, ``ledger``; ``plotting``, ``classroom``;
+``explorers``.
 """
 
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml
@@ -16,6 +17,7 @@ from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam
 from initlab.signals import measure_signals
+from initlab.sweeps import sweep
 from initlab.training import History, evaluate, train, train_together
 
 __version__ = "0.1.0"
@@ -37,6 +39,7 @@ __all__ = [
     "mean_squared_error",
     "measure_signals",
     "softmax_cross_entropy",
+    "sweep",
     "train",
     "train_together",
 ]
