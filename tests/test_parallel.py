@@ -4,6 +4,7 @@ import queue
 import re
 import sys
 import threading
+import typing
 from itertools import permutations
 
 import joblib
@@ -12,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from initlab import initializers as init
-from initlab._parallel import in_threads, one_blas_thread
+from initlab._parallel import TRIES, as_finished, in_threads, one_blas_thread, workers
 from initlab.datasets import Dataset
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -409,3 +410,169 @@ def test_a_round_that_failed_does_not_stop_the_next_one():
         else:
             with pytest.raises(OddError, match="2 is odd"):
                 in_threads(work, [1, 2, 3], progress=heard.append)
+
+
+# ------------------------------------------------------------------- as they get done, anywhere
+
+
+def doubled(item, offset, report):
+    report(item)
+    return 2 * item + offset
+
+
+PLACES = {
+    "threads": {},
+    "one thread": {"n_jobs": 1},
+    "processes": {"backend": "loky", "n_jobs": 2},
+}
+
+
+@pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_each_item_comes_once_with_its_place(where, count):
+    heard = []
+    with joblib.parallel_config(**where):
+        found = list(as_finished(doubled, range(count), (100,), progress=heard.append))
+    assert sorted(found) == [(item, 2 * item + 100) for item in range(count)]
+    assert sum(heard) == sum(range(count))
+
+
+def test_results_come_as_they_get_done_and_not_in_order():
+    second_is_here = threading.Event()
+
+    def work(item, report):
+        if item == 0:
+            assert second_is_here.wait(SAFETY)
+        return item
+
+    with joblib.parallel_config(n_jobs=2):
+        found = as_finished(work, range(2))
+        assert next(found) == (1, 1)
+        second_is_here.set()
+        assert list(found) == [(0, 0)]
+
+
+def test_workers_are_all_cores_unless_joblib_is_told_otherwise_and_one_inside_of_a_task():
+    assert workers() == joblib.cpu_count()
+    with joblib.parallel_config(n_jobs=3):
+        assert workers() == 3
+    with joblib.parallel_config(backend="threading", n_jobs=5):
+        assert workers() == 5
+        assert [n for _, n in as_finished(lambda item, report: workers(), [1])] == [1]
+    assert in_threads(lambda item, progress: workers(), [1, 2]) == [1, 1]
+
+
+@pytest.mark.usefixtures("three_blas_threads")
+def test_each_task_has_one_blas_thread_until_all_are_done():
+    work = as_finished(lambda item, report: set(blas_threads()), range(3))
+    assert sorted(work) == [(place, {1}) for place in range(3)]
+    assert set(blas_threads()) == {3}
+
+
+def odd(item, report):
+    if item == 3:
+        raise OddError(f"{item} is odd") from KeyError("the cause")
+    report(1)
+    return item
+
+
+@pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
+def test_an_error_of_a_task_comes_out_as_what_it_is_and_is_not_tried_again(where):
+    calls = []
+
+    def counted(item, report):
+        calls.append(item)
+        return odd(item, report)
+
+    work = odd if "backend" in where else counted
+    with joblib.parallel_config(**where), pytest.raises(OddError, match="3 is odd") as caught:
+        list(as_finished(work, [2, 3, 4]))
+    assert calls.count(3) == (0 if work is odd else 1)
+    if work is counted:
+        assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
+def test_an_error_of_the_listener_comes_out_and_no_task_is_tried_again(where):
+    heard = []
+
+    def listen(done):
+        heard.append(done)
+        raise OddError("that is enough")
+
+    with joblib.parallel_config(**where), pytest.raises(OddError, match="enough"):
+        list(as_finished(doubled, [1, 2, 3, 4], (0,), progress=listen))
+    assert len(heard) == 1
+
+
+def test_who_leaves_early_stops_the_tasks():
+    begun, closed, stopped = [], threading.Event(), []
+
+    def work(item, report):
+        begun.append(item)
+        if item == 0:
+            return item
+        assert closed.wait(SAFETY)
+        try:
+            report(1)
+        except RuntimeError as error:
+            stopped.append(str(error))
+            raise
+        finally:
+            done.set()
+
+    done = threading.Event()
+    with joblib.parallel_config(n_jobs=2):
+        found = as_finished(work, range(20))
+        assert next(found) == (0, 0)
+        while 1 not in begun:
+            pass
+        found.close()
+    closed.set()
+    assert done.wait(SAFETY)
+    assert stopped[0] == "stopped, because another part of the work was"
+    assert len(begun) <= 3  # the two that ran, and the one that followed the first
+
+
+class Losing:
+    """joblib.Parallel on a cluster that loses a worker after every second result."""
+
+    rounds: typing.ClassVar[list] = []
+
+    def __init__(self, **settings):
+        assert settings["batch_size"] == 1
+        assert settings["return_as"] == "generator_unordered"
+
+    def __call__(self, jobs):
+        self.rounds.append([arguments[1] for _, arguments, _ in jobs])
+        for number, (function, arguments, _) in enumerate(jobs):
+            if number == 2:
+                raise OSError("a worker was lost")
+            yield function(*arguments)
+
+
+def elsewhere(monkeypatch):
+    class Cluster:
+        supports_sharedmem = False
+        nesting_level = 0
+
+    backend = Cluster(), None
+    monkeypatch.setattr(joblib.parallel, "get_active_backend", lambda **hints: backend)
+    monkeypatch.setattr(joblib, "Parallel", Losing)
+    monkeypatch.setattr(Losing, "rounds", [])
+
+
+def test_what_a_lost_worker_had_is_handed_out_again_and_nothing_twice(monkeypatch):
+    elsewhere(monkeypatch)
+    heard = []
+    found = list(as_finished(doubled, range(7), (0,), progress=heard.append))
+    assert found == [(item, 2 * item) for item in range(7)]
+    assert Losing.rounds == [[*range(7)], [*range(2, 7)], [*range(4, 7)], [6]]
+    assert sum(heard) == sum(range(7))
+
+
+def test_a_cluster_that_loses_every_worker_is_given_up(monkeypatch):
+    elsewhere(monkeypatch)
+    with pytest.raises(OSError, match="a worker was lost"):
+        list(as_finished(doubled, range(20), (0,)))
+    assert len(Losing.rounds) == 1 + TRIES

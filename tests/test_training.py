@@ -1,17 +1,31 @@
+import gc
 import math
+import threading
+import tracemalloc
+from itertools import pairwise
 from types import SimpleNamespace
 
+import joblib
 import numpy as np
 import pytest
 
 from initlab import initializers as init
+from initlab import training
 from initlab.activations import relu
 from initlab.datasets import Dataset, minibatches
 from initlab.layers import Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam
-from initlab.training import History, evaluate, train, train_together
+from initlab.training import (
+    LARGEST_STACK,
+    History,
+    evaluate,
+    share_out,
+    step_cost,
+    train,
+    train_together,
+)
 
 
 def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.float64):
@@ -299,6 +313,159 @@ def test_progress_counts_the_networks_that_took_the_step():
     train_together(mixed(), examples(), **settings(progress=seen.append))
     assert sum(seen) == 12 * 5
     assert all(1 <= count <= 5 for count in seen)
+
+
+def crowd(count=40):
+    """More than fit into one stack, and two architectures in turn."""
+    return [network(seed, activation="relu" if seed % 3 == 0 else "tanh") for seed in range(count)]
+
+
+@pytest.fixture(scope="module")
+def crowd_alone():
+    """Each trained alone: histories, networks and the generator afterwards."""
+    nets, rng = crowd(), np.random.default_rng(3)
+    histories = [train(net, examples(), **settings()) for net in nets]
+    train(network(), examples(), **settings(rng=rng))
+    return histories, nets, rng.bit_generator.state
+
+
+@pytest.mark.parametrize(
+    "workers",
+    [{}, {"n_jobs": 1}, {"n_jobs": 3}, {"backend": "loky", "n_jobs": 2}],
+    ids=["default", "one", "three", "processes"],
+)
+def test_results_depend_neither_on_the_workers_nor_on_the_grouping(workers, crowd_alone):
+    histories, alone, state = crowd_alone
+    nets, rng, seen = crowd(), np.random.default_rng(3), []
+    with joblib.parallel_config(**workers):
+        found = train_together(
+            nets, examples(), **settings(rng=rng, progress=seen.append, note_gradients=True)
+        )
+    for history, own, net, other in zip(found, histories, nets, alone, strict=True):
+        np.testing.assert_allclose(history.loss, own.loss, rtol=1e-12, atol=1e-12)
+        assert history.gradient_rms.shape == (12, 3)
+        assert_close(net, other)
+    assert rng.bit_generator.state == state
+    assert sum(seen) == 12 * 40
+
+
+def test_workers_are_as_many_as_joblib_is_told(monkeypatch):
+    def threads_of(**config):
+        seen = set()
+        with joblib.parallel_config(**config):
+            train_together(
+                crowd(8),
+                examples(),
+                **settings(progress=lambda done: seen.add(threading.get_ident())),
+            )
+        return seen
+
+    assert len(threads_of(n_jobs=1)) == 1
+    # Two stacks that wait for each other: only two workers get through.
+    both_are_in, original, seen = threading.Barrier(2), training.descend, set()
+
+    def waiting(*arguments, **named):
+        both_are_in.wait(60)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(training, "descend", waiting)
+    with joblib.parallel_config(n_jobs=2):
+        train_together(
+            [network(1), network(2)],
+            examples(),
+            **settings(progress=lambda done: seen.add(threading.get_ident())),
+        )
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("where", [{}, {"backend": "loky", "n_jobs": 2}], ids=["threads", "others"])
+def test_an_error_on_the_way_changes_nothing(where):
+    nets, rng = crowd(20), np.random.default_rng(3)
+    before, state = contents(*nets), rng.bit_generator.state
+
+    def interrupted(done):
+        raise KeyError("enough")
+
+    with joblib.parallel_config(**where), pytest.raises(KeyError, match="enough"):
+        train_together(nets, examples(), **settings(rng=rng, progress=interrupted))
+    assert contents(*nets) == before
+    assert rng.bit_generator.state == state
+
+
+def test_the_generator_moves_on_as_by_the_longest_training_whoever_diverges():
+    nets = [diverging(), *(network(seed, dtype=np.float32) for seed in (1, 2)), diverging(3)]
+    rng, own_rng = np.random.default_rng(3), np.random.default_rng(3)
+    call = {"steps": 30, "optimizer": SGD(0.1)}
+    found = train_together(nets, examples(), **settings(rng=rng, **call))
+    train(network(1, dtype=np.float32), examples(), **settings(rng=own_rng, **call))
+    assert [history.diverged_at is None for history in found] == [False, True, True, False]
+    assert rng.bit_generator.state == own_rng.bit_generator.state
+
+
+def test_a_bar_is_shown_where_it_is_asked_for_and_one_for_all(capsys):
+    train_together(mixed(), examples(), **settings())
+    assert capsys.readouterr() == ("", "")
+    train_together(mixed(), examples(), **settings(progress=True))
+    shown = capsys.readouterr()
+    assert "training" in shown.out
+    assert "/60" in shown.out  # 12 steps of 5 networks
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "crew"),
+    [([1], 2), ([3], 2), ([15], 2), ([40, 7], 2), ([5] * 20, 2), ([100], 3), ([33, 1, 2], 4)],
+    ids=str,
+)
+def test_stacks_hold_each_network_once_and_keep_all_workers_busy(sizes, crew):
+    ends = np.cumsum([0, *sizes])
+    groups = [list(range(a, b)) for a, b in pairwise(ends)]
+    with joblib.parallel_config(n_jobs=crew):
+        stacks = share_out(groups, cost=lambda place: 1 + place % 7)
+    assert sorted(place for stack in stacks for place in stack) == list(range(ends[-1]))
+    for stack in stacks:
+        assert 1 <= len(stack) <= LARGEST_STACK
+        assert sum(set(stack) <= set(group) for group in groups) == 1
+    costs = [sum(1 + place % 7 for place in stack) for stack in stacks]
+    assert costs == sorted(costs, reverse=True)
+    if len(groups) == 1 and sizes[0] >= crew:
+        # No worker has more networks to train than another, but for the ones that are left over.
+        shares = [0] * crew
+        for stack in sorted(stacks, key=len, reverse=True):
+            shares[shares.index(min(shares))] += len(stack)
+        assert max(shares) - min(shares) <= -(-len(stacks) // crew)
+
+
+def test_many_small_groups_are_not_cut_up():
+    with joblib.parallel_config(n_jobs=2):
+        stacks = share_out([[4 * k + i for i in range(4)] for k in range(8)], cost=lambda place: 1)
+    assert sorted(stacks) == [[4 * k + i for i in range(4)] for k in range(8)]
+
+
+def test_the_cost_of_a_step_counts_weights_and_neurons():
+    assert step_cost([3, 5]) == 5 * (3 + 40)
+    assert step_cost([784, 100, 10]) == 100 * 824 + 10 * 140
+
+
+def test_memory_is_linear_in_the_networks_and_at_most_three_times_the_parameters():
+    data, sizes = examples(count=2000), (4, 300, 300, 3)
+
+    def peak(count):
+        nets = [network(seed, sizes=sizes, dtype=np.float32) for seed in range(count)]
+        parameters = count * sum(array.nbytes for array in nets[0].parameters())
+        activations = 2 * 16 * sum(sizes) * 4  # what goes in and what comes out of each layer
+        gc.collect()
+        tracemalloc.start()
+        with joblib.parallel_config(n_jobs=2):
+            train_together(nets, data, **settings(steps=3))
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used, parameters, count * activations
+
+    peak(2)  # what is imported on the way
+    for count in (8, 32, 64):
+        used, parameters, activations = peak(count)
+        assert used <= 3 * parameters + activations + 300_000, count
 
 
 # ---------------------------------------------------------------------------------- divergence

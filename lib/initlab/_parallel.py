@@ -86,15 +86,28 @@ class _Reports:
 
     def __init__(self, progress):
         self.progress = progress
-        self.turn, self.stopped = threading.Lock(), threading.Event()
+        self.turn, self.stopped, self.why = threading.Lock(), threading.Event(), None
 
-    def __call__(self, done):
-        # Threads cannot be interrupted from outside: they ask at every step.
+    def stop(self, why):
+        """Stop all tasks of this process; the first error is why."""
+        if not self.stopped.is_set():
+            self.why = why
+            self.stopped.set()
+
+    def go_on(self):
+        # Threads cannot be interrupted from outside: they ask, when they begin and at every step.
         if self.stopped.is_set():
             raise RuntimeError("stopped, because another part of the work was")
-        if self.progress is not None:
-            with self.turn:
-                self.progress(done)
+
+    def __call__(self, done):
+        with self.turn:
+            self.go_on()
+            if self.progress is not None:
+                try:
+                    self.progress(done)
+                except BaseException as error:
+                    self.stop(error)
+                    raise
 
 
 def as_finished(function, items, shared=(), *, progress=None):
@@ -120,6 +133,11 @@ def as_finished(function, items, shared=(), *, progress=None):
     place : int
         Which of the items it was.
     result : object
+
+    Notes
+    -----
+    Who may leave before the end, by an error too, must close it: so the tasks are stopped
+    (``contextlib.closing``).
     """
     from joblib import Parallel, delayed  # takes a while to import
 
@@ -133,9 +151,9 @@ def as_finished(function, items, shared=(), *, progress=None):
                 n_jobs=n_jobs, prefer="threads", batch_size=1, return_as="generator_unordered"
             )
             jobs = [
-                delayed(_here)(function, place, item, *shared, report)
+                delayed(_here)(function, place, item, shared, report)
                 if here
-                else delayed(_elsewhere)(function, place, item, *shared)
+                else delayed(_elsewhere)(function, place, item, *shared)  # *: see ``shared``
                 for place, item in left.items()
             ]
             with one_blas_thread():
@@ -144,7 +162,7 @@ def as_finished(function, items, shared=(), *, progress=None):
                     try:
                         place, result, reported = next(results, (None, None, None))
                     except _FailedError as failed:
-                        failure = failed.args[0]
+                        failure = report.why or failed.args[0]
                         break
                     except Exception:
                         # A worker was lost, and with it perhaps data that tasks were waiting for.
@@ -161,8 +179,8 @@ def as_finished(function, items, shared=(), *, progress=None):
                     yield place, result
             if failure is not None:
                 raise failure
-    except BaseException:
-        report.stopped.set()
+    except BaseException as error:
+        report.stop(error)
         if results is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # joblib's, about tasks that are not done
@@ -170,10 +188,12 @@ def as_finished(function, items, shared=(), *, progress=None):
         raise
 
 
-def _here(function, place, item, *shared_and_report):
+def _here(function, place, item, shared, report):
     try:
-        return place, function(item, *shared_and_report), None
+        report.go_on()
+        return place, function(item, *shared, report), None
     except BaseException as error:
+        report.stop(error)
         raise _FailedError(error) from None
 
 
@@ -215,8 +235,8 @@ def in_threads(function, items, *, progress=None):
     try:
         with one_blas_thread():
             return Parallel(n_jobs=-1, require="sharedmem")(jobs)
-    except BaseException:
-        report.stopped.set()
+    except BaseException as error:
+        report.stop(error)
         raise
 
 

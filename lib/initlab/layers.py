@@ -118,6 +118,7 @@ class Dense:
             If ``grad`` does not hold floats, or its shape is not that of the output.
         """
         grad = _fitting_gradient(grad, self.output_shape, self.weight.dtype)
+        self.weight_grad = None  # the memory of the last one serves this one
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
         # Column sums, as a product with a row of ones: twice as fast as grad.sum(axis=-2).
         self.bias_grad = np.ones((1, grad.shape[-2]), grad.dtype) @ grad

@@ -11,6 +11,7 @@ import itertools
 import math
 import os
 import zlib
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,11 +130,14 @@ class Table(dict):
 
     def __repr__(self):
         """Return what varies and what was found, as text."""
-        shown = [
-            name
-            for name, column in self.items()
-            if name in FOUND or (name != "drawn" and len(set(column.tolist())) > 1)
-        ]
+        kinds = {name: len(set(column.tolist())) for name, column in self.items()}
+        hidden = {"drawn"}
+        if (
+            len(set(zip(self["learning_rate"], self["optimizer"], strict=True)))
+            == kinds["learning_rate"]
+        ):
+            hidden.add("optimizer")  # it says no more than the rate
+        shown = [n for n in self if n in FOUND or (n not in hidden and kinds[n] > 1)]
         lines = [shown]
         for row in self.rows():
             cells = (row[name] for name in shown)
@@ -277,8 +281,12 @@ def sweep(
     ]
     arrays = dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test
     missing = sum(map(len, stacks))
-    with listener(progress or None, 1, f"{missing} of {len(runs)} networks") as report:
-        for task, found in as_finished(_train_and_judge, tasks, arrays, progress=report):
+    shown = (progress or None) if missing else None
+    with (
+        listener(shown, 1, f"{missing} of {len(runs)} networks") as report,
+        closing(as_finished(_train_and_judge, tasks, arrays, progress=report)) as finished,
+    ):
+        for task, found in finished:
             asked = [runs[number].asked for number in stacks[task]]
             new = [a | f for a, f in zip(asked, found, strict=True)]
             rows |= {_key(row): row for row in new}

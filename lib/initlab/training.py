@@ -288,10 +288,8 @@ def train_together(
     settings = {"optimizer": optimizer, "steps": steps, "batch_size": batch_size}
     settings |= {"rng": rng, "loss": loss, "note_gradients": note_gradients}
     tasks = [([members[place].probe() for place in places], settings) for places in stacks]
-    trained = {}
     with listener(progress, steps * len(members), "training") as report:
-        for task, result in as_finished(_train_stack, tasks, (x, y), progress=report):
-            trained[task] = result
+        trained = dict(as_finished(_train_stack, tasks, (x, y), progress=report))
     # Only now, when nothing can go wrong any more, are the networks changed.
     histories = [None] * len(members)
     for task, (parameters, history, _) in trained.items():

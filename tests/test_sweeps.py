@@ -1,0 +1,499 @@
+import csv
+import functools
+import itertools
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+from initlab import initializers as init
+from initlab import sweeps
+from initlab.activations import leaky_relu_with, relu, tanh
+from initlab.datasets import Dataset
+from initlab.network import MLP
+from initlab.optimizers import SGD, Adam
+from initlab.sweeps import ASKED, COLUMNS, FOUND, Table, read_sweep, sweep
+from initlab.training import evaluate, train
+
+
+def examples(seed=1, name="clouds"):
+    """Gaussian clouds around three corners."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(3, size=90)
+    x = rng.standard_normal((90, 4)) * 0.7
+    x[np.arange(90), y] += 1.0
+    return Dataset(x[:60], y[:60], x[60:], y[60:], name)
+
+
+SETTINGS = {"steps": 25, "batch_size": 16, "dtype": np.float64, "progress": False}
+GRID = {
+    "initializer": [init.he_normal(), init.xavier_uniform()],
+    "activation": ["relu", tanh],
+    "depth": [1, 3],
+    "width": 6,
+    "learning_rate": [0.1, 0.3],
+    "seed": range(2),
+}
+
+
+def swept(axes=GRID, dataset=None, **changed):
+    return sweep(axes, dataset or examples(), **SETTINGS | changed)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return swept()
+
+
+def assert_same(table, other):
+    assert list(table) == list(other)
+    for name in table:
+        if table[name].dtype.kind == "f":
+            np.testing.assert_allclose(table[name], other[name], rtol=1e-12, atol=1e-12)
+        else:
+            np.testing.assert_array_equal(table[name], other[name])
+
+
+# ----------------------------------------------------------------------------------- the numbers
+
+
+def alone(row, initializer, bias_init=None, optimizer=SGD):
+    """Train the network of a row by hand."""
+    data = examples()
+    net = MLP(
+        [4, *[row["width"]] * row["depth"], 3],
+        activation=row["activation"],
+        weight_init=initializer,
+        bias_init=bias_init,
+        rng=np.random.default_rng([row["seed"], 0]),
+    )
+    history = train(
+        net,
+        data,
+        optimizer=optimizer(row["learning_rate"]),
+        steps=25,
+        batch_size=16,
+        rng=np.random.default_rng([row["seed"], 1]),
+    )
+    ends = evaluate(net, data.x_train, data.y_train), evaluate(net, data.x_test, data.y_test)
+    return [history.loss[0], history.loss[-20:].mean(), *ends[0], *ends[1]]
+
+
+NUMBERS = [name for name in FOUND if name != "diverged_at"]
+
+
+def test_each_row_is_what_its_network_does_alone(table):
+    recipes = {repr(recipe): recipe for recipe in GRID["initializer"]}
+    for row in table.rows():
+        expected = alone(row, recipes[row["initializer"]])
+        np.testing.assert_allclose([row[name] for name in NUMBERS], expected, rtol=1e-10)
+        assert row["diverged_at"] == -1
+    assert len(set(table["final_loss"].tolist())) == 32
+
+
+def test_biases_and_the_optimizer_are_those_that_were_asked_for():
+    bias_init, optimizer = init.normal(0.3), functools.partial(SGD, momentum=0.9)
+    for kind in (Adam, optimizer):
+        found = swept({"width": 5, "seed": [3]}, bias_init=bias_init, optimizer=kind)
+        (row,) = found.rows()
+        expected = alone(row, init.he_normal(), bias_init, kind)
+        np.testing.assert_allclose([row[name] for name in NUMBERS], expected, rtol=1e-10)
+        assert row["optimizer"] == repr(kind(0.01))
+        assert row["bias"] == "normal(std=0.3)"
+
+
+def test_rows_come_in_the_order_of_the_grid_the_last_axis_fastest(table):
+    points = itertools.product(
+        ["he_normal()", "xavier_uniform()"], ["relu", "tanh"], [1, 3], [6], [0.1, 0.3], [0, 1]
+    )
+    columns = ("initializer", "activation", "depth", "width", "learning_rate", "seed")
+    assert [tuple(row[name] for name in columns) for row in table.rows()] == list(points)
+
+
+def test_axes_that_are_not_named_stand_at_the_articles_network():
+    (row,) = swept({"seed": 5}, steps=1).rows()
+    assert (row["initializer"], row["activation"]) == ("he_normal()", "relu")
+    assert (row["depth"], row["width"], row["learning_rate"], row["seed"]) == (4, 100, 0.01, 5)
+    assert (row["steps"], row["batch_size"], row["dtype"]) == (1, 16, "float64")
+    assert row["dataset"].startswith("clouds ")
+
+
+def test_the_std_is_told_whether_it_was_an_axis_or_not():
+    found = swept({"std": [0.0, 0.01, 10], "width": 5}, steps=2)
+    assert found["std"].tolist() == [0.0, 0.01, 10.0]
+    assert found["initializer"].tolist() == ["normal(std=0)", "normal(std=0.01)", "normal(std=10)"]
+    he = swept({"initializer": init.he_normal(), "width": [8, 50]}, steps=2)
+    np.testing.assert_allclose(he["std"], [0.5, 0.2])
+    unknown = swept({"initializer": {"ones": lambda rng, shape, dtype: np.ones(shape, dtype)}})
+    assert np.isnan(unknown["std"]).all()
+    assert unknown["initializer"].tolist() == ["ones"]
+
+
+def test_results_depend_neither_on_the_workers_nor_on_the_rest_of_the_grid(table):
+    with joblib.parallel_config(n_jobs=1):
+        assert_same(swept(), table)
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        assert_same(swept(), table)
+    part = swept(GRID | {"seed": 1, "depth": 3, "initializer": init.xavier_uniform()})
+    chosen = table.where(seed=1, depth=3, initializer="xavier_uniform()")
+    assert len(chosen["seed"]) == 4
+    assert_same(part, chosen)
+
+
+def test_a_network_that_diverges_has_its_row_and_disturbs_no_other():
+    found = swept({"std": [0.5, 1e200], "width": 5, "depth": 2, "activation": "identity"})
+    fine, gone = found.rows()
+    assert fine["diverged_at"] == -1
+    assert np.isfinite(fine["final_loss"])
+    assert gone["diverged_at"] == 0
+    assert math.isnan(gone["final_loss"])
+    assert gone["test_accuracy"] == 0
+
+
+def test_networks_are_judged_on_as_many_examples_as_asked_for():
+    data = examples()
+    found = swept({"width": 5}, steps=1, judged_on=7)
+    few = Dataset(data.x_train, data.y_train, data.x_test[:7], data.y_test[:7])
+    np.testing.assert_allclose(found["test_loss"], swept({"width": 5}, few, steps=1)["test_loss"])
+    assert found["test_loss"] != swept({"width": 5}, steps=1)["test_loss"]
+
+
+def test_single_precision_is_what_trains_by_default():
+    found = sweep({"width": 5}, examples(), steps=2, batch_size=16, progress=False)
+    assert found["dtype"].tolist() == ["float32"]
+    assert found["first_loss"] != swept({"width": 5}, steps=2)["first_loss"]
+    np.testing.assert_allclose(
+        found["first_loss"], swept({"width": 5}, steps=2)["first_loss"], 1e-5
+    )
+
+
+# ------------------------------------------------------------------------------------- the file
+
+
+def trained(monkeypatch):
+    """Return a list that grows by a number for each stack that is trained: its networks."""
+    sizes, original = [], sweeps.descend
+
+    def counting(stack, *arguments, **named):
+        sizes.append(stack.stack_shape[0])
+        return original(stack, *arguments, **named)
+
+    monkeypatch.setattr(sweeps, "descend", counting)
+    return sizes
+
+
+def lines(file):
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def test_what_is_in_the_file_is_not_trained_again(tmp_path, table, monkeypatch):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
+    assert_same(swept(GRID | {"depth": 1}, file=file), table.where(depth=1))
+    assert sum(sizes) == 16
+    assert_same(swept(file=file), table)
+    assert sum(sizes) == 32
+    assert_same(swept(file=file), table)
+    assert_same(swept(GRID | {"seed": 1}, file=str(file)), table.where(seed=1))
+    assert sum(sizes) == 32
+    assert len(lines(file)) == len(set(lines(file))) == 33
+
+
+def test_the_file_is_a_plain_table_and_holds_every_digit(tmp_path, table):
+    file = tmp_path / "rows.csv"
+    swept(file=file)
+    with file.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert list(rows[0]) == list(COLUMNS)
+    found = read_sweep(file)
+    order = np.lexsort([found[name] for name in ("seed", "learning_rate", "depth", "activation")])
+    other = np.lexsort([table[name] for name in ("seed", "learning_rate", "depth", "activation")])
+    for name in ("test_loss", "final_loss"):
+        assert sorted(found[name].tolist()) == sorted(swept(file=file)[name].tolist())
+        np.testing.assert_allclose(np.sort(found[name][order]), np.sort(table[name][other]))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"steps": 24},
+        {"batch_size": 15},
+        {"dtype": np.float32},
+        {"optimizer": Adam},
+        {"bias_init": init.normal(0.1)},
+        {"judged_on": 9},
+        {"dataset": examples(seed=2)},
+        {"dataset": examples(name="others")},
+        {"axes": {"width": 5, "seed": [0, 1], "initializer": init.he_uniform()}},
+        {"axes": {"width": 5, "seed": [0, 1], "activation": leaky_relu_with(0.1)}},
+        {"axes": {"width": 5, "seed": [0, 1], "learning_rate": 0.02}},
+        {"axes": {"width": 5, "seed": [2, 3]}},
+    ],
+    ids=lambda changed: " ".join(changed),
+)
+def test_rows_of_another_sweep_are_kept_and_not_taken_for_ours(tmp_path, changed, monkeypatch):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
+    axes = {"width": 5, "seed": [0, 1]}
+    first = swept(axes, file=file)
+    other = swept(**{"axes": axes} | changed, file=file)
+    assert sum(sizes) == 4
+    assert len(lines(file)) == 5
+    assert other.rows() != first.rows()
+    assert_same(swept(axes, file=file), first)
+    assert sum(sizes) == 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (init.normal(0.1234567), init.normal(0.12345671)),
+        (init.constant(0.1234567), init.constant(0.12345671)),
+        ({"mine": init.he_normal()}, {"mine": init.he_uniform()}),
+    ],
+    ids=["std", "constant", "name"],
+)
+def test_starts_of_one_name_that_draw_something_else_are_told_apart(tmp_path, one, other):
+    file = tmp_path / "rows.csv"
+    found = [swept({"width": 5, "initializer": start}, file=file) for start in (one, other)]
+    assert found[0]["initializer"] == found[1]["initializer"]
+    assert len(lines(file)) == 3
+
+
+class StoppedError(Exception):
+    """Somebody pulls the plug."""
+
+
+def test_a_sweep_that_was_stopped_goes_on_where_it_was(tmp_path, table, monkeypatch):
+    file, seen = tmp_path / "rows.csv", []
+
+    def stop(rows):
+        seen.append(rows)
+        assert len(lines(file)) == 1 + sum(map(len, seen))  # kept before anybody hears of them
+        if len(seen) == 2:
+            raise StoppedError
+
+    # One at a time, so that none is in flight, and nothing runs on.
+    with joblib.parallel_config(n_jobs=1), pytest.raises(StoppedError):
+        swept(file=file, after_rows=stop)
+    kept = lines(file)
+    assert len(kept) == 1 + sum(map(len, seen)) < 33
+    sizes = trained(monkeypatch)
+    assert_same(swept(file=file), table)
+    assert sum(sizes) == 33 - len(kept)
+    assert lines(file)[: len(kept)] == kept
+    assert len(set(lines(file))) == len(lines(file)) == 33
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import test_sweeps
+
+def tell(rows):
+    print(len(rows), flush=True)
+
+if __name__ == "__main__":
+    grid = test_sweeps.GRID | {"seed": range(40)}
+    test_sweeps.swept(grid, file=sys.argv[1], after_rows=tell, steps=60)
+"""
+
+
+def test_a_sweep_that_is_killed_loses_at_most_what_was_in_flight(tmp_path, monkeypatch):
+    file, program = tmp_path / "rows.csv", tmp_path / "program.py"
+    program.write_text(KILLED, encoding="utf-8")
+    told = 0
+    with subprocess.Popen(
+        [sys.executable, str(program), str(file), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stdout:
+            told += int(line)
+            if told >= 20:
+                process.kill()
+                break
+        told += sum(map(int, process.stdout.read().split()))
+    kept = lines(file)
+    assert 20 <= told <= len(kept) - 1 < 640
+    grid, sizes = GRID | {"seed": range(40)}, trained(monkeypatch)
+    found = swept(grid, file=file, steps=60)
+    assert sum(sizes) == 641 - len(kept)
+    assert len(set(lines(file))) == len(lines(file)) == 641
+    assert len(found["seed"]) == 640
+
+
+def test_the_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "rows.csv"
+    swept({"width": 5}, file=file)
+    before = file.read_bytes()
+
+    def full(descriptor):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        swept({"width": 6}, file=file)
+    assert file.read_bytes() == before
+    monkeypatch.undo()
+    assert len(swept({"width": [5, 6]}, file=file)["width"]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path, monkeypatch):
+    sizes = trained(monkeypatch)
+    file = tmp_path / "letter.txt"
+    for content in ("Dear reader,\n", "", "initializer,std\n"):
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"letter\.txt.*not a file of this version's sweeps"):
+            swept(file=file)
+        assert file.read_text(encoding="utf-8") == content
+    assert sizes == []
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    file = tmp_path / "rows.csv"
+    swept({"width": [5, 6]}, file=file)
+    good = lines(file)
+    for damaged in (good[2][:-30], good[2].replace("float64,", "float64,x")):
+        file.write_text("\n".join([*good[:2], damaged]) + "\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"line 3 is damaged .*; remove it"):
+            swept({"width": [5, 6]}, file=file)
+
+
+def test_a_file_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    sizes = trained(monkeypatch)
+    with pytest.raises(OSError, match=r"no such folder|No such file"):
+        swept(file=tmp_path / "no such folder" / "rows.csv")
+    with pytest.raises(OSError):  # noqa: PT011 - each system has its own words for it
+        swept(file=tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_sweep(tmp_path / "nowhere.csv")
+    assert sizes == []
+
+
+# ------------------------------------------------------------------------------------ on the way
+
+
+def test_shares_of_progress_add_up_to_one_whatever_diverges():
+    axes = {"std": [0.1, 1e200], "width": [3, 30], "depth": [1, 4], "activation": "identity"}
+    for config in ({"n_jobs": 2}, {"backend": "loky", "n_jobs": 2}):
+        shares = []
+        with joblib.parallel_config(**config):
+            swept(axes, progress=shares.append)
+        assert math.isclose(sum(shares), 1)
+        assert min(shares) >= 0
+    shares = []
+    swept({"std": [1e200], "width": 5, "activation": "identity"}, progress=shares.append)
+    assert math.isclose(sum(shares), 1)
+
+
+def test_a_bar_says_how_much_is_missing_and_how_long_it_takes(tmp_path, capsys):
+    file = tmp_path / "rows.csv"
+    swept({"width": [5, 6]}, file=file)
+    assert capsys.readouterr() == ("", "")
+    swept({"width": [5, 6, 7, 8, 9]}, file=file, progress=True)
+    shown = capsys.readouterr()
+    assert "3 of 5 networks" in shown.out
+    assert "left" in shown.out
+    assert shown.err == ""
+    swept({"width": [5, 6, 7, 8, 9]}, file=file, progress=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_rows_are_handed_over_as_they_are_finished(table):
+    seen = []
+    found = swept(after_rows=lambda rows: seen.append((threading.get_ident(), rows)))
+    assert {ident for ident, _ in seen} == {threading.get_ident()}
+    rows = [row for _, rows in seen for row in rows]
+    assert sorted(row["final_loss"] for row in rows) == sorted(found["final_loss"].tolist())
+    assert list(rows[0]) == list(COLUMNS)
+    assert len(seen) > 4
+
+
+# -------------------------------------------------------------------------------------- the table
+
+
+def test_a_table_is_plain_columns(table):
+    assert isinstance(table, dict)
+    assert list(table) == [*ASKED, *FOUND]
+    for name, column in table.items():
+        assert column.shape == (32,)
+        assert column.dtype.kind == {str: "U", int: "i", float: "f"}[COLUMNS[name]], name
+    row = table.rows()[5]
+    assert {type(value) for value in row.values()} == {str, int, float}
+    assert row["final_loss"] == table["final_loss"][5]
+
+
+def test_a_grid_of_a_column_has_an_axis_for_each_name_and_one_for_the_rest(table):
+    grid = table.grid("final_loss", "depth", "initializer")
+    assert grid.shape == (2, 2, 8)
+    for i, depth in enumerate([1, 3]):
+        for j, name in enumerate(["he_normal()", "xavier_uniform()"]):
+            chosen = table.where(depth=depth, initializer=name)["final_loss"]
+            np.testing.assert_array_equal(grid[i, j], chosen)
+    assert table.grid("seed").shape == (32,)
+    holes = Table({name: column[:-1] for name, column in table.items()})
+    with pytest.raises(ValueError, match="not every combination"):
+        holes.grid("final_loss", "depth", "seed")
+    with pytest.raises(ValueError, match="did you mean 'depth'"):
+        table.grid("final_loss", "depht")
+    with pytest.raises(ValueError, match="no such column"):
+        table.where(nothing=1)
+
+
+def test_in_print_a_table_shows_what_varies_and_what_was_found(table):
+    shown = repr(table.where(seed=0, depth=1)).splitlines()
+    assert shown[0].split() == ["initializer", "std", "activation", "learning_rate", *FOUND]
+    assert len(shown) == 9
+    assert len({len(line) for line in shown}) == 1
+
+
+# ----------------------------------------------------------------------------------- bad requests
+
+WRONG = [
+    ({"axes": [1, 2]}, TypeError, "axes=.*expected a dict"),
+    ({"axes": {}}, TypeError, "axes=.*expected a dict"),
+    ({"axes": {"dept": 3}}, ValueError, "axis='dept': no such axis; did you mean 'depth'?"),
+    ({"axes": {"depth": []}}, ValueError, "axes\\['depth'\\]: expected at least one value"),
+    ({"axes": {"initializer": {}}}, ValueError, "expected at least one value"),
+    ({"axes": {"depth": 0}}, ValueError, "each of axes\\['depth'\\]=0"),
+    ({"axes": {"width": [5, 2.5]}}, TypeError, "axes\\['width'\\]=2.5: expected a whole number"),
+    ({"axes": {"seed": -1}}, ValueError, "axes\\['seed'\\]=-1"),
+    ({"axes": {"std": [0.1, -1]}}, ValueError, "axes\\['std'\\]=-1"),
+    ({"axes": {"std": "0.1"}}, TypeError, "axes\\['std'\\]='0.1'"),
+    ({"axes": {"learning_rate": math.nan}}, ValueError, "axes\\['learning_rate'\\]=nan"),
+    ({"axes": {"activation": "relux"}}, ValueError, "did you mean 'relu'"),
+    ({"axes": {"activation": 3}}, TypeError, "activation=3"),
+    ({"axes": {"initializer": "he_normal"}}, TypeError, "holds 'he_normal': expected initializers"),
+    ({"axes": {"initializer": init.he_normal}}, TypeError, "give it a name"),
+    ({"axes": {"initializer": [None]}}, TypeError, "holds None: expected initializers"),
+    ({"axes": {"std": 1, "initializer": init.zeros()}}, ValueError, "std is that of Gaussian"),
+    ({"axes": {"seed": [1, 2, 1]}}, ValueError, "is there twice"),
+    ({"axes": {"activation": ["relu", relu]}}, ValueError, "is there twice"),
+    ({"steps": 0}, ValueError, "steps=0"),
+    ({"batch_size": 61}, ValueError, "batch_size=61"),
+    ({"judged_on": 0}, ValueError, "judged_on=0"),
+    ({"optimizer": SGD(0.1)}, TypeError, "optimizer=SGD\\(0.1\\).*the rate is an axis"),
+    ({"optimizer": lambda rate: rate}, TypeError, "expected an optimizer"),
+    ({"bias_init": 0.1}, TypeError, "bias_init=0.1: expected an initializer"),
+    ({"dtype": np.int64}, TypeError, "dtype="),
+    ({"dataset": "mnist"}, TypeError, "dataset='mnist': expected a Dataset"),
+    ({"after_rows": 3}, TypeError, "after_rows=3"),
+    ({"progress": "bar"}, TypeError, "progress='bar'"),
+]
+
+
+@pytest.mark.parametrize(("changed", "error", "message"), WRONG)
+def test_what_makes_no_sense_is_refused_by_name_and_before_any_work(
+    tmp_path, monkeypatch, changed, error, message
+):
+    sizes, file = trained(monkeypatch), tmp_path / "rows.csv"
+    with pytest.raises(error, match=message):
+        swept(**{"axes": {"width": 5}, "file": file} | changed)
+    assert sizes == []
+    assert not file.exists() or len(lines(file)) == 1
