@@ -237,7 +237,7 @@ def in_threads(function, items, *, progress=None):
             return Parallel(n_jobs=-1, require="sharedmem")(jobs)
     except BaseException as error:
         report.stop(error)
-        raise
+        raise report.why from report.why.__cause__
 
 
 def check_progress(progress):
