@@ -490,6 +490,9 @@ def test_an_error_of_a_task_comes_out_as_what_it_is_and_is_not_tried_again(where
     assert calls.count(3) == (0 if work is odd else 1)
     if work is counted:
         assert isinstance(caught.value.__cause__, KeyError)
+    else:
+        assert "line" in caught.value.__notes__[0]  # what happened elsewhere can be looked up
+        assert "in odd" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)

@@ -950,6 +950,16 @@ def test_evaluate_of_a_stack_is_that_of_its_networks():
         assert found.accuracy[k] == own.accuracy
 
 
+def test_evaluate_of_a_stack_of_one_has_its_axis_and_of_a_network_none():
+    data = examples()
+    one = evaluate(MLP.stack([network()]), data.x_train, data.y_train)
+    assert one.loss.shape == one.accuracy.shape == (1,)
+    alone = evaluate(network(), data.x_train, data.y_train)
+    assert isinstance(alone.loss, float)
+    assert isinstance(alone.accuracy, float)
+    assert alone == (one.loss[0], one.accuracy[0])
+
+
 def test_evaluate_leaves_the_network_as_it_was():
     net = network()
     net.backward(net.forward(X))

@@ -7,6 +7,7 @@ this process, unless ``joblib.parallel_config`` names another backend, such as a
 
 import contextlib
 import threading
+import traceback
 import warnings
 
 # How often tasks are handed out again after a worker was lost. (A cluster does so by itself, too.)
@@ -202,6 +203,7 @@ def _elsewhere(function, place, item, *shared):
     try:
         return place, function(item, *shared, reports.append), sum(reports)
     except Exception as error:
+        error.add_note(f"In a worker of another process:\n{traceback.format_exc()}")
         raise _FailedError(error) from None
 
 

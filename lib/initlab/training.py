@@ -396,7 +396,8 @@ def evaluate(network, x, y, *, batch_size=1000):
         part = slice(start, start + batch_size)
         with overflow_allowed():  # a network that diverged: its loss says so
             logits = probe.forward(x[part])
-            loss = loss + np.float64(softmax_cross_entropy(logits, y[part])[0]) * len(y[part])
+            mean = softmax_cross_entropy(logits, y[part])[0]
+            loss = loss + np.asarray(mean, np.float64) * len(y[part])
         right = (logits.argmax(axis=-1) == y[part]) & ~np.isnan(logits).any(axis=-1)
         correct = correct + right.sum(axis=-1)
     return Evaluation(loss / len(x), correct / len(x))
