@@ -298,7 +298,7 @@ def tell(rows):
     print(len(rows), flush=True)
 
 if __name__ == "__main__":
-    grid = test_sweeps.GRID | {"seed": range(40)}
+    grid = test_sweeps.GRID | {"seed": range(12)}
     test_sweeps.swept(grid, file=sys.argv[1], after_rows=tell, steps=60)
 """
 
@@ -319,12 +319,12 @@ def test_a_sweep_that_is_killed_loses_at_most_what_was_in_flight(tmp_path, monke
                 break
         told += sum(map(int, process.stdout.read().split()))
     kept = lines(file)
-    assert 20 <= told <= len(kept) - 1 < 640
-    grid, sizes = GRID | {"seed": range(40)}, trained(monkeypatch)
+    assert 20 <= told <= len(kept) - 1 < 192
+    grid, sizes = GRID | {"seed": range(12)}, trained(monkeypatch)
     found = swept(grid, file=file, steps=60)
-    assert sum(sizes) == 641 - len(kept)
-    assert len(set(lines(file))) == len(lines(file)) == 641
-    assert len(found["seed"]) == 640
+    assert sum(sizes) == 193 - len(kept)
+    assert len(set(lines(file))) == len(lines(file)) == 193
+    assert len(found["seed"]) == 192
 
 
 def test_the_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -339,6 +339,7 @@ def test_the_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         swept({"width": 6}, file=file)
     assert file.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
     monkeypatch.undo()
     assert len(swept({"width": [5, 6]}, file=file)["width"]) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
