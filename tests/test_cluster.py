@@ -25,7 +25,7 @@ def client():
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=50,
         ) as cluster,
         distributed.Client(cluster) as client,
@@ -53,7 +53,6 @@ SETTINGS = {"steps": 60, "batch_size": 32, "dtype": np.float64, "progress": Fals
 
 # Which worker holds the data is not ours to say, so each is killed once.
 @pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.filterwarnings("ignore:.*:ResourceWarning")
 def test_a_worker_is_killed_and_no_row_is_lost_or_doubled(client, tmp_path, which):
     data, file, killed = clouds(), tmp_path / "rows.csv", []
     expected = sweeps.sweep(GRID, data, **SETTINGS)

@@ -13,15 +13,16 @@ import initlab
 ROOT = Path(initlab.__file__).parent
 # A module may import from lower floors only.
 FLOORS = {
+    "_progress": -1,
     "_checks": 0,
     "_parallel": 0,
-    "_progress": 0,
     "initializers": 1,
     "activations": 1,
     "losses": 1,
     "datasets": 1,
     "layers": 2,
     "optimizers": 2,
+    "results": 2,
     "network": 3,
     "theory": 3,
     "signals": 4,

@@ -509,12 +509,14 @@ def test_an_error_of_the_listener_comes_out_and_no_task_is_tried_again(where):
 
 
 def test_who_leaves_early_stops_the_tasks():
-    begun, closed, stopped = [], threading.Event(), []
+    begun, stopped = [], []
+    second_began, closed = threading.Event(), threading.Event()
 
     def work(item, report):
         begun.append(item)
         if item == 0:
             return item
+        second_began.set()
         assert closed.wait(SAFETY)
         try:
             report(1)
@@ -528,8 +530,7 @@ def test_who_leaves_early_stops_the_tasks():
     with joblib.parallel_config(n_jobs=2):
         found = as_finished(work, range(20))
         assert next(found) == (0, 0)
-        while 1 not in begun:
-            pass
+        assert second_began.wait(SAFETY)
         found.close()
     closed.set()
     assert done.wait(SAFETY)
@@ -537,10 +538,60 @@ def test_who_leaves_early_stops_the_tasks():
     assert len(begun) <= 3  # the two that ran, and the one that followed the first
 
 
+class AwkwardError(Exception):
+    """Can't be made anew from its message, so that it can't travel."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+def awkward(item, report):
+    raise AwkwardError("this", "that")
+
+
+def test_an_error_that_cannot_travel_is_told_in_words_and_not_tried_again():
+    where = joblib.parallel_config(backend="loky", n_jobs=2)
+    with where, pytest.raises(RuntimeError, match="AwkwardError: this and that") as caught:
+        list(as_finished(awkward, [1]))
+    assert "in awkward" in caught.value.__notes__[0]
+
+
+def blas_threads_there(item, report):
+    return sorted({info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"})
+
+
+def test_workers_in_other_processes_have_one_blas_thread():
+    with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=2):
+        assert list(as_finished(blas_threads_there, [1])) == [(0, [1])]
+
+
+def test_the_first_error_is_the_one_that_comes_out():
+    failed = threading.Event()
+
+    def work(item, report):
+        if item == 0:
+            assert failed.wait(SAFETY)
+            while True:
+                report(1)
+        failed.set()
+        raise OddError("first")
+
+    with joblib.parallel_config(n_jobs=2), pytest.raises(OddError, match="first"):
+        list(as_finished(work, [0, 1]))
+
+
+def test_an_error_of_joblib_itself_is_not_tried_again_in_threads(monkeypatch):
+    elsewhere(monkeypatch, here=True)
+    with pytest.raises(OSError, match="a worker was lost"):
+        list(as_finished(doubled, range(7), (0,)))
+    assert len(Losing.rounds) == 1
+
+
 class Losing:
-    """joblib.Parallel on a cluster that loses a worker after every second result."""
+    """joblib.Parallel on a cluster that loses a worker after so many results."""
 
     rounds: typing.ClassVar[list] = []
+    after = 2
 
     def __init__(self, **settings):
         assert settings["batch_size"] == 1
@@ -549,14 +600,14 @@ class Losing:
     def __call__(self, jobs):
         self.rounds.append([arguments[1] for _, arguments, _ in jobs])
         for number, (function, arguments, _) in enumerate(jobs):
-            if number == 2:
+            if number == self.after:
                 raise OSError("a worker was lost")
             yield function(*arguments)
 
 
-def elsewhere(monkeypatch):
+def elsewhere(monkeypatch, *, here=False):
     class Cluster:
-        supports_sharedmem = False
+        supports_sharedmem = here
         nesting_level = 0
 
     backend = Cluster(), None
@@ -568,14 +619,16 @@ def elsewhere(monkeypatch):
 def test_what_a_lost_worker_had_is_handed_out_again_and_nothing_twice(monkeypatch):
     elsewhere(monkeypatch)
     heard = []
-    found = list(as_finished(doubled, range(7), (0,), progress=heard.append))
-    assert found == [(item, 2 * item) for item in range(7)]
-    assert Losing.rounds == [[*range(7)], [*range(2, 7)], [*range(4, 7)], [6]]
-    assert sum(heard) == sum(range(7))
+    count = 2 * TRIES + 5  # more losses than are allowed in a row
+    found = list(as_finished(doubled, range(count), (0,), progress=heard.append))
+    assert found == [(item, 2 * item) for item in range(count)]
+    assert Losing.rounds == [[*range(first, count)] for first in range(0, count, 2)]
+    assert sum(heard) == sum(range(count))
 
 
 def test_a_cluster_that_loses_every_worker_is_given_up(monkeypatch):
     elsewhere(monkeypatch)
+    monkeypatch.setattr(Losing, "after", 0)
     with pytest.raises(OSError, match="a worker was lost"):
         list(as_finished(doubled, range(20), (0,)))
     assert len(Losing.rounds) == 1 + TRIES

@@ -404,6 +404,7 @@ def test_the_generator_moves_on_as_by_the_longest_training_whoever_diverges():
 
 def test_a_bar_is_shown_where_it_is_asked_for_and_one_for_all(capsys):
     train_together(mixed(), examples(), **settings())
+    train_together(mixed(), examples(), **settings(progress=False))
     assert capsys.readouterr() == ("", "")
     train_together(mixed(), examples(), **settings(progress=True))
     shown = capsys.readouterr()

@@ -5,9 +5,9 @@ network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
-``layers``, ``optimizers``; ``network``, ``theory``; ``signals``, ``training``, ``gradient_check``,
-``pretraining``; ``experiments``, ``sweeps``, ``ledger``; ``plotting``, ``classroom``;
-``explorers``.
+``layers``, ``optimizers``, ``results``; ``network``, ``theory``; ``signals``, ``training``,
+``gradient_check``, ``pretraining``; ``experiments``, ``sweeps``, ``ledger``; ``plotting``,
+``classroom``; ``explorers``.
 """
 
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml

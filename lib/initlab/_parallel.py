@@ -6,11 +6,15 @@ this process, unless ``joblib.parallel_config`` names another backend, such as a
 """
 
 import contextlib
+import copy
 import threading
 import traceback
 import warnings
 
-# How often tasks are handed out again after a worker was lost. (A cluster does so by itself, too.)
+from initlab._progress import check_progress
+
+# How often in a row tasks are handed out again, without any result, after a worker was lost. (A
+# cluster does so by itself, too.)
 TRIES = 3
 
 _lock = threading.Lock()
@@ -70,6 +74,7 @@ def workers():
 def _backend():
     from joblib.parallel import get_active_backend  # takes a while to import
 
+    # Asked twice, for with a preference it always answers one job.
     backend, _ = get_active_backend(prefer="threads")
     _, n_jobs = get_active_backend()
     here = getattr(backend, "supports_sharedmem", False)
@@ -167,7 +172,7 @@ def as_finished(function, items, shared=(), *, progress=None):
                         break
                     except Exception:
                         # A worker was lost, and with it perhaps data that tasks were waiting for.
-                        # What is done is done; the rest is handed out again.
+                        # What is done is done; the rest is handed out again, but not for ever.
                         lost += 1
                         if here or lost > TRIES:
                             raise
@@ -175,6 +180,7 @@ def as_finished(function, items, shared=(), *, progress=None):
                     if place is None:
                         break
                     del left[place]
+                    lost = 0
                     if reported:
                         report(reported)
                     yield place, result
@@ -201,10 +207,17 @@ def _here(function, place, item, shared, report):
 def _elsewhere(function, place, item, *shared):
     reports = []
     try:
-        return place, function(item, *shared, reports.append), sum(reports)
-    except Exception as error:
-        error.add_note(f"In a worker of another process:\n{traceback.format_exc()}")
-        raise _FailedError(error) from None
+        with one_blas_thread():
+            return place, function(item, *shared, reports.append), sum(reports)
+    except Exception as caught:
+        error, story = caught, traceback.format_exc()
+    # Outside of "except", whose context would have to travel as well.
+    try:
+        copy.deepcopy(error)
+    except Exception:  # what can't be copied can't travel
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(f"In a worker of another process:\n{story}")
+    raise _FailedError(error)
 
 
 def in_threads(function, items, *, progress=None):
@@ -240,9 +253,3 @@ def in_threads(function, items, *, progress=None):
     except BaseException as error:
         report.stop(error)
         raise report.why from report.why.__cause__
-
-
-def check_progress(progress):
-    """Refuse what is neither None nor a function."""
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")

@@ -33,7 +33,8 @@ def progress_bar(total, description):
     if total == 1:
         look["bar_format"] = "{l_bar}{bar}| {elapsed} gone, {remaining} left"
     with tqdm(total=total, desc=description, **look) as bar:
-        yield bar.update
+        # Shares add up to 1 but for rounding, and a bar complains of the rounding.
+        yield lambda done: bar.update(min(done, bar.total - bar.n))
     if "IPython" in sys.modules:
         from IPython import get_ipython
         from IPython.display import clear_output
@@ -42,21 +43,21 @@ def progress_bar(total, description):
             clear_output()
 
 
+def check_progress(progress, *, bar=False):
+    """Refuse what is neither None nor a function, nor, where a bar can be had, True or False."""
+    if progress is None or callable(progress) or (bar and progress in (True, False)):
+        return
+    or_bar = ", or True for a bar" if bar else ""
+    raise TypeError(
+        f"progress={progress!r}: expected a function to be called with a number{or_bar}"
+    )
+
+
 @contextlib.contextmanager
 def listener(progress, total, description):
-    """Yield the function to report to: ``progress`` itself, or for True that of a bar.
-
-    Raises
-    ------
-    TypeError
-        If ``progress`` is neither None, True nor a function.
-    """
+    """Yield the function to report to, or None: ``progress`` itself, or for True that of a bar."""
     if progress is True:
         with progress_bar(total, description) as update:
             yield update
-    elif progress is None or callable(progress):
-        yield progress
     else:
-        raise TypeError(
-            f"progress={progress!r}: expected a function to be called with a number, or True"
-        )
+        yield progress or None

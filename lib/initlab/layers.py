@@ -181,11 +181,16 @@ class Activation:
         return f"Activation({self.function!r})"
 
 
-def _drawn(argument, recipe, rng, shape, dtype):
-    if not callable(recipe):
+def checked_recipe(argument, recipe):
+    """Refuse what can't be called for weights, or has to be called first."""
+    if not callable(recipe) or isinstance(recipe, type):
         raise TypeError(f"{argument}={recipe!r}: expected an initializer, e.g. he_normal()")
     if getattr(recipe, "__module__", None) == zeros.__module__ and hasattr(recipe, "__name__"):
         raise TypeError(f"{argument}={recipe.__name__}: call it first, {recipe.__name__}(...)")
+
+
+def _drawn(argument, recipe, rng, shape, dtype):
+    checked_recipe(argument, recipe)
     drawn = np.array(recipe(rng, shape, dtype=dtype), dtype=dtype)  # a copy: training changes it
     if drawn.shape != shape:
         raise ValueError(f"{argument}={recipe!r} returned shape {drawn.shape} instead of {shape}")

@@ -5,28 +5,32 @@ An experiment on starts is never one network: it is five schemes by ten seeds by
 and goes on from there if it was stopped.
 """
 
-import csv
-import io
 import itertools
 import math
-import os
 import zlib
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from initlab import activations
 from initlab import initializers as init
-from initlab._checks import finite_number, float_dtype, known_name, whole_number
+from initlab._checks import (
+    finite_number,
+    float_dtype,
+    known_name,
+    overflow_allowed,
+    whole_number,
+)
 from initlab._parallel import as_finished
-from initlab._progress import listener
+from initlab._progress import check_progress, listener
 from initlab.activations import ActivationFunction, relu
 from initlab.datasets import minibatches
+from initlab.layers import checked_recipe
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD
+from initlab.results import Table, checked_path, only_writer, read_rows, write_rows, written
 from initlab.training import check_training, descend, evaluate, share_out, step_cost
 
 # What an axis that is not named stands at: the article's network, four hidden layers of a hundred.
@@ -56,7 +60,7 @@ ASKED = {
     "dtype": str,
     "judged_on": int,
     "dataset": str,
-    "drawn": str,
+    "checksum": str,
 }
 # ... and this is what was found.
 FOUND = {
@@ -70,90 +74,6 @@ FOUND = {
 }
 COLUMNS = ASKED | FOUND
 LAST_STEPS = 20
-
-
-class Table(dict):
-    """A table: the name of each column, and the column, an array with an entry for each network.
-
-    ``table["test_accuracy"]`` is a column, ``table.rows()`` the rows, ``pandas.DataFrame(table)`` a
-    data frame.
-    """
-
-    def rows(self):
-        """Return the rows, a list of dicts of plain Python values."""
-        columns = [column.tolist() for column in self.values()]
-        return [dict(zip(self, row, strict=True)) for row in zip(*columns, strict=True)]
-
-    def where(self, **values):
-        """Return the rows in which the named columns have these values.
-
-        Raises
-        ------
-        ValueError
-            If there is no such column.
-        """
-        chosen = np.full(len(next(iter(self.values()))), True)
-        for name, value in values.items():
-            chosen &= self[known_name("column", name, self)] == value
-        return Table({name: column[chosen] for name, column in self.items()})
-
-    def grid(self, column, *axes):
-        """Return a column as an array with an axis for each that is named, and one for the rest.
-
-        Parameters
-        ----------
-        column : str
-        *axes : str
-            Columns, e.g. "initializer", "depth". Their values come in the order of the rows.
-
-        Returns
-        -------
-        array, shape (values of the first axis, values of the second, ..., repeats)
-            E.g. over seeds: ``table.grid("test_accuracy", "depth").mean(axis=-1)``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such column, or the grid has holes.
-        """
-        for name in (column, *axes):
-            known_name("column", name, self)
-        entries = {}
-        for row in self.rows():
-            entries.setdefault(tuple(row[name] for name in axes), []).append(row[column])
-        values = [list(dict.fromkeys(self[name].tolist())) for name in axes]
-        points = list(itertools.product(*values))
-        if len({len(entries.get(point, ())) for point in points}) != 1:
-            raise ValueError(f"axes={axes!r}: not every combination of their values is there")
-        shape = [len(kinds) for kinds in values]
-        return np.array([entries[point] for point in points]).reshape(*shape, -1)
-
-    def __repr__(self):
-        """Return what varies and what was found, as text."""
-        kinds = {name: len(set(column.tolist())) for name, column in self.items()}
-        hidden = {"drawn"}
-        if (
-            len(set(zip(self["learning_rate"], self["optimizer"], strict=True)))
-            == kinds["learning_rate"]
-        ):
-            hidden.add("optimizer")  # it says no more than the rate
-        shown = [n for n in self if n in FOUND or (n not in hidden and kinds[n] > 1)]
-        lines = [shown]
-        for row in self.rows():
-            cells = (row[name] for name in shown)
-            lines.append([f"{c:.4g}" if isinstance(c, float) else str(c) for c in cells])
-        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        )
-
-
-def table_of(rows):
-    """Return rows, dicts that hold every column, as a ``Table``."""
-    return Table(
-        {name: np.array([row[name] for row in rows], kind) for name, kind in COLUMNS.items()}
-    )
 
 
 @dataclass(frozen=True)
@@ -215,8 +135,8 @@ def sweep(
         How many of the training examples, and of the test examples, the trained networks are judged
         on: the first ones.
     file : path-like, optional
-        Where finished rows are kept, as CSV. If rows are there already, of an earlier sweep that
-        was stopped or smaller, they are not trained again. For one sweep at a time.
+        Where finished rows are kept, as CSV. Rows that are there already, of an earlier sweep that
+        was stopped or smaller, are not trained again. For one sweep at a time.
     after_rows : callable, optional
         Called with each list of rows that were finished together, as they arrive.
     progress : bool or callable
@@ -246,60 +166,59 @@ def sweep(
     neither on that nor on what else is in the grid.
     """
     if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "classes")):
-        raise TypeError(f"dataset={dataset!r}: expected a Dataset")
+        raise TypeError(f"dataset is of type {type(dataset).__name__}: expected a Dataset")
+    check_progress(progress, bar=True)
+    if after_rows is not None and not callable(after_rows):
+        raise TypeError(f"after_rows={after_rows!r}: expected a function of a list of rows")
+    most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
         "steps": whole_number("steps", steps),
         "batch_size": whole_number("batch_size", batch_size),
-        "judged_on": whole_number("judged_on", judged_on),
+        "judged_on": min(whole_number("judged_on", judged_on), most),
         "dtype": float_dtype(dtype).name,
         "dataset": _name_and_checksum(dataset),
     }
     bias_init = init.zeros() if bias_init is None else bias_init
     runs = _runs(axes, [dataset.x_train.shape[1], dataset.classes], optimizer, bias_init, settings)
-    for run in {run.learning_rate: run for run in runs}.values():
-        check_training(run.sizes, dataset, optimizer(run.learning_rate), softmax_cross_entropy)
-    minibatches(
-        dataset.x_train,
-        dataset.y_train,
-        batch_size=batch_size,
-        steps=steps,
-        rng=np.random.default_rng(0),
-    )
-    if after_rows is not None and not callable(after_rows):
-        raise TypeError(f"after_rows={after_rows!r}: expected a function of a list of rows")
+    for rate in {run.learning_rate for run in runs}:
+        check_training(runs[0].sizes, dataset, optimizer(rate), softmax_cross_entropy)
+    x, y = dataset.x_train, dataset.y_train
+    # Refuses what doesn't fit.
+    minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
 
-    rows = {} if file is None else {_key(row): row for row in _opened(file)}
-    groups = {}
-    for number, run in enumerate(runs):
-        if _key(run.asked) not in rows:
-            groups.setdefault(run.stackable, []).append(number)
-    stacks = share_out(groups.values(), lambda number: step_cost(runs[number].sizes))
-    work = sum(step_cost(runs[number].sizes) * steps for stack in stacks for number in stack)
-    tasks = [
-        ([runs[number] for number in stack], optimizer, bias_init, settings, work)
-        for stack in stacks
-    ]
-    arrays = dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test
-    missing = sum(map(len, stacks))
-    shown = (progress or None) if missing else None
-    with (
-        listener(shown, 1, f"{missing} of {len(runs)} networks") as report,
-        closing(as_finished(_train_and_judge, tasks, arrays, progress=report)) as finished,
-    ):
-        for task, found in finished:
-            asked = [runs[number].asked for number in stacks[task]]
-            new = [a | f for a, f in zip(asked, found, strict=True)]
-            rows |= {_key(row): row for row in new}
-            if file is not None:
-                _add(file, new)
-            if after_rows is not None:
-                after_rows(new)
-    return table_of([rows[_key(run.asked)] for run in runs])
+    path = None if file is None else checked_path(file)
+    with nullcontext() if path is None else only_writer(path):
+        rows = {} if path is None else {_key(row): row for row in _opened(path)}
+        groups = {}
+        for number, run in enumerate(runs):
+            if _key(run.asked) not in rows:
+                groups.setdefault(run.stackable, []).append(number)
+        stacks = share_out(groups.values(), lambda number: step_cost(runs[number].sizes))
+        work = sum(step_cost(runs[number].sizes) * steps for stack in stacks for number in stack)
+        tasks = [
+            ([runs[number] for number in stack], optimizer, bias_init, settings, work)
+            for stack in stacks
+        ]
+        arrays = x, y, dataset.x_test, dataset.y_test
+        words = f"training {sum(map(len, stacks))} of {len(runs)} networks"
+        with (
+            listener(progress if tasks else None, 1, words) as report,
+            closing(as_finished(_train_and_judge, tasks, arrays, progress=report)) as finished,
+        ):
+            for task, found in finished:
+                asked = [runs[number].asked for number in stacks[task]]
+                new = [a | f for a, f in zip(asked, found, strict=True)]
+                rows |= {_key(row): row for row in new}
+                if path is not None:
+                    write_rows(path, rows.values(), COLUMNS)
+                if after_rows is not None:
+                    after_rows(new)
+    return Table.of([rows[_key(run.asked)] for run in runs], COLUMNS)
 
 
 def _runs(axes, ends, optimizer, bias_init, settings):
     """Return the grid's points, in its order."""
-    if not isinstance(axes, dict) or not axes:
+    if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r}: expected a dict of names and values, e.g. {{'depth': 4}}")
     for name in axes:
         known_name("axis", name, AXES)
@@ -308,37 +227,49 @@ def _runs(axes, ends, optimizer, bias_init, settings):
             "axes: std is that of Gaussian weights, so there is no initializer beside it; put "
             "normal(std) among the initializers"
         )
-    drawn_bias = _first_drawn("bias_init", bias_init, (1, 2))
+    checked_recipe("bias_init", bias_init)
     lists = {name: _AXES[name](f"axes[{name!r}]", value) for name, value in axes.items()}
-    points = [dict(zip(lists, point, strict=True)) for point in itertools.product(*lists.values())]
-    runs, seen = [], {}
-    for point in points:
+    names = [name for name, _ in lists.get("initializer", [])]
+    names += [repr(function) for function in lists.get("activation", [])]
+    runs, seen, sums = [], set(), {}
+    for point in itertools.product(*lists.values()):
         at = DEFAULTS | {"initializer": (repr(DEFAULTS["initializer"]), DEFAULTS["initializer"])}
-        at |= point
+        at |= dict(zip(lists, point, strict=True))
         label, recipe = at.pop("std", None) or at["initializer"]
-        hidden, rate = (at["width"], at["width"]), at["learning_rate"]
-        drawn = _first_drawn(f"initializer {label}", recipe, hidden)
+        width, function, rate = at["width"], at["activation"], at["learning_rate"]
         asked = settings | {
             "initializer": label,
-            "std": float(recipe.std(hidden)) if hasattr(recipe, "std") else math.nan,
-            "activation": repr(at["activation"]),
-            "optimizer": repr(_made(optimizer, rate)),
-            "bias": repr(bias_init),
-            # Names can be used again for something else: what is drawn tells.
-            "drawn": f"{drawn:.10g} {drawn_bias:.10g}",
+            "std": float(recipe.std((width, width))) if hasattr(recipe, "std") else math.nan,
+            "activation": repr(function),
+            "optimizer": _settings_of(_made(optimizer, rate)),
+            "bias": _name(bias_init),
         }
+        if (id(recipe), function, width) not in sums:
+            shapes = (ends[0], width), (width, width), (width, ends[1])
+            sums[id(recipe), function, width] = _checksum(
+                label, recipe, bias_init, function, shapes
+            )
+        asked["checksum"] = sums[id(recipe), function, width]
         asked |= {name: at[name] for name in ("depth", "width", "learning_rate", "seed")}
         asked = {name: asked[name] for name in ASKED}
-        sizes = ends[0], *[at["width"]] * at["depth"], ends[1]
-        runs.append(_Run(recipe, at["activation"], sizes, rate, at["seed"], asked))
+        sizes = ends[0], *[width] * at["depth"], ends[1]
+        runs.append(_Run(recipe, function, sizes, rate, at["seed"], asked))
         if _key(asked) in seen:
-            raise ValueError(f"axes: {point!r} is there twice")
-        seen[_key(asked)] = point
+            twice = {name: asked[name] for name in lists}
+            raise ValueError(f"axes: a point is there twice, {twice}")
+        seen.add(_key(asked))
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"axes: two are called {name}; give initializers names, in a dict")
     return runs
 
 
 def _values(name, value):
     """Return an axis as a list; a value alone is an axis of one."""
+    if isinstance(value, dict):
+        raise TypeError(f"{name}={value!r}: expected a list; only initializers have names")
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, (str, ActivationFunction)) or not np.iterable(value):
         value = [value]
     value = list(value)
@@ -351,28 +282,36 @@ def _initializers(name, value):
     named = value.items() if isinstance(value, dict) else [(None, v) for v in _values(name, value)]
     found = []
     for label, recipe in named:
-        if not callable(recipe) or isinstance(recipe, type):
-            raise TypeError(f"{name} holds {recipe!r}: expected initializers, e.g. he_normal()")
+        checked_recipe(name, recipe)
         if label is None and not isinstance(recipe, init.Initializer):
             raise TypeError(f"{name} holds {recipe!r}: give it a name, {{'name': {recipe!r}}}")
-        found.append((repr(recipe) if label is None else str(label), recipe))
+        if label is not None and (not isinstance(label, str) or not label.isprintable()):
+            raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
+        found.append((repr(recipe) if label is None else label, recipe))
     if not found:
         raise ValueError(f"{name}: expected at least one value")
     return found
 
 
 def _stds(name, value):
-    recipes = [
-        init.normal(finite_number(f"each of {name}", std, at_least=0))
-        for std in _values(name, value)
-    ]
+    recipes = [init.normal(std) for std in _numbers(name, value)]
     return [(repr(recipe), recipe) for recipe in recipes]
+
+
+def _numbers(name, value):
+    # + 0.0, so that there is one zero only.
+    values = _values(name, value)
+    return [finite_number(f"each of {name}", number, at_least=0) + 0.0 for number in values]
 
 
 def _whole_numbers(at_least):
     def checked(name, value):
-        values = _values(name, value)
-        return [whole_number(f"each of {name}", number, at_least=at_least) for number in values]
+        found = []
+        for number in _values(name, value):
+            found.append(whole_number(f"each of {name}", number, at_least=at_least))
+            if found[-1] >= 2**63:
+                raise ValueError(f"each of {name}={number!r}: expected a number below 2**63")
+        return found
 
     return checked
 
@@ -383,9 +322,7 @@ _AXES = {
     "activation": lambda name, value: [activations.get(each) for each in _values(name, value)],
     "depth": _whole_numbers(1),
     "width": _whole_numbers(1),
-    "learning_rate": lambda name, value: [
-        finite_number(f"each of {name}", rate, at_least=0) for rate in _values(name, value)
-    ],
+    "learning_rate": _numbers,
     "seed": _whole_numbers(0),
 }
 
@@ -396,13 +333,49 @@ def _made(optimizer, learning_rate):
             f"optimizer={optimizer!r}: expected what makes one from a learning rate, e.g. SGD; "
             "the rate is an axis"
         )
-    return optimizer(learning_rate)
+    made = optimizer(learning_rate)
+    if not hasattr(made, "fresh"):
+        raise TypeError(f"optimizer: it makes {made!r}; expected an optimizer, as SGD makes")
+    return made
 
 
-def _first_drawn(name, recipe, shape):
-    if not callable(recipe):
-        raise TypeError(f"{name}={recipe!r}: expected an initializer, e.g. normal(0.1)")
-    return float(np.ravel(recipe(np.random.default_rng(0), shape, dtype=np.float64))[0])
+def _settings_of(optimizer):
+    """Return kind and settings of an optimizer, to the last digit, but for the rate."""
+    settings = {
+        name: value
+        for name, value in vars(optimizer).items()
+        if isinstance(value, (int, float, str)) and name != "learning_rate"
+    }
+    shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    return f"{type(optimizer).__qualname__}({shown})"
+
+
+def _name(recipe):
+    """Return the name of a recipe that is the same in the next process."""
+    if isinstance(recipe, init.Initializer):
+        return repr(recipe)
+    return getattr(recipe, "__qualname__", type(recipe).__qualname__)
+
+
+def _checksum(label, recipe, bias_init, function, shapes):
+    """Return a checksum of what a network is made of: names can be used for something else.
+
+    Of eight digits, so that it is the same on another machine.
+    """
+    samples = []
+    for fan_in, fan_out in shapes:
+        for name, its, shape in (
+            (f"initializer {label}", recipe, (fan_in, fan_out)),
+            ("bias_init", bias_init, (1, fan_out)),
+        ):
+            weights = np.asarray(its(np.random.default_rng(0), shape, dtype=np.float64))
+            if weights.shape != shape:
+                raise ValueError(f"{name} returned shape {weights.shape} instead of {shape}")
+            with overflow_allowed():
+                samples += [weights.flat[0], weights.flat[-1], weights.mean(), weights.std()]
+    samples += function(np.linspace(-3, 3, 13)).tolist()
+    text = " ".join(f"{sample:.8g}" for sample in samples)
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _name_and_checksum(dataset):
@@ -417,18 +390,19 @@ def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
     """Train networks that can be stacked: a task for a worker, maybe in another process."""
     runs, optimizer, bias_init, settings, work = task
     first, steps, judged_on = runs[0], settings["steps"], settings["judged_on"]
-    networks = [
-        MLP(
-            list(run.sizes),
-            activation=run.activation,
-            weight_init=run.initializer,
-            bias_init=bias_init,
-            rng=np.random.default_rng([run.seed, 0]),
-            dtype=settings["dtype"],
-        )
-        for run in runs
-    ]
-    stack = MLP.stack(networks)
+    stack = MLP.stack(
+        [
+            MLP(
+                list(run.sizes),
+                activation=run.activation,
+                weight_init=run.initializer,
+                bias_init=bias_init,
+                rng=np.random.default_rng([run.seed, 0]),
+                dtype=settings["dtype"],
+            )
+            for run in runs
+        ]
+    )
     batches = minibatches(
         x_train,
         y_train,
@@ -461,16 +435,16 @@ def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
     return [{name: kind(found[name][k]) for name, kind in FOUND.items()} for k in range(len(runs))]
 
 
-# ------------------------------------------------------------------------------ the file of rows
-
-
 def _key(row):
     """Return what identifies a row: what was asked for, as it stands in a file."""
-    return tuple(_written(row[name]) for name in ASKED)
+    return tuple(written(row[name]) for name in ASKED)
 
 
-def _written(value):
-    return repr(value) if isinstance(value, float) else str(value)
+def _opened(path):
+    """Return the rows of a file, which is made if it isn't there or empty."""
+    if not path.exists() or path.stat().st_size == 0:
+        write_rows(path, [], COLUMNS)  # now rather than after an hour, should it not be possible
+    return read_rows(path, COLUMNS)
 
 
 def read_sweep(file):
@@ -486,59 +460,9 @@ def read_sweep(file):
 
     Raises
     ------
-    FileNotFoundError
+    OSError
         If there is no such file.
     ValueError
-        If it was not written by ``sweep``.
+        If it was not written by ``sweep``, or a line of it is damaged.
     """
-    return table_of(_read(Path(file)))
-
-
-def _opened(file):
-    """Return the rows of a file, which is made if it isn't there."""
-    path = Path(file)
-    if not path.exists():
-        _write(path, [])  # now rather than after an hour, should it not be possible
-    return _read(path)
-
-
-def _read(path):
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.reader(lines)
-        if next(reader, None) != list(COLUMNS):
-            raise ValueError(
-                f"file={str(path)!r}: not a file of this version's sweeps; name another"
-            )
-        rows = []
-        for cells in reader:
-            try:
-                kinds = zip(COLUMNS.items(), cells, strict=True)
-                rows.append({name: kind(cell) for (name, kind), cell in kinds})
-            except ValueError as error:
-                raise ValueError(
-                    f"file={str(path)!r}: line {reader.line_num} is damaged ({error}); remove it"
-                ) from error
-    return rows
-
-
-def _add(file, new):
-    """Add rows to the file: those that are not there."""
-    rows = {_key(row): row for row in _read(Path(file))}
-    _write(Path(file), [*rows.values(), *(row for row in new if _key(row) not in rows)])
-
-
-def _write(path, rows):
-    """Write a file as a whole or not at all, even if the machine stops in the midst of it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_written(row[name]) for name in COLUMNS] for row in rows)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(text.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return Table.of(read_rows(checked_path(file), COLUMNS), COLUMNS)

@@ -18,7 +18,7 @@ from initlab._checks import (
     whole_number,
 )
 from initlab._parallel import as_finished, one_blas_thread, workers
-from initlab._progress import listener
+from initlab._progress import check_progress, listener
 from initlab.datasets import minibatches
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -241,10 +241,10 @@ def train_together(
         Networks of one architecture are trained as stacks, and the stacks side by side.
     dataset, optimizer, steps, batch_size, rng, loss, note_gradients
         As for ``train``.
-    progress : callable or True, optional
-        Called with the number of networks that took a step, as they take it: in all,
-        ``steps * len(networks)``. Workers in other processes report when a stack is done. True
-        shows a bar.
+    progress : callable or bool, optional
+        True shows a bar. A function is called with the number of networks that took a step, as
+        they take it: in all, ``steps * len(networks)``. Workers in other processes report when a
+        stack is done.
 
     Returns
     -------
@@ -260,7 +260,9 @@ def train_together(
     -----
     joblib shares the stacks out among threads of this process, each with one BLAS thread.
     ``joblib.parallel_config`` changes that: ``n_jobs=1`` takes one core, ``backend="loky"``
-    processes, ``backend="dask"`` a cluster.
+    processes, ``backend="dask"`` a cluster. Beside the networks themselves, memory for three times
+    their parameters is needed at most, and for the activations; momentum takes the parameters once
+    more, Adam some three times more.
     """
     if isinstance(networks, MLP):
         raise TypeError(
@@ -279,8 +281,9 @@ def train_together(
         if network.stack_shape:
             raise ValueError(f"{network!r} is a stack already; hand over its .unstack()")
         groups.setdefault(network.architecture, []).append(place)
+    check_progress(progress, bar=True)
     for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
-        _check(network, dataset, optimizer, loss, None if progress is True else progress)
+        check_training(network.sizes, dataset, optimizer, loss)
     x, y = dataset.x_train, dataset.y_train
     minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng)  # refuses what doesn't fit
 
@@ -406,8 +409,7 @@ def evaluate(network, x, y, *, batch_size=1000):
 def _check(network, dataset, optimizer, loss, progress):
     if not isinstance(network, MLP):
         raise TypeError(f"network={network!r}: expected an MLP")
-    if progress is not None and not callable(progress):
-        raise TypeError(f"progress={progress!r}: expected a function to be called with a number")
+    check_progress(progress)
     check_training(network.sizes, dataset, optimizer, loss)
 
 
