@@ -600,6 +600,12 @@ def test_in_print_a_table_shows_what_varies_and_what_was_found(table):
     assert len(shown) == 9
     assert len({len(line) for line in shown}) == 1
     assert repr(table).splitlines()[-1] == "... and 2 more rows"
+    one_rate = repr(table.where(learning_rate=0.1, seed=0)).splitlines()
+    assert one_rate[0].split() == ["initializer", "std", "activation", "depth", *NUMBERS]
+    alone = table.where(learning_rate=0.1, seed=0, depth=1, initializer="he_normal()")
+    one_row = repr(alone.where(activation="relu")).splitlines()
+    assert one_row[0].split() == ["std", "learning_rate", *NUMBERS]
+    assert len(one_row) == 2
     assert repr(Table({"seed": np.array([1, 2])})).split() == ["seed", "1", "2"]
 
 

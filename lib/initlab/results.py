@@ -111,8 +111,9 @@ class Table(dict):
         shown = [
             name
             for name, column in self.items()
-            # A checksum is not for people.
-            if name != "checksum" and (column.dtype.kind == "f" or len(set(column.tolist())) > 1)
+            # A checksum is not for people. One row alone: its numbers.
+            if name != "checksum"
+            and (len(set(column.tolist())) > 1 or (len(rows) == 1 and column.dtype.kind == "f"))
         ]
         lines = [shown]
         for row in rows[:30]:
