@@ -313,6 +313,11 @@ def test_optimizers_that_print_alike_are_told_apart(tmp_path, monkeypatch):
     assert sum(sizes) == 6
 
 
+def test_an_initializer_may_be_called_like_an_activation():
+    found = swept({"initializer": {"relu": init.he_normal()}, "activation": "relu", "width": 5})
+    assert found["initializer"].tolist() == found["activation"].tolist() == ["relu"]
+
+
 def test_activations_that_print_alike_are_told_apart(tmp_path, monkeypatch):
     file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
     for slope in (0.2, 0.2000001):

@@ -229,8 +229,8 @@ def _runs(axes, ends, optimizer, bias_init, settings):
         )
     checked_recipe("bias_init", bias_init)
     lists = {name: _AXES[name](f"axes[{name!r}]", value) for name, value in axes.items()}
-    names = [name for name, _ in lists.get("initializer", [])]
-    names += [repr(function) for function in lists.get("activation", [])]
+    names = [("initializer", name) for name, _ in lists.get("initializer", [])]
+    names += [("activation", repr(function)) for function in lists.get("activation", [])]
     runs, seen, sums = [], set(), {}
     for point in itertools.product(*lists.values()):
         at = DEFAULTS | {"initializer": (repr(DEFAULTS["initializer"]), DEFAULTS["initializer"])}
@@ -258,8 +258,8 @@ def _runs(axes, ends, optimizer, bias_init, settings):
             twice = {name: asked[name] for name in lists}
             raise ValueError(f"axes: a point is there twice, {twice}")
         seen.add(_key(asked))
-    for name in names:
-        if names.count(name) > 1:
+    for axis, name in names:
+        if names.count((axis, name)) > 1:
             raise ValueError(f"axes: two are called {name}; give initializers names, in a dict")
     return runs
 
