@@ -38,6 +38,10 @@ ORACLES = {
         lambda z: np.sign(z) * (1 - 1 / (1 + np.abs(z))),
         lambda z: 1 / (1 + np.abs(z)) ** 2,
     ),
+    "erf": (
+        lambda z: 2 * normal_cdf(np.sqrt(2) * z) - 1,
+        lambda z: 2 * np.sqrt(2) * density(np.sqrt(2) * z),
+    ),
     "relu": (lambda z: (z + np.abs(z)) / 2, lambda z: np.heaviside(z, 0)),
     "leaky_relu": (
         lambda z: np.fmax(z, 0.01 * z),
@@ -158,6 +162,7 @@ LIMITS = {
     "sigmoid": ((lambda z: 0, 0), (lambda z: 1, 0)),
     "tanh": ((lambda z: -1, 0), (lambda z: 1, 0)),
     "softsign": ((lambda z: -1, 0), (lambda z: 1, 0)),
+    "erf": ((lambda z: -1, 0), (lambda z: 1, 0)),
     "relu": ((lambda z: 0, 0), (lambda z: z, 1)),
     "leaky_relu": ((lambda z: 0.01 * z, 0.01), (lambda z: z, 1)),
     "selu": ((lambda z: -SCALE * ALPHA, 0), (lambda z: SCALE * z, SCALE)),
@@ -214,7 +219,8 @@ def test_a_sigmoid_lies_between_its_ends_and_mirrors(z):
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("sigmoid", 0, 1), ("tanh", -1, 1), ("softsign", -1, 1)]
+    ("name", "low", "high"),
+    [("sigmoid", 0, 1), ("tanh", -1, 1), ("softsign", -1, 1), ("erf", -1, 1)],
 )
 def test_saturation_is_where_one_percent_of_the_range_is_left(name, low, high):
     f = ACTIVATIONS[name]

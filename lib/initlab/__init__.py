@@ -5,18 +5,20 @@ network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
-``layers``, ``optimizers``, ``results``; ``network``, ``theory``; ``signals``, ``training``,
-``gradient_check``, ``pretraining``; ``experiments``, ``sweeps``, ``ledger``; ``plotting``,
-``classroom``; ``explorers``.
+``layers``, ``blocks``, ``optimizers``, ``results``; ``network``, ``theory``; ``signals``,
+``training``, ``gradient_check``, ``pretraining``, ``starts``; ``experiments``, ``sweeps``,
+``ledger``; ``plotting``, ``classroom``; ``explorers``.
 """
 
+from initlab.blocks import BatchNorm, LayerNorm, Residual
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml
 from initlab.gradient_check import check_gradients
 from initlab.layers import Activation, Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
-from initlab.optimizers import SGD, Adam
+from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.signals import measure_signals
+from initlab.starts import fixup, lsuv
 from initlab.sweeps import sweep
 from initlab.training import History, evaluate, train, train_together
 
@@ -27,15 +29,21 @@ __all__ = [
     "SGD",
     "Activation",
     "Adam",
+    "BatchNorm",
     "Dataset",
     "Dense",
     "History",
+    "LayerNorm",
+    "Residual",
+    "WarmUp",
     "check_gradients",
     "evaluate",
+    "fixup",
     "gaussian_inputs",
     "load_idx",
     "load_mnist",
     "load_openml",
+    "lsuv",
     "mean_squared_error",
     "measure_signals",
     "softmax_cross_entropy",

@@ -120,3 +120,15 @@ def integer_labels(name, value, *, classes):
         wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
         raise ValueError(f"{name} holds {wrong}, but {classes} classes go from 0 to {classes - 1}")
     return labels
+
+
+def fitting_gradient(grad, output_shape, dtype):
+    """Return ``grad`` as floats of ``dtype``; it must be of the shape of what came out forward."""
+    if output_shape is None:
+        raise RuntimeError("backward was called before forward: there is nothing to derive yet")
+    grad = float_array("grad", grad, dtype=dtype)
+    if grad.shape != output_shape:
+        raise ValueError(
+            f"grad of shape {grad.shape} doesn't fit the layer's output of shape {output_shape}"
+        )
+    return grad

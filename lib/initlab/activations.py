@@ -7,11 +7,12 @@ one value: call it for f(z), ask it for ``derivative(z)``, print it for its name
 Sources: sigmoid, Rumelhart, Hinton, Williams (1986), "Learning representations by
 back-propagating errors", equation 2; tanh, LeCun, Bottou, Orr, Mueller (1998), "Efficient
 BackProp", section 4.4; softsign, Bergstra et al. (2009), "Quadratic polynomials learn better image
-features"; ReLU, Nair, Hinton (2010), "Rectified linear units improve restricted Boltzmann
-machines"; leaky ReLU, Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network
-acoustic models"; SELU, Klambauer et al. (2017), "Self-normalizing neural networks", equation 2;
-GELU (the exact form), Hendrycks, Gimpel (2016), "Gaussian error linear units"; SiLU or swish,
-Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear units".
+features"; erf, Williams (1997), "Computing with infinite networks"; ReLU, Nair, Hinton (2010),
+"Rectified linear units improve restricted Boltzmann machines"; leaky ReLU, Maas, Hannun, Ng (2013),
+"Rectifier nonlinearities improve neural network acoustic models"; SELU, Klambauer et al. (2017),
+"Self-normalizing neural networks", equation 2; GELU (the exact form), Hendrycks, Gimpel (2016),
+"Gaussian error linear units"; SiLU or swish, Elfwing, Uchibe, Doya (2018), "Sigmoid-weighted linear
+units".
 """
 
 import functools
@@ -115,6 +116,17 @@ def _normal_cdf(z):
     return ndtr(z)
 
 
+def _erf(z):
+    from scipy.special import erf as error_function
+
+    return error_function(z)
+
+
+def _erf_slope(z):
+    with np.errstate(over="ignore"):
+        return 2 / math.sqrt(math.pi) * np.exp(-z * z)
+
+
 # The two constants for which a layer of SELUs maps mean 0, variance 1 to itself (Klambauer 2017).
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
@@ -181,6 +193,10 @@ softsign = ActivationFunction(
     saturation=49.0,
 )
 
+# Like tanh, and the means of theory have closed forms: for z ~ N(0, q) that of erf(z)**2 is
+# (2/pi) asin(2q / (1 + 2q)); Williams (1997), "Computing with infinite networks", equation 11.
+erf = ActivationFunction("erf", _erf, _erf_slope, saturation=1.6449763571331870)  # erfinv(0.98)
+
 relu = ActivationFunction("relu", lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype))
 
 leaky_relu = leaky_relu_with(0.01)
@@ -202,7 +218,7 @@ silu = ActivationFunction(
 )
 
 ACTIVATIONS = {
-    f.name: f for f in (identity, sigmoid, tanh, softsign, relu, leaky_relu, selu, gelu, silu)
+    f.name: f for f in (identity, sigmoid, tanh, softsign, erf, relu, leaky_relu, selu, gelu, silu)
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab._checks import finite_number, float_array
+from initlab.layers import Dense
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
 
@@ -103,9 +104,13 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
     while grad_x.ndim > x.ndim:  # inputs shared by a stack get the sum over its networks
         grad_x = grad_x.sum(axis=0)
     arrays = [("input", x, grad_x)]
-    for number, layer in enumerate(network.dense, start=1):
-        arrays.append((f"layer {number}, weight", layer.weight, layer.weight_grad))
-        arrays.append((f"layer {number}, bias", layer.bias, layer.bias_grad))
+    count = 0
+    for layer in network.in_order():
+        count += isinstance(layer, Dense)  # a normalization goes by the number of its Dense layer
+        for name in getattr(layer, "PARAMETERS", ()):
+            arrays.append(
+                (f"layer {count}, {name}", getattr(layer, name), getattr(layer, f"{name}_grad"))
+            )
 
     # Each difference is judged against the largest gradient of its array, so that a wrong factor
     # shows whatever the size; below what rounding of the loss does to a difference, nothing can.

@@ -514,13 +514,14 @@ def orthogonal(gain=1.0):
 # ------------------------------------------------------------------------------ the gain table
 
 # 1 / sqrt(E[f(z)**2]) for z ~ N(0, 1) is the gain that keeps the size of a standard normal signal.
-# ReLU, softsign, GELU and SiLU stand here with that value; identity, sigmoid, tanh and SELU with
-# the conventional one that PyTorch's calculate_gain also uses.
+# ReLU, softsign, erf, GELU and SiLU stand here with that value; identity, sigmoid, tanh and SELU
+# with the conventional one that PyTorch's calculate_gain also uses.
 GAINS = {
     "identity": 1.0,
     "sigmoid": 1.0,
     "tanh": 5 / 3,
     "softsign": 2.3375334,
+    "erf": 1.4671670,
     "relu": math.sqrt(2),
     "selu": 3 / 4,
     "gelu": 1.5335304,

@@ -11,7 +11,7 @@ leading axis. A stack of K networks has one of length K, and the code is the sam
 import numpy as np
 
 from initlab import activations
-from initlab._checks import float_array, float_dtype, generator, whole_number
+from initlab._checks import fitting_gradient, float_array, float_dtype, generator, whole_number
 from initlab.initializers import zeros
 
 
@@ -43,6 +43,8 @@ class Dense:
     Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating
     errors", equations 1, 6 and 7.
     """
+
+    PARAMETERS = ("weight", "bias")
 
     def __init__(self, fan_in, fan_out, *, weight_init, bias_init=None, rng, dtype=np.float64):
         shape = whole_number("fan_in", fan_in), whole_number("fan_out", fan_out)
@@ -117,7 +119,7 @@ class Dense:
         TypeError, ValueError
             If ``grad`` does not hold floats, or its shape is not that of the output.
         """
-        grad = _fitting_gradient(grad, self.output_shape, self.weight.dtype)
+        grad = fitting_gradient(grad, self.output_shape, self.weight.dtype)
         self.weight_grad = None  # the memory of the last one serves this one
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
         # Column sums, as a product with a row of ones: twice as fast as grad.sum(axis=-2).
@@ -173,7 +175,7 @@ class Activation:
             If ``grad`` does not hold floats, or its shape is not that of the output.
         """
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
-        grad = _fitting_gradient(grad, shape, dtype)
+        grad = fitting_gradient(grad, shape, dtype)
         return grad * self.function.derivative(self.z)
 
     def __repr__(self):
@@ -195,17 +197,6 @@ def _drawn(argument, recipe, rng, shape, dtype):
     if drawn.shape != shape:
         raise ValueError(f"{argument}={recipe!r} returned shape {drawn.shape} instead of {shape}")
     return drawn
-
-
-def _fitting_gradient(grad, output_shape, dtype):
-    if output_shape is None:
-        raise RuntimeError("backward was called before forward: there is nothing to derive yet")
-    grad = float_array("grad", grad, dtype=dtype)
-    if grad.shape != output_shape:
-        raise ValueError(
-            f"grad of shape {grad.shape} doesn't fit the layer's output of shape {output_shape}"
-        )
-    return grad
 
 
 def _shape_words(sizes):

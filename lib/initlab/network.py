@@ -1,7 +1,8 @@
 """Part five of the story: layers in a row are a network.
 
 A multi-layer perceptron alternates ``Dense`` and ``Activation``. Forward runs through the row,
-backward runs through it in reverse; that is all of backpropagation that is not in the layers.
+backward runs through it in reverse; that is all of backpropagation that is not in the layers. If
+asked for, there is normalization before each activation, and the hidden layers lie in branches.
 """
 
 import copy
@@ -11,6 +12,7 @@ import numpy as np
 
 from initlab import activations
 from initlab._checks import float_dtype, generator, overflow_allowed, whole_number
+from initlab.blocks import BatchNorm, Normalize, Residual
 from initlab.layers import Activation, Dense
 
 
@@ -40,14 +42,21 @@ class MLP:
         For all biases, of shape (1, neurons); zeros by default.
     output_activation : ActivationFunction or str
         Follows the last Dense layer; by default none does.
+    normalization : BatchNorm or LayerNorm (the class), optional
+        Stands between each hidden Dense layer and its activation. Anything will do that makes a
+        layer when it is called with a number of features and ``dtype``.
+    residual : int, optional
+        The hidden layers behind the first are gathered in branches of so many; the last branch
+        takes what is left. A branch begins with an activation and ends with a Dense layer, whose
+        output is added to what entered the branch. The hidden layers must be equally wide.
     dtype : np.float32 or np.float64
         The precision of the parameters and of everything computed with them.
 
     Attributes
     ----------
-    layers : list of Dense and Activation
+    layers : list of Dense, Activation, BatchNorm, LayerNorm and Residual
     dense : list of Dense
-        With ``.weight``, ``.bias``, ``.weight_grad``, ``.bias_grad``.
+        With ``.weight``, ``.bias``, ``.weight_grad``, ``.bias_grad``; those in branches, too.
 
     Raises
     ------
@@ -69,32 +78,48 @@ class MLP:
         rng,
         bias_init=None,
         output_activation=activations.identity,
+        normalization=None,
+        residual=None,
         dtype=np.float64,
     ):
         self.sizes = checked_sizes(sizes)
         self.activation = activations.get(activation)
         self.output_activation = activations.get(output_activation)
         self.dtype = float_dtype(dtype)
-        self.layers = []
+        if normalization is not None:
+            checked_normalization(normalization)
+        if residual is not None:
+            residual = whole_number("residual", residual)
+            if len(set(self.sizes[1:-1])) > 1:
+                raise ValueError(
+                    f"sizes={self.sizes}: what is added to a branch's input must be as wide, so "
+                    "with residual all hidden layers need the same width"
+                )
         pairs = list(pairwise(self.sizes))
-        for (fan_in, fan_out), child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True):
-            dense = Dense(
-                fan_in,
-                fan_out,
-                weight_init=weight_init,
-                bias_init=bias_init,
-                rng=child,
-                dtype=self.dtype,
-            )
-            self.layers += [dense, Activation(self.activation)]
-        self.layers.pop()
+        dense = [
+            Dense(*pair, weight_init=weight_init, bias_init=bias_init, rng=child, dtype=self.dtype)
+            for pair, child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True)
+        ]
+        # Behind the first Dense layer follow units of (normalization,) activation and Dense layer.
+        units = []
+        for width, layer in zip(self.sizes[1:], dense[1:], strict=False):
+            norm = [] if normalization is None else [normalization(width, dtype=self.dtype)]
+            units.append([*norm, Activation(self.activation), layer])
+        hidden, last = units[:-1], units[-1:]
+        branches = [] if residual is None else range(0, len(hidden), residual)
+        blocks = [Residual(_row(hidden[start : start + residual])) for start in branches]
+        self.layers = [dense[0], *(blocks or _row(hidden)), *_row(last)]
         if self.output_activation is not activations.identity:
             self.layers.append(Activation(self.output_activation))
 
     @property
     def dense(self):
         """The Dense layers, in order."""
-        return [layer for layer in self.layers if isinstance(layer, Dense)]
+        return [layer for layer in self.in_order() if isinstance(layer, Dense)]
+
+    def in_order(self):
+        """Return all layers in the order in which a signal meets them, branches spread out."""
+        return list(_leaves(self.layers))
 
     @property
     def stack_shape(self):
@@ -151,13 +176,15 @@ class MLP:
             return first.backward(grad) if to_inputs else first.backward(grad, to_inputs=False)
 
     def parameters(self):
-        """Return the arrays themselves, [weight, bias, weight, bias, ...] from the first layer.
+        """Return the arrays that are learned, [weight, bias, weight, bias, ...] in order.
 
         Returns
         -------
-        list of array, shapes (..., fan_in, fan_out) and (..., 1, fan_out) in turn
+        list of array
+            Of Dense layers of shapes (..., fan_in, fan_out) and (..., 1, fan_out), scale and shift
+            of normalizations of shape (..., 1, features).
         """
-        return [array for layer in self.dense for array in (layer.weight, layer.bias)]
+        return [getattr(layer, name) for layer, name in self._learned()]
 
     def gradients(self):
         """Return the gradients of the last ``backward``, in the order of ``parameters()``.
@@ -166,33 +193,66 @@ class MLP:
         -------
         list of array, of the shapes of ``parameters()``; None where ``backward`` never ran
         """
-        return [array for layer in self.dense for array in (layer.weight_grad, layer.bias_grad)]
+        return [getattr(layer, f"{name}_grad") for layer, name in self._learned()]
+
+    def arrays(self):
+        """Return all that a training changes: ``parameters()``, then running averages.
+
+        Returns
+        -------
+        list of array
+            The arrays themselves. Running averages, of shape (..., 1, features), are there where
+            there is a ``BatchNorm``.
+        """
+        return self.parameters() + [getattr(layer, name) for layer, name in self._averaged()]
+
+    def _learned(self):
+        leaves = self.in_order()
+        return [(leaf, name) for leaf in leaves for name in getattr(leaf, "PARAMETERS", ())]
+
+    def _averaged(self):
+        leaves = self.in_order()
+        return [(leaf, name) for leaf in leaves for name in getattr(leaf, "AVERAGES", ())]
 
     def copy(self):
         """Return a network of its own with equal parameters, and nothing remembered yet."""
-        return self._with([(layer.weight.copy(), layer.bias.copy()) for layer in self.dense])
+        return self._with([array.copy() for array in self.arrays()])
 
     def probe(self):
         """Return a network that shares this one's parameters, but remembers on its own.
 
-        What runs through the probe leaves no trace in the network: its gradients and what its
-        layers remember stay as they are. Measuring a network in the midst of training needs this.
+        What runs through the probe leaves no trace in the network: its gradients, what its layers
+        remember and its running averages stay as they are. Measuring a network in the midst of
+        training needs this.
         """
-        return self._with([(layer.weight, layer.bias) for layer in self.dense])
+        averages = [getattr(layer, name).copy() for layer, name in self._averaged()]
+        return self._with(self.parameters() + averages)
 
-    def _with(self, parameters):
+    def for_inference(self):
+        """Return a probe in which each ``BatchNorm`` uses its running averages, not the batch.
+
+        What it says of an example depends on no other one. Without ``BatchNorm`` it is a probe like
+        any other.
+        """
+        other = self.probe()
+        for layer in other.in_order():
+            if isinstance(layer, BatchNorm):
+                layer.inference = True
+        return other
+
+    def _with(self, arrays):
         other = copy.copy(self)
-        other.layers = [copy.copy(layer) for layer in self.layers]
-        for layer in other.layers:
-            layer.forget()
-        for layer, (weight, bias) in zip(other.dense, parameters, strict=True):
-            layer.weight, layer.bias = weight, bias
+        other.layers = [_without_memory(layer) for layer in self.layers]
+        slots = other._learned() + other._averaged()
+        for (layer, name), array in zip(slots, arrays, strict=True):
+            setattr(layer, name, array)
         return other
 
     @property
     def architecture(self):
-        """All that networks must share to be stacked: sizes, activations and precision."""
-        return tuple(self.sizes), self.activation, self.output_activation, self.dtype
+        """All that networks must share to be stacked: sizes, layers and precision."""
+        functions = self.activation, self.output_activation
+        return tuple(self.sizes), *functions, self.dtype, *map(repr, self.layers)
 
     @classmethod
     def stack(cls, networks):
@@ -221,12 +281,10 @@ class MLP:
             if network.architecture != networks[0].architecture:
                 raise ValueError(
                     f"{network!r} cannot be stacked with {networks[0]!r}: "
-                    "sizes, activations and precision must be equal"
+                    "sizes, layers and precision must be equal"
                 )
-        layers = zip(*(network.dense for network in networks), strict=True)
-        return networks[0]._with(
-            [(np.stack([d.weight for d in row]), np.stack([d.bias for d in row])) for row in layers]
-        )
+        rows = zip(*(network.arrays() for network in networks), strict=True)
+        return networks[0]._with([np.stack(row) for row in rows])
 
     def unstack(self):
         """Return the K networks of a stack, each with a copy of its parameters.
@@ -239,14 +297,46 @@ class MLP:
         if not self.stack_shape:
             raise ValueError(f"{self!r} is a single network, not a stack")
         return [
-            self._with([(layer.weight[k].copy(), layer.bias[k].copy()) for layer in self.dense])
+            self._with([array[k].copy() for array in self.arrays()])
             for k in range(self.stack_shape[0])
         ]
 
     def __repr__(self):
         """Return what the network is."""
+        leaves, blocks = self.in_order(), [la for la in self.layers if isinstance(la, Residual)]
+        kinds = {type(leaf).__name__: None for leaf in leaves if isinstance(leaf, Normalize)}
+        extra = "".join(f", {kind}" for kind in kinds)
+        extra += f", {len(blocks)} residual branches" if blocks else ""
         sizes = "-".join(str(size) for size in self.sizes)
         stack = f"{self.stack_shape[0]} x " if self.stack_shape else ""
         last = self.output_activation
         last = "" if last is activations.identity else f", output {last!r}"
-        return f"{stack}MLP({sizes}, {self.activation!r}{last}, {self.dtype})"
+        return f"{stack}MLP({sizes}, {self.activation!r}{last}{extra}, {self.dtype})"
+
+
+def checked_normalization(normalization):
+    """Refuse what makes no layer, such as a layer or a name."""
+    if not callable(normalization):
+        raise TypeError(
+            f"normalization={normalization!r}: expected BatchNorm or LayerNorm, or None"
+        )
+
+
+def _row(units):
+    return [layer for unit in units for layer in unit]
+
+
+def _leaves(layers):
+    for layer in layers:
+        if isinstance(layer, Residual):
+            yield from _leaves(layer.layers)
+        else:
+            yield layer
+
+
+def _without_memory(layer):
+    layer = copy.copy(layer)
+    if isinstance(layer, Residual):
+        layer.layers = [_without_memory(inner) for inner in layer.layers]
+    layer.forget()
+    return layer

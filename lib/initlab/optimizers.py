@@ -8,7 +8,7 @@ import copy
 
 import numpy as np
 
-from initlab._checks import finite_number
+from initlab._checks import finite_number, whole_number
 
 
 class _Optimizer:
@@ -159,6 +159,66 @@ class Adam(_Optimizer):
         settings["epsilon"] = self.epsilon, 1e-8
         changed = [f", {k}={value:.6g}" for k, (value, usual) in settings.items() if value != usual]
         return f"Adam({self.learning_rate:.6g}{''.join(changed)})"
+
+
+class WarmUp:
+    """Small steps first: the learning rate grows in a straight line to its full value.
+
+    Step t of the first ``steps`` is taken with t / steps of the rate of the optimizer, all later
+    ones with the whole of it.
+
+    Parameters
+    ----------
+    optimizer : SGD or Adam
+        A fresh copy of it takes the steps.
+    steps : int
+        How many; at least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the two is not what is said here.
+
+    Notes
+    -----
+    Source: Goyal et al. (2017), "Accurate, large minibatch SGD: training ImageNet in 1 hour",
+    section 2.2, gradual warmup.
+    """
+
+    def __init__(self, optimizer, steps):
+        if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
+            raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
+        self.optimizer, self.steps = optimizer.fresh(), whole_number("steps", steps)
+        self.learning_rate, self.taken = self.optimizer.learning_rate, 0
+
+    def fresh(self):
+        """Return an optimizer with the same settings that remembers nothing."""
+        return WarmUp(self.optimizer, self.steps)
+
+    def step(self, parameters, gradients):
+        """Change the parameters in place, as the optimizer does, at the rate of this step.
+
+        Parameters
+        ----------
+        parameters, gradients : list of array
+            Of any shapes, pair by pair the same.
+
+        Raises
+        ------
+        ValueError
+            If the shapes don't fit each other or what is remembered. Nothing has been changed then.
+        """
+        share = min(1.0, (self.taken + 1) / self.steps)
+        self.optimizer.learning_rate = share * self.learning_rate
+        try:
+            self.optimizer.step(parameters, gradients)
+        finally:
+            self.optimizer.learning_rate = self.learning_rate
+        self.taken += 1
+
+    def __repr__(self):
+        """Return the call that makes this optimizer."""
+        return f"WarmUp({self.optimizer!r}, steps={self.steps})"
 
 
 def _fraction(name, value):

@@ -332,6 +332,8 @@ def _sigmoid_layers(network):
             f"{network!r} has {network.activation}; pretraining needs sigmoid: "
             "it describes a layer by units that are on or off, from 0 to 1"
         )
+    if len(network.layers) > 2 * len(network.dense) or network.in_order() != network.layers:
+        raise ValueError(f"{network!r}: pretraining needs Dense layers with sigmoid, and no others")
     if len(network.dense) < 2:
         raise ValueError(f"{network!r} has no hidden layer to pretrain")
     return network.dense[:-1]

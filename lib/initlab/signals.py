@@ -7,11 +7,13 @@ small everywhere or zero nearly everywhere. So each layer is measured in several
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 
 from initlab._checks import float_array, generator, known_name, overflow_allowed
 from initlab.activations import ActivationFunction, identity
+from initlab.blocks import Normalize, Residual
 from initlab.layers import Activation, Dense
 from initlab.network import MLP
 
@@ -38,9 +40,11 @@ class LayerSignals:
         1 for the first layer.
     activation : ActivationFunction
     z, h : array, shape (..., inputs, units)
-        Before and after the activation function.
+        Before and after the activation function. z is what that function is handed: after
+        normalization, and after what a residual branch adds.
     gradient : array, shape (..., inputs, units)
-        dL/dz.
+        dL/dz. (Where a layer ends a residual branch: all of it, what goes through the next branch
+        and what goes past it; and there it is the gradient before the next normalization.)
     """
 
     number: int
@@ -172,12 +176,10 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
         raise TypeError(f"network={network!r}: expected an MLP")
     if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
         raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
-    layers = network.probe().layers
+    probe = network.probe()
     with overflow_allowed():
-        outputs = []
-        for layer in layers:
-            x = layer.forward(x)
-            outputs.append(x)
+        outputs = {}
+        x = _forward(probe.layers, x, outputs)
         if output_gradient is None:
             output_gradient = generator(rng).standard_normal(x.shape[-2:])
         gradient = float_array("output_gradient", output_gradient, dtype=x.dtype)
@@ -185,31 +187,58 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
             raise ValueError(
                 f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {x.shape}"
             )
-        gradient = np.broadcast_to(gradient, x.shape)
-        output_gradients = []
-        for layer in reversed(layers):
-            # Only those at a Dense layer are looked at; the others would take as much memory.
-            output_gradients.append(gradient if isinstance(layer, Dense) else None)
-            gradient = layer.backward(gradient)
-            if isinstance(layer, Activation) and np.isnan(layer.z).any():
-                # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.
-                gradient = np.where(np.isnan(layer.z), np.nan, gradient)
-    output_gradients.reverse()
+        gradients = {}
+        _backward(probe.layers, np.broadcast_to(gradient, x.shape), gradients)
 
     measured = []
-    for index, layer in enumerate(layers):
+    leaves = probe.in_order()
+    for index, layer in enumerate(leaves):
         if isinstance(layer, Dense):
-            bent = index + 1 < len(layers) and not isinstance(layers[index + 1], Dense)
+            # The next activation before the next Dense layer, if there is one.
+            following = list(
+                takewhile(lambda leaf: not isinstance(leaf, Dense), leaves[index + 1 :])
+            )
+            bends = [leaf for leaf in following if isinstance(leaf, Activation)]
             measured.append(
                 LayerSignals(
                     number=len(measured) + 1,
-                    activation=layers[index + 1].function if bent else identity,
-                    z=outputs[index],
-                    h=outputs[index + 1] if bent else outputs[index],
-                    gradient=output_gradients[index],
+                    activation=bends[0].function if bends else identity,
+                    z=bends[0].z if bends else outputs[layer],
+                    h=outputs[bends[0] if bends else layer],
+                    gradient=gradients[layer],
                 )
             )
     return Signals(tuple(measured))
+
+
+def _forward(layers, x, outputs):
+    """Run forward, and note what comes out of each Dense layer and activation."""
+    for layer in layers:
+        if isinstance(layer, Residual):
+            x = x + _forward(layer.layers, x, outputs)
+        else:
+            x = layer.forward(x)
+            if not isinstance(layer, Normalize):
+                outputs[layer] = x
+    return x
+
+
+def _backward(layers, gradient, gradients):
+    """Run backward, and note dL/dz of each Dense layer: behind its normalization, if it has one."""
+    behind = None
+    for layer in reversed(layers):
+        if isinstance(layer, Dense):
+            # Only those at a Dense layer are looked at; the others would take as much memory.
+            gradients[layer] = gradient if behind is None else behind
+        behind = gradient if isinstance(layer, Normalize) else None
+        if isinstance(layer, Residual):
+            gradient = gradient + _backward(layer.layers, gradient, gradients)
+        else:
+            gradient = layer.backward(gradient)
+        if isinstance(layer, Activation) and np.isnan(layer.z).any():
+            # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.
+            gradient = np.where(np.isnan(layer.z), np.nan, gradient)
+    return gradient
 
 
 def _shown(value, form):

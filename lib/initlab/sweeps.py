@@ -35,6 +35,7 @@ from initlab.training import check_training, descend, evaluate, share_out, step_
 
 # What an axis that is not named stands at: the article's network, four hidden layers of a hundred.
 DEFAULTS = {
+    "network": MLP,
     "initializer": init.he_normal(),
     "activation": relu,
     "depth": 4,
@@ -42,10 +43,11 @@ DEFAULTS = {
     "learning_rate": 0.01,
     "seed": 0,
 }
-AXES = (*DEFAULTS, "std")
+AXES = (*DEFAULTS, "std", "optimizer")
 
 # The columns of a table and of its file. What was asked for identifies a row ...
 ASKED = {
+    "network": str,
     "initializer": str,
     "std": float,
     "activation": str,
@@ -80,9 +82,11 @@ LAST_STEPS = 20
 class _Run:
     """A network to be trained: what a worker must know of it, and what its row says it is."""
 
+    network: object
     initializer: object
     activation: ActivationFunction
     sizes: tuple
+    optimizer: object
     learning_rate: float
     seed: int
     asked: dict
@@ -90,7 +94,8 @@ class _Run:
     @property
     def stackable(self):
         """Networks for which this is equal can be one stack: they also see the same minibatches."""
-        return self.activation, self.sizes, self.learning_rate, self.seed
+        made_by = self.asked["network"], self.asked["optimizer"]
+        return made_by, self.activation, self.sizes, self.learning_rate, self.seed
 
 
 def sweep(
@@ -114,10 +119,14 @@ def sweep(
     axes : dict of str to list
         The values on each axis; one value alone may stand without a list. The names:
 
+        - "network": what is called for a network, as ``MLP`` is: with sizes, ``activation``,
+          ``weight_init``, ``bias_init``, ``rng`` and ``dtype``. ``MLP``, or a dict of names to such
+          functions, e.g. ``{"batch norm": functools.partial(MLP, normalization=BatchNorm)}``.
         - "initializer": of all weights. Recipes, or a dict of names to recipes.
         - "std": instead of "initializer", for Gaussian weights of this standard deviation.
         - "activation": functions or their names.
         - "depth": the number of hidden layers. "width": the neurons in each.
+        - "optimizer": instead of the argument of this name, a dict of names to what it may be.
         - "learning_rate"
         - "seed": of weights and minibatches. All networks of one seed start from the same draw, but
           for its scale, and see the same minibatches.
@@ -127,7 +136,7 @@ def sweep(
     steps, batch_size : int
     optimizer : callable
         Makes an optimizer from a learning rate: ``SGD``, ``Adam``, or e.g.
-        ``functools.partial(SGD, momentum=0.9)``.
+        ``functools.partial(SGD, momentum=0.9)``. Not looked at if "optimizer" is an axis.
     bias_init : initializer, optional
         Of all biases; zeros by default.
     dtype : np.float32 or np.float64
@@ -180,8 +189,8 @@ def sweep(
     }
     bias_init = init.zeros() if bias_init is None else bias_init
     runs = _runs(axes, [dataset.x_train.shape[1], dataset.classes], optimizer, bias_init, settings)
-    for rate in {run.learning_rate for run in runs}:
-        check_training(runs[0].sizes, dataset, optimizer(rate), softmax_cross_entropy)
+    for made, rate in {(run.optimizer, run.learning_rate) for run in runs}:
+        check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
     x, y = dataset.x_train, dataset.y_train
     # Refuses what doesn't fit.
     minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
@@ -196,8 +205,7 @@ def sweep(
         stacks = share_out(groups.values(), lambda number: step_cost(runs[number].sizes))
         work = sum(step_cost(runs[number].sizes) * steps for stack in stacks for number in stack)
         tasks = [
-            ([runs[number] for number in stack], optimizer, bias_init, settings, work)
-            for stack in stacks
+            ([runs[number] for number in stack], bias_init, settings, work) for stack in stacks
         ]
         arrays = x, y, dataset.x_test, dataset.y_test
         words = f"training {sum(map(len, stacks))} of {len(runs)} networks"
@@ -234,26 +242,34 @@ def _runs(axes, ends, optimizer, bias_init, settings):
     runs, seen, sums = [], set(), {}
     for point in itertools.product(*lists.values()):
         at = DEFAULTS | {"initializer": (repr(DEFAULTS["initializer"]), DEFAULTS["initializer"])}
+        at |= {"network": ("MLP", MLP), "optimizer": (None, optimizer)}
         at |= dict(zip(lists, point, strict=True))
         label, recipe = at.pop("std", None) or at["initializer"]
         width, function, rate = at["width"], at["activation"], at["learning_rate"]
+        network_name, network = at["network"]
+        optimizer_name, its_optimizer = at["optimizer"]
+        optimizer_settings = _settings_of(_made(its_optimizer, rate))
         asked = settings | {
+            "network": network_name,
             "initializer": label,
             "std": float(recipe.std((width, width))) if hasattr(recipe, "std") else math.nan,
             "activation": repr(function),
-            "optimizer": _settings_of(_made(optimizer, rate)),
+            "optimizer": optimizer_name or optimizer_settings,
             "bias": _name(bias_init),
         }
-        if (id(recipe), function, width) not in sums:
+        made_of = id(network), id(recipe), function, width
+        if made_of not in sums:
             shapes = (ends[0], width), (width, width), (width, ends[1])
-            sums[id(recipe), function, width] = _checksum(
-                label, recipe, bias_init, function, shapes
-            )
-        asked["checksum"] = sums[id(recipe), function, width]
+            sums[made_of] = _samples(label, recipe, bias_init, function, shapes)
+            if network is not MLP:
+                sizes = [ends[0], width, width, width, ends[1]]
+                sums[made_of] += _built(network_name, network, sizes, function, recipe, bias_init)
+        texts = sums[made_of] + ([optimizer_settings] if optimizer_name else [])
+        asked["checksum"] = f"{zlib.crc32(' '.join(texts).encode()):08x}"
         asked |= {name: at[name] for name in ("depth", "width", "learning_rate", "seed")}
         asked = {name: asked[name] for name in ASKED}
         sizes = ends[0], *[width] * at["depth"], ends[1]
-        runs.append(_Run(recipe, function, sizes, rate, at["seed"], asked))
+        runs.append(_Run(network, recipe, function, sizes, its_optimizer, rate, at["seed"], asked))
         if _key(asked) in seen:
             twice = {name: asked[name] for name in lists}
             raise ValueError(f"axes: a point is there twice, {twice}")
@@ -293,6 +309,24 @@ def _initializers(name, value):
     return found
 
 
+def _makers(expected, alone):
+    """Return the reader of an axis of functions that make something, given with their names."""
+
+    def checked(name, value):
+        if value is alone:
+            value = {alone.__name__: alone}
+        if not isinstance(value, dict) or not value:
+            raise TypeError(f"{name}={value!r}: expected a dict of names and {expected}")
+        for label, make in value.items():
+            if not isinstance(label, str) or not label or not label.isprintable():
+                raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
+            if not callable(make):
+                raise TypeError(f"{name}[{label!r}]={make!r}: expected {expected}")
+        return list(value.items())
+
+    return checked
+
+
 def _stds(name, value):
     recipes = [init.normal(std) for std in _numbers(name, value)]
     return [(repr(recipe), recipe) for recipe in recipes]
@@ -317,6 +351,8 @@ def _whole_numbers(at_least):
 
 
 _AXES = {
+    "network": _makers("what makes a network, such as MLP", MLP),
+    "optimizer": _makers("what makes one from a learning rate, such as SGD", SGD),
     "initializer": _initializers,
     "std": _stds,
     "activation": lambda name, value: [activations.get(each) for each in _values(name, value)],
@@ -341,12 +377,13 @@ def _made(optimizer, learning_rate):
 
 def _settings_of(optimizer):
     """Return kind and settings of an optimizer, to the last digit, but for the rate."""
-    settings = {
-        name: value
-        for name, value in vars(optimizer).items()
-        if isinstance(value, (int, float, str)) and name != "learning_rate"
-    }
-    shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    shown = []
+    for name, value in vars(optimizer).items():
+        if hasattr(value, "fresh"):  # one inside of another, as in WarmUp
+            shown.append(f"{name}={_settings_of(value)}")
+        elif isinstance(value, (int, float, str)) and name != "learning_rate":
+            shown.append(f"{name}={value!r}")
+    shown = ", ".join(shown)
     return f"{type(optimizer).__qualname__}({shown})"
 
 
@@ -357,10 +394,10 @@ def _name(recipe):
     return getattr(recipe, "__qualname__", type(recipe).__qualname__)
 
 
-def _checksum(label, recipe, bias_init, function, shapes):
-    """Return a checksum of what a network is made of: names can be used for something else.
+def _samples(label, recipe, bias_init, function, shapes):
+    """Return samples of what a network is made of, as texts: names can be used for something else.
 
-    Of eight digits, so that it is the same on another machine.
+    Of eight digits, so that they are the same on another machine.
     """
     samples = []
     for fan_in, fan_out in shapes:
@@ -371,11 +408,27 @@ def _checksum(label, recipe, bias_init, function, shapes):
             weights = np.asarray(its(np.random.default_rng(0), shape, dtype=np.float64))
             if weights.shape != shape:
                 raise ValueError(f"{name} returned shape {weights.shape} instead of {shape}")
-            with overflow_allowed():
-                samples += [weights.flat[0], weights.flat[-1], weights.mean(), weights.std()]
+            samples += _samples_of(weights)
     samples += function(np.linspace(-3, 3, 13)).tolist()
-    text = " ".join(f"{sample:.8g}" for sample in samples)
-    return f"{zlib.crc32(text.encode()):08x}"
+    return [f"{sample:.8g}" for sample in samples]
+
+
+def _samples_of(array):
+    with overflow_allowed():
+        return [array.flat[0], array.flat[-1], array.mean(), array.std()]
+
+
+def _built(name, make, sizes, function, recipe, bias_init):
+    """Return a description, as texts, of the network of these sizes that a builder makes."""
+    settings = {"activation": function, "weight_init": recipe, "bias_init": bias_init}
+    network = make(list(sizes), **settings, rng=np.random.default_rng(0), dtype=np.float64)
+    if not isinstance(network, MLP) or network.stack_shape or network.sizes != sizes:
+        raise ValueError(
+            f"network {name} made {network!r} of sizes {sizes}; expected an MLP of them"
+        )
+    samples = [sample for array in network.arrays() for sample in _samples_of(array)]
+    # (Shapes and settings of the layers are in their reprs.)
+    return [repr(network.layers), *(f"{sample:.8g}" for sample in samples)]
 
 
 def _name_and_checksum(dataset):
@@ -388,11 +441,11 @@ def _name_and_checksum(dataset):
 
 def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
     """Train networks that can be stacked: a task for a worker, maybe in another process."""
-    runs, optimizer, bias_init, settings, work = task
+    runs, bias_init, settings, work = task
     first, steps, judged_on = runs[0], settings["steps"], settings["judged_on"]
     stack = MLP.stack(
         [
-            MLP(
+            run.network(
                 list(run.sizes),
                 activation=run.activation,
                 weight_init=run.initializer,
@@ -414,7 +467,7 @@ def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
     history = descend(
         stack,
         batches,
-        optimizer(first.learning_rate),
+        first.optimizer(first.learning_rate),
         steps=steps,
         progress=lambda done: report(done * share),
     )

@@ -180,8 +180,8 @@ def descend(
     optimizer = optimizer.fresh()
     losses = np.full((steps, *network.stack_shape), np.nan)
     gradient_rms = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
-    parameters = network.parameters()
-    diverged = {}  # which network of the stack: at which step, and its parameters at that time
+    parameters, arrays = network.parameters(), network.arrays()
+    diverged = {}  # which network of the stack: at which step, and its arrays at that time
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
     # cores are busy.
     with overflow_allowed(), one_blas_thread():
@@ -190,7 +190,7 @@ def descend(
             for index in np.argwhere(~np.isfinite(losses[step])):
                 index = tuple(index)
                 if index not in diverged:
-                    diverged[index] = step, [array[index].copy() for array in parameters]
+                    diverged[index] = step, [array[index].copy() for array in arrays]
             if len(diverged) == losses[step].size:
                 break
             network.backward(grad, to_inputs=False)
@@ -205,7 +205,7 @@ def descend(
     for index, (step, kept) in diverged.items():
         losses[(slice(step + 1, None), *index)] = np.nan
         gradient_rms[(slice(step, None), slice(None), *index)] = np.nan
-        for array, was in zip(parameters, kept, strict=True):
+        for array, was in zip(arrays, kept, strict=True):
             array[index] = was
     steps_of = {index: step for index, (step, _) in diverged.items()}
     diverged_at = steps_of.get(())
@@ -295,9 +295,9 @@ def train_together(
         trained = dict(as_finished(_train_stack, tasks, (x, y), progress=report))
     # Only now, when nothing can go wrong any more, are the networks changed.
     histories = [None] * len(members)
-    for task, (parameters, history, _) in trained.items():
+    for task, (arrays, history, _) in trained.items():
         for k, place in enumerate(stacks[task]):
-            for array, result in zip(members[place].parameters(), parameters, strict=True):
+            for array, result in zip(members[place].arrays(), arrays, strict=True):
                 array[...] = result[k]
             sizes = history.gradient_rms[:, :, k].copy() if note_gradients else None
             histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k], sizes)
@@ -323,7 +323,7 @@ def _train_stack(task, x, y, report):
         note_gradients=settings["note_gradients"],
         progress=lambda done: report(done * len(networks)),
     )
-    return stack.parameters(), history, rng.bit_generator.state
+    return stack.arrays(), history, rng.bit_generator.state
 
 
 # Networks in a stack: with fewer the time goes into Python, with more their arrays leave the cache.
@@ -372,7 +372,7 @@ def evaluate(network, x, y, *, batch_size=1000):
     Parameters
     ----------
     network : MLP
-        Not changed.
+        Not changed. A ``BatchNorm`` in it uses its running averages.
     x : array of float, shape (examples, features)
     y : array of int, shape (examples,)
     batch_size : int
@@ -393,7 +393,7 @@ def evaluate(network, x, y, *, batch_size=1000):
     if not isinstance(network, MLP):
         raise TypeError(f"network={network!r}: expected an MLP")
     check_examples(network.sizes, "x", x, "y", y)
-    probe = network.probe()
+    probe = network.for_inference()
     loss = correct = np.float64(0)
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)

@@ -1,0 +1,136 @@
+"""Starts that look at more than the shape of a matrix: at data, or at the whole network.
+
+An initializer draws each matrix on its own. ``lsuv`` sends data through the network and corrects
+each layer by what it sees; ``fixup`` counts the residual branches and starts them at nothing.
+"""
+
+import numpy as np
+
+from initlab._checks import finite_number, float_array, overflow_allowed, whole_number
+from initlab.blocks import Residual
+from initlab.layers import Dense
+from initlab.network import MLP
+
+
+def lsuv(network, x, *, tolerance=0.01, rounds=10):
+    """Scale the weights of each layer so that z has variance 1 on data. The network is changed.
+
+    Layer-sequential unit-variance: from the first layer to the last, each weight matrix is divided
+    by the std of the layer's outputs, over all examples and neurons, until that is 1. Without
+    biases one division is enough. The method draws its weights with ``orthogonal()``; here any
+    network can be handed over.
+
+    Parameters
+    ----------
+    network : MLP
+        Or a stack: each of its networks gets factors of its own.
+    x : array of float, shape (..., examples, features)
+        A batch of the training data; a few hundred examples are enough.
+    tolerance : float
+        Above 0: how far from 1 a variance may be left.
+    rounds : int
+        How often a layer is corrected at most.
+
+    Returns
+    -------
+    MLP
+        The network itself.
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is no MLP, or ``x`` does not hold floats.
+    ValueError
+        If ``x`` doesn't fit the network, or the outputs of a layer don't differ, so that no factor
+        gives them variance 1. The network is left as it was.
+
+    Notes
+    -----
+    Source: Mishkin, Matas (2016), "All you need is a good init", algorithm 1.
+    """
+    _check(network)
+    x = float_array("x", x, dtype=network.dtype, min_dimensions=2)
+    if x.shape[-2] == 0:
+        raise ValueError(f"x has shape {x.shape}; expected at least one example")
+    tolerance = finite_number("tolerance", tolerance, above=0)
+    rounds = whole_number("rounds", rounds)
+    scaled = network.copy()
+    numbers = {layer: number for number, layer in enumerate(scaled.dense, start=1)}
+
+    def to_unit_variance(layer, x):
+        for _ in range(rounds):
+            variance = layer.forward(x).var(axis=(-2, -1), keepdims=True, dtype=np.float64)
+            if not ((variance > 0) & np.isfinite(variance)).all():
+                found = "all the same" if (variance == 0).any() else "not finite"
+                raise ValueError(
+                    f"the outputs of layer {numbers[layer]} are {found}: no factor helps"
+                )
+            if (np.abs(variance - 1) <= tolerance).all():
+                break
+            layer.weight /= np.sqrt(variance).astype(layer.weight.dtype)
+
+    with overflow_allowed():
+        _walk(scaled.layers, x, to_unit_variance)
+    for array, result in zip(network.parameters(), scaled.parameters(), strict=True):
+        array[...] = result
+    return network
+
+
+def _walk(layers, x, at_dense):
+    """Run forward, and show each Dense layer with its inputs to ``at_dense`` first."""
+    for layer in layers:
+        if isinstance(layer, Residual):
+            x = x + _walk(layer.layers, x, at_dense)
+            continue
+        if isinstance(layer, Dense):
+            at_dense(layer, x)
+        x = layer.forward(x)
+    return x
+
+
+def fixup(network):
+    """Let each residual branch begin as nothing, and the outputs as 0. The network is changed.
+
+    With L branches of m Dense layers each: the last Dense layer of a branch and the last one of the
+    network become 0; all others in branches are multiplied by L**(-1 / (2m - 2)), so that one step
+    changes what the network computes by an amount that doesn't depend on L. (The scalar factors and
+    biases of the source are left out.)
+
+    Parameters
+    ----------
+    network : MLP
+        With residual branches; or a stack.
+
+    Returns
+    -------
+    MLP
+        The network itself.
+
+    Raises
+    ------
+    TypeError
+        If ``network`` is no MLP.
+    ValueError
+        If it has no residual branches. Nothing has been changed then.
+
+    Notes
+    -----
+    Source: Zhang, Dauphin, Ma (2019), "Fixup initialization: residual learning without
+    normalization", section 3, rules 1 and 2.
+    """
+    _check(network)
+    branches = [layer for layer in network.layers if isinstance(layer, Residual)]
+    if not branches:
+        raise ValueError(f"{network!r} has no residual branches; build it with residual=2")
+    for branch in branches:
+        *others, last = [layer for layer in branch.layers if isinstance(layer, Dense)]
+        for layer in others:
+            layer.weight *= len(branches) ** (-1 / (2 * len(others)))
+        last.weight[...] = 0
+    network.dense[-1].weight[...] = 0
+    return network
+
+
+def _check(network):
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
