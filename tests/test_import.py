@@ -26,6 +26,7 @@ FLOORS = {
     "results": 2,
     "network": 3,
     "theory": 3,
+    "phases": 3.5,  # theory for many networks at once
     "signals": 4,
     "training": 4,
     "gradient_check": 4,
@@ -33,7 +34,7 @@ FLOORS = {
     "starts": 4,
     "experiments": 5,
     "ledger": 5,
-    "sweeps": 5,
+    "sweeps": 4.5,  # experiments are made of sweeps
     "plotting": 6,
     "classroom": 6,
     "explorers": 7,

@@ -5,9 +5,9 @@ network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
-``layers``, ``blocks``, ``optimizers``, ``results``; ``network``, ``theory``; ``signals``,
-``training``, ``gradient_check``, ``pretraining``, ``starts``; ``experiments``, ``sweeps``,
-``ledger``; ``plotting``, ``classroom``; ``explorers``.
+``layers``, ``blocks``, ``optimizers``, ``results``; ``network``, ``theory``, ``phases``;
+``signals``, ``training``, ``gradient_check``, ``pretraining``, ``starts``; ``sweeps``,
+``experiments``, ``ledger``; ``plotting``, ``classroom``; ``explorers``.
 """
 
 from initlab.blocks import BatchNorm, LayerNorm, Residual
@@ -17,7 +17,7 @@ from initlab.layers import Activation, Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam, WarmUp
-from initlab.signals import measure_signals
+from initlab.signals import jacobian, measure_signals
 from initlab.starts import fixup, lsuv
 from initlab.sweeps import sweep
 from initlab.training import History, evaluate, train, train_together
@@ -40,6 +40,7 @@ __all__ = [
     "evaluate",
     "fixup",
     "gaussian_inputs",
+    "jacobian",
     "load_idx",
     "load_mnist",
     "load_openml",

@@ -5,11 +5,12 @@ Each builds networks out of the library, measures them, and returns plain result
 
 ``gaussian``: signals in untrained networks. ``race``: starts compared in training on MNIST.
 ``symmetry``: equal neurons. ``pretrained``: starts that were learned. ``peers``: what scikit-learn
-does.
+does. ``plane``: order and chaos. ``remedies``: what makes the start matter less.
 """
 
 from initlab.experiments.gaussian import against_std, five_layers, over_seeds
 from initlab.experiments.peers import DEFAULTS, scikit_learn_start, train_scikit_learn
+from initlab.experiments.plane import INPUT_CORRELATION, PLANES, Plane, PlaneDiagram, plane_diagram
 from initlab.experiments.pretrained import (
     PretrainingRace,
     pretraining_race,
@@ -26,6 +27,14 @@ from initlab.experiments.race import (
     mnist_race,
     rescue_race,
 )
+from initlab.experiments.remedies import (
+    FIVE_STARTS,
+    REMEDIES,
+    Remedy,
+    RemedyTable,
+    cost_of_remedies,
+    remedies_by_start,
+)
 from initlab.experiments.rescaled import Rescaled
 from initlab.experiments.symmetry import Symmetry, break_symmetry
 
@@ -33,21 +42,32 @@ __all__ = [
     "AS_CODED",
     "AS_LABELLED",
     "DEFAULTS",
+    "FIVE_STARTS",
+    "INPUT_CORRELATION",
     "MNIST_SIZES",
+    "PLANES",
+    "REMEDIES",
     "RESCUES",
     "AcrossInputs",
+    "Plane",
+    "PlaneDiagram",
     "PretrainingRace",
     "Race",
+    "Remedy",
+    "RemedyTable",
     "Rescaled",
     "Symmetry",
     "across_inputs_before_training",
     "against_std",
     "break_symmetry",
+    "cost_of_remedies",
     "five_layers",
     "mnist_race",
     "over_seeds",
+    "plane_diagram",
     "pretraining_race",
     "pretraining_steps_in_all",
+    "remedies_by_start",
     "rescue_race",
     "scikit_learn_start",
     "train_scikit_learn",

@@ -7,6 +7,7 @@ the slider is linked to the picture in the page: to drag it asks no kernel.
 
 from initlab.explorers.activation import ActivationExplorer, ActivationSettings, activation_table
 from initlab.explorers.compare import CompareExplorer
+from initlab.explorers.phase import PhaseExplorer, PhaseSettings, phase_table
 from initlab.explorers.signal import SignalExplorer, SignalSettings, signal_table
 from initlab.explorers.training import TrainingExplorer, TrainingSettings, training_curve
 
@@ -14,11 +15,14 @@ __all__ = [
     "ActivationExplorer",
     "ActivationSettings",
     "CompareExplorer",
+    "PhaseExplorer",
+    "PhaseSettings",
     "SignalExplorer",
     "SignalSettings",
     "TrainingExplorer",
     "TrainingSettings",
     "activation_table",
+    "phase_table",
     "signal_table",
     "training_curve",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from initlab.experiments.plane import INPUT_CORRELATION
 from initlab.experiments.rescaled import histogram_span
 
 
@@ -97,3 +98,48 @@ def signals(settings, label, row):
         few = f"smaller than {number(median)}" if median else "0"
         text += f", but half of the gradients there are {few}"
     return text + "."
+
+
+def phase(settings, point, row):
+    """Say on which side of the critical line a network is, and what becomes of two inputs there."""
+    sigma_w, sigma_b, size, chi, scale = point
+    # As far from 1 as it makes a difference to a network of this depth.
+    distance = settings.depth * abs(np.log(chi)) if chi > 0 else np.inf
+    side = "order" if chi < 1 else "chaos"
+    name = f"{side.capitalize()}" if distance > 2 else f"Close to the line, in {side}"
+    if distance < 0.1:
+        name = "On the line"
+    start = f"{name}: chi {number(chi)} (sigma_w {number(sigma_w)}, sigma_b {number(sigma_b)})"
+    q, likeness, gradient = row["q"], row["correlation"], row["gradient_rms"]
+    overflow = overflowing_layer(q)
+    if overflow:
+        return f"{start}; numbers overflow in layer {overflow}, and nothing is left after it."
+    if np.isnan(likeness[-1]):
+        return f"{start}; z is 0 in the end, and nothing is left of the inputs."
+    known = row["predicted_correlation"][-1]
+    # Where z dies out or explodes, the depth scale says when, and nothing of likeness.
+    pace = _pace(scale) if 0 < size < np.inf else ""
+    stay = chi > 1 and scale < np.inf
+    seen = [f"{_likeness(likeness[-1], known, stay)}{pace}"]
+    if not 0.01 <= q[-1] / q[0] <= 100:
+        seen.append(f"the mean of z² {change(q[0], q[-1])}")
+    seen.append(f"back to layer 1 the gradient's RMS {change(gradient[-1], gradient[0])}")
+    return f"{start}; {'; '.join(seen)}."
+
+
+def _likeness(correlation, known, stay):
+    words = "two inputs are scrambled" if known < 0.5 else "two inputs become less alike"
+    if correlation > 0.99:
+        words = "two inputs become alike"
+    elif correlation > INPUT_CORRELATION + 0.1:
+        words = f"two inputs become more alike{' but stay different' if stay else ''}"
+    elif correlation > INPUT_CORRELATION - 0.1:
+        words = "two inputs stay about as alike as they were"
+    numbers = f"correlation from {INPUT_CORRELATION} to {correlation:.2f} (theory {known:.2f})"
+    return f"{words}, {numbers}"
+
+
+def _pace(scale):
+    if not np.isfinite(scale) or scale > 100:
+        return ", slowly"
+    return f", with a depth scale of {number(scale)} layers"

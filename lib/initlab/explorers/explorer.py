@@ -11,7 +11,7 @@ from initlab import activations
 from initlab._checks import known_name
 from initlab.experiments.rescaled import UNIT_DRAWS
 from initlab.explorers.picture import Picture
-from initlab.explorers.positions import StdSlider, named_stds, nearest_std
+from initlab.explorers.positions import PositionSlider, StdSlider, named_stds, nearest_std
 from initlab.explorers.tables import Filler
 
 _WIDE = widgets.Layout(width="100%")
@@ -56,6 +56,9 @@ class Explorer(widgets.VBox):
     reset_button : ipywidgets.Button
     """
 
+    # The control on which it depends where the sliders can stand.
+    _ruler = "width"
+
     def __init__(self, controls, rows, picture=None):
         self._lock = threading.RLock()
         self._quiet, self._writing = False, None
@@ -63,7 +66,7 @@ class Explorer(widgets.VBox):
         self._controls = controls
         for name, control in controls.items():
             setattr(self, name, control)
-            if isinstance(control, StdSlider):
+            if isinstance(control, PositionSlider):
                 control.turn = self._lock
             control.add_class(f"initlab-{name.replace('_', '-')}")
         self.reset_button = widgets.Button(description="reset", tooltip="back to how it began")
@@ -102,8 +105,8 @@ class Explorer(widgets.VBox):
         with self._unlocked(wanted.pop("lock", None)), self._in_one_go():
             for name, value in wanted.items():
                 self._controls[name].value = value
-                if name == "width":
-                    self._fit_width()
+                if name == self._ruler:
+                    self._fit()
 
     def _parsed(self, text):
         if not isinstance(text, str):
@@ -115,11 +118,11 @@ class Explorer(widgets.VBox):
                 known = ", ".join(self._controls)
                 raise ValueError(f"state: {part!r} is not known here; known are {known}")
             wanted[name] = value
-        # The width first: it says where Xavier and He stand.
+        # The ruling control first: it says where the sliders can stand.
         checked = {}
-        for name in sorted(wanted, key=lambda name: name != "width"):
-            width = checked.get("width") or self._width()
-            checked[name] = _checked(name, self._controls[name], wanted[name], width)
+        for name in sorted(wanted, key=lambda name: name != self._ruler):
+            rule = checked.get(self._ruler) or self._rule()
+            checked[name] = _checked(name, self._controls[name], wanted[name], rule)
         return checked
 
     @contextlib.contextmanager
@@ -171,16 +174,16 @@ class Explorer(widgets.VBox):
                 return
             self.picture.message = ""
             owner = None if change is None else change["owner"]
-            if owner is self._controls.get("width"):
+            if owner is not None and owner is self._controls.get(self._ruler):
                 with self._in_one_go_quietly(), self._unlocked():
-                    self._fit_width()
+                    self._fit()
             # The picture comes last: who sees it sees all the rest.
             was, self._writing = self._writing, threading.get_ident()
             try:
                 self.state_text.value = self.state
             finally:
                 self._writing = was
-            self._look(moved=isinstance(owner, StdSlider))
+            self._look(moved=isinstance(owner, PositionSlider))
 
     @contextlib.contextmanager
     def _in_one_go_quietly(self):
@@ -190,16 +193,17 @@ class Explorer(widgets.VBox):
         finally:
             self._quiet = outer
 
-    def _width(self):
-        return self._controls["width"].value if "width" in self._controls else 100
+    def _rule(self):
+        return self._controls[self._ruler].value if self._ruler in self._controls else None
 
-    def _fit_width(self):
+    def _fit(self):
+        """Let the sliders stand where they can for what the ruling control says."""
         for control in self._controls.values():
             if isinstance(control, StdSlider):
                 control.set_width(self.width.value)
 
     def _look(self, *, moved):
-        """Show what the controls say; ``moved`` if no more than a std slider has moved."""
+        """Show what the controls say; ``moved`` if no more than such a slider has moved."""
         raise NotImplementedError
 
     def close(self):
@@ -380,20 +384,14 @@ def _as_text(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
 
 
-def _checked(name, control, text, width):
-    """Return what a control is to be set to, from its text."""
+def _checked(name, control, text, rule):
+    """Return what a control is to be set to, from its text and what the ruling control says."""
     if isinstance(control, widgets.ToggleButton):
         if text not in ("True", "False"):
             raise ValueError(f"{name}={text}: expected True or False")
         return text == "True"
-    if isinstance(control, StdSlider):
-        try:
-            value = float(text)
-        except ValueError:
-            value = named_stds(width).get(text, -1.0)
-        if not 0 <= value <= 10:
-            raise ValueError(f"{name}={text}: expected a number from 0 to 10")
-        return value
+    if isinstance(control, PositionSlider):
+        return control.from_text(name, text, rule)
     if isinstance(control, widgets.Dropdown):
         chosen = [value for value in control.options if _as_text(value) == text]
         if not chosen:

@@ -22,8 +22,8 @@ class Picture(anywidget.AnyWidget):
         All that is shown along the slider; see ``tables.pack``. In one piece, so that no picture
         can show new numbers on old axes.
     position, position_b : int
-        The position of the std slider, and of the second one where there are two. Linked in the
-        page; set them through the slider only.
+        The position of the slider, and of the second one where there are two. Linked in the page;
+        set them through the slider only.
     positions : int
         How many there are.
     locked, difference : bool
@@ -33,7 +33,7 @@ class Picture(anywidget.AnyWidget):
         What is said in place of the caption; "" for nothing.
     """
 
-    _esm = _text("canvas.js", "histograms.js", "signals.js", "curves.js")
+    _esm = _text("canvas.js", "histograms.js", "signals.js", "curves.js", "phase.js")
     _css = _text("explorers.css")
     table = Bytes(b"").tag(sync=True)
     position = Int(0).tag(sync=True)

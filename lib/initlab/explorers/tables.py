@@ -31,8 +31,11 @@ class Table:
         self.settings = settings
         positions = std_positions(settings.width)
         self.labels, self.stds = list(positions), list(positions.values())
-        self.ready = np.zeros(len(self.stds), dtype=np.uint8)
-        self.captions = [""] * len(self.stds)
+        self._begin(len(self.stds), describe)
+
+    def _begin(self, positions, describe):
+        self.ready = np.zeros(positions, dtype=np.uint8)
+        self.captions = [""] * positions
         self.arrays = {}
         self._describe, self._measure = describe, None
         self._lock = threading.Lock()
@@ -52,17 +55,24 @@ class Table:
         with self._lock:
             if self.ready[position]:
                 return
-            measure = self._measure = self._measure or self.settings.open()
+            measure = self._open()
             with one_blas_thread():
                 row = measure(self.stds[position])
-            for name, values in row.items():
-                if name not in self.arrays:
-                    self.arrays[name] = np.zeros((len(self.stds), *values.shape), values.dtype)
-                self.arrays[name][position] = values
-            self.captions[position] = self._describe(self.settings, self.labels[position], row)
-            self.ready[position] = 1
-            if self.complete:
-                self.rest()
+            self._keep(position, row, self.labels[position])
+
+    def _open(self):
+        self._measure = self._measure or self.settings.open()
+        return self._measure
+
+    def _keep(self, position, row, label):
+        for name, values in row.items():
+            if name not in self.arrays:
+                self.arrays[name] = np.zeros((len(self.ready), *values.shape), values.dtype)
+            self.arrays[name][position] = values
+        self.captions[position] = self._describe(self.settings, label, row)
+        self.ready[position] = 1
+        if self.complete:
+            self.rest()
 
     def rest(self):
         """Drop the draw, which may be large; to go on, it is made anew."""
@@ -79,11 +89,16 @@ class Table:
         self.fill(position)
         return {name: array[position].copy() for name, array in self.arrays.items()}
 
+    def for_page(self):
+        """Return what the page is told of it: words (for JSON) and arrays, two dicts."""
+        words = {"labels": self.labels, "stds": self.stds, "captions": self.captions}
+        return words | self.settings.words(), {"ready": self.ready, **self.arrays}
+
 
 def complete(table):
     """Fill a table to its end, and return it."""
-    for position in range(len(table.stds)):
-        table.fill(position)
+    while not table.complete:
+        table.fill_nearest(0)
     return table
 
 
@@ -107,20 +122,13 @@ def pack(kind, tables, **head):
     parts, pieces, offset = [], [], 0
     for table in tables:
         places = {}
-        for name, array in {"ready": table.ready, **table.arrays}.items():
+        words, arrays = table.for_page()
+        for name, array in arrays.items():
             data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
             places[name] = [array.dtype.name, list(array.shape), offset]
             pieces.append(data.ljust(-(-len(data) // 8) * 8, b"\0"))
             offset += len(pieces[-1])
-        parts.append(
-            {
-                "labels": table.labels,
-                "stds": table.stds,
-                "captions": table.captions,
-                "arrays": places,
-                **table.settings.words(),
-            }
-        )
+        parts.append({**words, "arrays": places})
     text = json.dumps({"kind": kind, "parts": parts, **head}, separators=(",", ":")).encode()
     text = text.ljust(-(-(len(text) + 4) // 8) * 8 - 4)
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
@@ -132,9 +140,9 @@ class _Memory:
     def __init__(self, room):
         self._room, self._tables, self._lock = room, OrderedDict(), threading.Lock()
 
-    def table(self, settings, describe):
+    def table(self, settings, describe, kind=Table):
         with self._lock:
-            table = self._tables.pop(settings, None) or Table(settings, describe)
+            table = self._tables.pop(settings, None) or kind(settings, describe)
             self._tables[settings] = table
             while len(self._tables) > 1 and (
                 len(self._tables) > 8
@@ -144,7 +152,7 @@ class _Memory:
             return table
 
 
-_MEMORY = _Memory(room=2_000_000)
+_MEMORY = _Memory(room=6_000_000)
 remembered = _MEMORY.table
 
 

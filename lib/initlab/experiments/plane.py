@@ -1,0 +1,236 @@
+"""Order and chaos: one draw of weights and biases, looked at with any sigma_w and sigma_b.
+
+Weights have variance sigma_w**2 / fan_in, biases variance sigma_b**2. In the plane of both the line
+on which chi is 1 divides order, where inputs become alike and gradients vanish, from chaos, where
+inputs are scrambled and gradients explode.
+
+Sources: Poole et al. (2016), "Exponential expressivity in deep neural networks through transient
+chaos"; Schoenholz et al. (2017), "Deep information propagation".
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab import activations, phases
+from initlab import initializers as init
+from initlab._checks import finite_number, known_name, overflow_allowed, whole_number
+from initlab.network import MLP
+
+# How far the plane of an activation function reaches: the greatest sigma_w and sigma_b.
+PLANES = {"tanh": (4.0, 3.0), "erf": (4.0, 3.0), "relu": (4.0, 3.0), "sigmoid": (16.0, 7.5)}
+# The mean of x x' of the two inputs of a pair, where the mean of x**2 is 1.
+INPUT_CORRELATION = 0.6
+_PAIRS = 3
+_COLUMNS, _ROWS = 41, 31
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneDiagram:
+    """What theory says of the whole plane.
+
+    Attributes
+    ----------
+    sigma_w : array, shape (columns,)
+        From 0 in equal steps; but one of them is the critical value at sigma_b = 0.
+    sigma_b : array, shape (rows,)
+        From 0 in equal steps.
+    critical_sigma_w : array, shape (rows,)
+        Where chi is 1; NaN if there is no such place.
+    q, chi, depth_scale : array, shape (rows, columns)
+        As in ``phases.PhaseDiagram``.
+    line : array, shape (points, 2)
+        sigma_w and sigma_b of the critical line, closer together than the rows.
+    """
+
+    sigma_w: np.ndarray
+    sigma_b: np.ndarray
+    critical_sigma_w: np.ndarray
+    q: np.ndarray
+    chi: np.ndarray
+    depth_scale: np.ndarray
+    line: np.ndarray
+
+
+@functools.lru_cache(maxsize=len(PLANES))
+def plane_diagram(activation):
+    """Return what theory says of the plane of an activation function.
+
+    Parameters
+    ----------
+    activation : {"tanh", "erf", "relu", "sigmoid"}
+
+    Returns
+    -------
+    PlaneDiagram
+        Computed once; its arrays can't be written to.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no plane of this name.
+    """
+    most_w, most_b = PLANES[known_name("activation", activation, PLANES)]
+    sigma_w, sigma_b = np.linspace(0, most_w, _COLUMNS), np.linspace(0, most_b, _ROWS)
+    # Rounded, so that sliders say 0.3 and the same 0.3 is meant.
+    sigma_w, sigma_b = sigma_w.round(6), sigma_b.round(6)
+    # The line is flat at its foot: the points lie closer there.
+    fine = np.union1d(sigma_b, sigma_b[1] * np.array([0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.5]))
+    line = np.sqrt(phases.critical_lines(activation, fine**2)).round(13)
+    sigma_w[np.abs(sigma_w - line[0]).argmin()] = line[0]
+    found = phases.phase_diagram(activation, sigma_w**2, sigma_b[:, np.newaxis] ** 2)
+    arrays = (
+        sigma_w,
+        sigma_b,
+        line[np.searchsorted(fine, sigma_b)],
+        found.q,
+        found.chi,
+        found.depth_scale,
+        np.stack([line, fine], axis=1),
+    )
+    for array in arrays:
+        array.flags.writeable = False
+    return PlaneDiagram(*arrays)
+
+
+class Plane:
+    """Pairs of inputs, and a network whose sigma_w and sigma_b are 1 until others are asked for.
+
+    Parameters
+    ----------
+    activation : ActivationFunction or str
+        Follows every layer, the last one too.
+    depth, width : int
+        Layers, and neurons in each (and features of an input, at least 2).
+    seed : int
+        One seed, one draw: networks at two points differ only in scale.
+
+    Attributes
+    ----------
+    inputs : array, shape (inputs, width)
+        Pairs one after the other. In each input the mean of x**2 is 1, in each pair the mean of
+        x x' is ``INPUT_CORRELATION``: theory begins with the same numbers.
+    output_gradient : array, shape (inputs, width)
+        Standard normal.
+    network : MLP
+        With sigma_w = sigma_b = 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+
+    def __init__(self, *, activation="tanh", depth=20, width=200, seed=0):
+        self.activation = activations.get(activation)
+        seed = whole_number("seed", seed, at_least=0)
+        input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
+        width = whole_number("width", width, at_least=2)
+        self.network = MLP(
+            [width] * (whole_number("depth", depth) + 1),
+            activation=self.activation,
+            output_activation=self.activation,
+            weight_init=init.lecun_normal(),
+            bias_init=init.normal(1.0),
+            rng=weight_rng,
+        )
+        # Two inputs at right angles, of which the second leans over to the first.
+        first, second = _at_right_angles(input_rng.standard_normal((2, _PAIRS, width)))
+        leaning = INPUT_CORRELATION * first + math.sqrt(1 - INPUT_CORRELATION**2) * second
+        self.inputs = np.stack([first, leaning], axis=1).reshape(2 * _PAIRS, width)
+        self.output_gradient = gradient_rng.standard_normal(self.inputs.shape)
+
+    def measure(self, points):
+        """Measure networks at several points of the plane, and ask theory about them.
+
+        Parameters
+        ----------
+        points : sequence of (sigma_w, sigma_b)
+            At least 0.
+
+        Returns
+        -------
+        dict of str to array, shape (points, layers)
+            q: the mean of z**2. correlation: the mean of z z' of a pair, divided by the root of
+            both its q, on average over the pairs; NaN where z is 0. gradient_rms: the root mean
+            square of dL/dz, with ``output_gradient`` at the last layer's output. And predicted_q,
+            predicted_correlation, predicted_gradient_rms: see ``phases.pair_by_layer``. What
+            overflows is infinite or NaN.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one of the numbers is none of at least 0.
+        """
+        checked = [
+            [
+                finite_number("sigma_w", sigma_w, at_least=0),
+                finite_number("sigma_b", sigma_b, at_least=0),
+            ]
+            for sigma_w, sigma_b in points
+        ]
+        sigma_w, sigma_b = np.array(checked).reshape(-1, 2).T
+        with overflow_allowed():
+            known = phases.pair_by_layer(
+                self.activation,
+                len(self.network.dense),
+                sigma_w**2,
+                sigma_b**2,
+                input_correlation=INPUT_CORRELATION,
+            )
+            q, correlation, slopes = self._forward(sigma_w, sigma_b)
+            gradient = self._backward(sigma_w, slopes)
+        return {
+            "q": q,
+            "predicted_q": known.q.T,
+            "correlation": correlation,
+            "predicted_correlation": known.correlation.T,
+            "gradient_rms": gradient,
+            "predicted_gradient_rms": known.gradient_rms.T,
+        }
+
+    def _forward(self, sigma_w, sigma_b):
+        # All points go through a layer's weights in one product: the sigmas come in afterwards.
+        sigma_w, sigma_b = (sigma[:, np.newaxis, np.newaxis] for sigma in (sigma_w, sigma_b))
+        h, rows = np.broadcast_to(self.inputs, (len(sigma_w), *self.inputs.shape)), []
+        slopes = []
+        for layer in self.network.dense:
+            z = _rows_times(h, layer.weight)
+            z *= sigma_w
+            z += sigma_b * layer.bias
+            rows.append(_sizes(z))
+            slopes.append(self.activation.derivative(z))
+            h = self.activation(z)
+        q, correlation = np.array(rows).transpose(1, 2, 0)
+        return q, correlation, slopes
+
+    def _backward(self, sigma_w, slopes):
+        sigma_w, found = sigma_w[:, np.newaxis, np.newaxis], []
+        gradient = np.broadcast_to(self.output_gradient, slopes[-1].shape)
+        for layer, slope in zip(reversed(self.network.dense), reversed(slopes), strict=True):
+            gradient = gradient * slope
+            found.append(np.sqrt((gradient * gradient).mean(axis=(1, 2))))
+            gradient = _rows_times(gradient, layer.weight.T)
+            gradient *= sigma_w
+        return np.array(found[::-1]).T
+
+
+def _at_right_angles(pair):
+    # Of mean square 1 each, and the mean of the product is 0.
+    first, second = pair
+    first = first / np.sqrt((first * first).mean(axis=-1, keepdims=True))
+    second = second - (first * second).mean(axis=-1, keepdims=True) * first
+    return first, second / np.sqrt((second * second).mean(axis=-1, keepdims=True))
+
+
+def _rows_times(h, weight):
+    return (h.reshape(-1, h.shape[-1]) @ weight).reshape(h.shape)
+
+
+def _sizes(z):
+    squares = (z * z).mean(axis=-1)
+    products = (z[:, ::2] * z[:, 1::2]).mean(axis=-1)
+    roots = np.sqrt(squares)
+    return squares.mean(axis=-1), (products / roots[:, ::2] / roots[:, 1::2]).mean(axis=-1)

@@ -1,0 +1,362 @@
+// Order and chaos: the plane of sigma_w and sigma_b, and what a network does at one of its points.
+
+// The chosen point comes from a hand: a click, a drag, or a key.
+const STEPS_OF_KEYS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowDown: [0, -1],
+  ArrowUp: [0, 1],
+  PageDown: [0, -5],
+  PageUp: [0, 5],
+  Home: [-Infinity, 0],
+  End: [Infinity, 0],
+};
+
+function nearestIndex(values, wanted) {
+  let best = 0;
+  values.forEach((value, index) => {
+    if (Math.abs(value - wanted) < Math.abs(values[best] - wanted)) best = index;
+  });
+  return best;
+}
+
+function layHands(sheet, model) {
+  const { canvas } = sheet;
+  canvas.tabIndex = 0;
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute("aria-description", "choose a point with a click or the arrow keys");
+  const choose = (column, row) => {
+    const { sigma_w: across, sigma_b: up } = sheet.table.parts[0];
+    const clamp = (index, values) => Math.max(0, Math.min(values.length - 1, index));
+    model.set("position", clamp(column, across));
+    model.set("position_b", clamp(row, up));
+    model.save_changes();
+  };
+  const place = (event) => {
+    const frame = canvas.getBoundingClientRect();
+    return [event.clientX - frame.left, event.clientY - frame.top];
+  };
+  const inside = (event) => {
+    const [x, y] = place(event);
+    const { left, right, top, bottom } = sheet.plane;
+    const edge = sheet.type;
+    return x >= left - edge && x <= right + edge && y >= top - edge && y <= bottom + edge;
+  };
+  const follow = (event) => {
+    const [x, y] = place(event);
+    const part = sheet.table.parts[0];
+    choose(
+      nearestIndex(part.sigma_w, sheet.plane.wAt(x)),
+      nearestIndex(part.sigma_b, sheet.plane.bAt(y)),
+    );
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !sheet.plane || !inside(event)) return;
+    event.preventDefault();
+    canvas.focus({ preventScroll: true });
+    canvas.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!sheet.plane) return;
+    canvas.style.cursor = inside(event) ? "crosshair" : "";
+    if (canvas.hasPointerCapture(event.pointerId)) follow(event);
+  });
+  // A finger in the plane chooses; beside it, it scrolls the page.
+  const hold = (event) => {
+    if (sheet.plane && inside(event.touches[0])) event.preventDefault();
+  };
+  canvas.addEventListener("touchstart", hold, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    const step = STEPS_OF_KEYS[event.key];
+    if (!step || event.ctrlKey || event.altKey || event.metaKey || !sheet.table) return;
+    // JupyterLab's own meaning of arrow keys is not asked for here.
+    event.preventDefault();
+    event.stopPropagation();
+    choose(model.get("position") + step[0], model.get("position_b") + step[1]);
+  });
+}
+
+// One cell a point, drawn larger later on: blue where chi is below 1, red where it is above.
+function shadeOf(sheet, part) {
+  const key = [sheet.color.blue, sheet.color.red].join();
+  if (sheet.shade?.part === part && sheet.shade.key === key) return sheet.shade.cells;
+  const [rows, columns] = part.chi.shape;
+  const cells = document.createElement("canvas");
+  cells.width = columns;
+  cells.height = rows;
+  const context = cells.getContext("2d");
+  const strong = Math.log(Math.max(...part.chi, 1.1));
+  part.chi.forEach((chi, index) => {
+    const far = Math.log(chi);
+    context.globalAlpha = 0.12 + 0.5 * Math.min(1, Math.abs(far) / strong);
+    context.fillStyle = far < 0 ? sheet.color.blue : sheet.color.red;
+    context.fillRect(index % columns, rows - 1 - Math.floor(index / columns), 1, 1);
+  });
+  sheet.shade = { part, key, cells };
+  return cells;
+}
+
+// The middle of the cells of a region, of those in two thirds of the rows: there its name stands.
+function middleOf(part, belongs, upper) {
+  const [rows, columns] = part.chi.shape;
+  let [count, across, up] = [0, 0, 0];
+  part.chi.forEach((chi, index) => {
+    const row = Math.floor(index / columns);
+    if (!belongs(chi) || (upper ? 3 * row < rows : 3 * row > 2 * rows)) return;
+    count += 1;
+    across += part.sigma_w[index % columns];
+    up += part.sigma_b[row];
+  });
+  return count ? [across / count, up / count] : null;
+}
+
+function drawSigma(sheet, letter, words, x, y, size) {
+  const { context } = sheet;
+  sheet.font(size, "bold");
+  const wide = context.measureText("\u03c3").width;
+  sheet.font(size * 0.7, "bold");
+  const low = context.measureText(letter).width;
+  sheet.font(size);
+  const rest = context.measureText(words).width;
+  const left = x - (wide + low + rest) / 2;
+  sheet.text(words, left + wide + low, y, "left");
+  sheet.font(size, "bold");
+  sheet.text("\u03c3", left, y, "left");
+  sheet.font(size * 0.7, "bold");
+  sheet.text(letter, left + wide, y + size * 0.22, "left");
+}
+
+function drawPlane(sheet, part, box, place) {
+  const { context, type } = sheet;
+  const { left, right, top, bottom } = box;
+  const { sigma_w: across, sigma_b: up } = part;
+  const [mostW, mostB] = [across.at(-1), up.at(-1)];
+  const x = (w) => left + (w / mostW) * (right - left);
+  const y = (b) => bottom - (b / mostB) * (bottom - top);
+  sheet.plane = {
+    ...box,
+    wAt: (there) => ((there - left) / (right - left)) * mostW,
+    bAt: (there) => ((bottom - there) / (bottom - top)) * mostB,
+  };
+  sheet.canvas.dataset.plane = [left, top, right, bottom].join(" ");
+  sheet.font(type * 1.1, "bold");
+  sheet.text(`${part.name}: click a point`, (left + right) / 2, top - type * 0.8);
+  context.save();
+  context.beginPath();
+  context.rect(left, top, right - left, bottom - top);
+  context.clip();
+  const cell = [(right - left) / (across.length - 1), (bottom - top) / (up.length - 1)];
+  context.imageSmoothingQuality = "high";
+  context.drawImage(
+    shadeOf(sheet, part),
+    left - cell[0] / 2,
+    top - cell[1] / 2,
+    across.length * cell[0],
+    up.length * cell[1],
+  );
+  context.strokeStyle = sheet.ink;
+  context.lineWidth = Math.max(4, type * 0.3);
+  context.lineJoin = "round";
+  context.beginPath();
+  part.line.forEach(([w, b], index) => {
+    if (index) context.lineTo(x(w), y(b));
+    else context.moveTo(x(w), y(b));
+  });
+  context.stroke();
+  context.restore();
+  context.strokeStyle = sheet.ink;
+  context.lineWidth = 1;
+  context.strokeRect(left, top, right - left, bottom - top);
+  sheet.font(type * 1.7, "bold");
+  // The line leans to the right: above there is more room for order, below for chaos.
+  const regions = [["order", (chi) => chi < 1, true], ["chaos", (chi) => chi > 1, false]];
+  for (const [name, belongs, upper] of regions) {
+    const middle = middleOf(part, belongs, upper);
+    if (middle) sheet.text(name, x(middle[0]), y(middle[1]), "center", sheet.ink, "middle");
+  }
+  const foot = part.line.findLast(([, b]) => b <= 0.8 * mostB);
+  if (foot) sheet.note("\u03c7 = 1", x(foot[0]) - type * 0.5, y(foot[1]), type, "right");
+  sheet.font(type * 0.9);
+  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+    sheet.text(shown(share * mostW), x(share * mostW), bottom + type * 1.2);
+  }
+  for (const share of [0, 1 / 3, 2 / 3, 1]) {
+    sheet.text(shown(share * mostB), left - 8, y(share * mostB), "right", sheet.ink, "middle");
+  }
+  drawSigma(sheet, "w", "  weights", (left + right) / 2, bottom + type * 2.4, type * 1.05);
+  context.save();
+  context.translate(left - type * 2.3, (top + bottom) / 2);
+  context.rotate(-Math.PI / 2);
+  drawSigma(sheet, "b", "  biases", 0, 0, type * 1.05);
+  context.restore();
+  const chi = rowOf(part.chi, place[1])[place[0]];
+  drawPoint(sheet, box, [x(across[place[0]]), y(up[place[1]])], chi);
+}
+
+function drawPoint(sheet, box, [x, y], chi) {
+  const { context, type } = sheet;
+  context.strokeStyle = sheet.ink;
+  context.lineWidth = 1.5;
+  context.setLineDash([4, 4]);
+  context.beginPath();
+  context.moveTo(box.left, y);
+  context.lineTo(x, y);
+  context.lineTo(x, box.bottom);
+  context.stroke();
+  context.setLineDash([]);
+  context.beginPath();
+  context.arc(x, y, type * 0.5, 0, 2 * Math.PI);
+  context.fillStyle = sheet.paper;
+  context.fill();
+  context.lineWidth = Math.max(4, type * 0.25);
+  context.stroke();
+  const last = x > (box.left + 2 * box.right) / 3;
+  const high = Math.max(y - type * 0.8, box.top + type * 1.2);
+  const far = last ? -type * 0.8 : type * 0.8;
+  sheet.note(`\u03c7 ${shown(chi)}`, x + far, high, type * 1.15, last ? "right" : "left");
+}
+
+// The ends of a log axis: they snap outwards in steps of three powers of ten.
+function endsOf(logs) {
+  const known = logs.filter(Number.isFinite);
+  const low = Math.max(3 * Math.floor(Math.min(-1, ...known) / 3), -330);
+  return [low, 3 * Math.ceil(Math.max(1, ...known) / 3)];
+}
+
+function ticksOf([low, high]) {
+  const step = 3 * Math.max(1, Math.ceil((high - low) / 18));
+  const ticks = [];
+  for (let power = Math.ceil(low / step) * step; power <= high; power += step) {
+    ticks.push([power, powerOfTen(power)]);
+  }
+  return ticks;
+}
+
+function drawLayers(sheet, box, panel) {
+  const { context, type } = sheet;
+  const { left, right, top, bottom } = box;
+  const [low, high] = panel.ends;
+  const layers = panel.depth;
+  const x = (layer) => left + ((layer + 0.7) / (layers + 0.4)) * (right - left);
+  const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
+  sheet.font(type * 1.1, "bold");
+  sheet.text(panel.title, (left + right) / 2, top - type * 0.8);
+  sheet.font(type * 0.9);
+  for (const [value, words] of panel.ticks) {
+    context.fillStyle = sheet.faint;
+    context.fillRect(left, y(value), right - left, 1);
+    sheet.text(words, left - 8, y(value), "right", sheet.ink, "middle");
+  }
+  const every = Math.ceil(layers / 5);
+  for (let layer = every - 1; layer < layers; layer += every) {
+    sheet.text(String(layer + 1), x(layer), bottom + type * 1.2);
+  }
+  sheet.text(panel.axis, (left + right) / 2, bottom + type * 2.4);
+  if (!panel.dots) {
+    sheet.note("on its way ...", (left + right) / 2, (top + bottom) / 2, type, "center");
+    return;
+  }
+  context.save();
+  context.beginPath();
+  context.rect(left, top - 8, right - left, bottom - top + 16);
+  context.clip();
+  context.fillStyle = panel.color;
+  const size = Math.max(3, Math.min(type * 0.42, (0.45 * (right - left)) / layers));
+  panel.dots.forEach((value, layer) => {
+    if (!Number.isFinite(value)) return;
+    context.beginPath();
+    context.arc(x(layer), y(value), size, 0, 2 * Math.PI);
+    context.fill();
+  });
+  context.strokeStyle = sheet.ink;
+  context.lineWidth = 2.5;
+  context.lineJoin = "round";
+  context.beginPath();
+  let pen = false;
+  panel.line.forEach((value, layer) => {
+    if (Number.isFinite(value) && pen) context.lineTo(x(layer), y(value));
+    else if (Number.isFinite(value)) context.moveTo(x(layer), y(value));
+    pen = Number.isFinite(value);
+  });
+  context.stroke();
+  context.restore();
+  const gone = panel.dots.findIndex((value) => Number.isNaN(value) || value === Infinity);
+  if (gone >= 0) {
+    const words = `${panel.lost} from layer ${gone + 1} on`;
+    sheet.note(words, right - 4, top + type * 1.2, type, "right", sheet.color.red);
+  }
+}
+
+function panelsOf(sheet, part, position) {
+  const ready = Boolean(part.ready[position]);
+  const get = (name) => (ready ? Array.from(rowOf(part[name], position)) : undefined);
+  const logs = (title, name, color, axis) => {
+    const [dots, line] = [get(`log_${name}`), get(`log_predicted_${name}`)];
+    const ends = endsOf(dots ?? []);
+    const lost = "overflow";
+    return { title, dots, line, ends, ticks: ticksOf(ends), color, axis, depth: part.depth, lost };
+  };
+  const likeness = get("correlation");
+  const lowest = Math.min(-0.25, ...(likeness ?? []).filter(Number.isFinite));
+  return [
+    logs("size: mean of z\u00b2", "q", sheet.color.blue, "layer \u2192"),
+    {
+      title: "likeness of two inputs",
+      dots: likeness,
+      line: get("predicted_correlation"),
+      ends: [lowest, 1.05],
+      ticks: [[0, "0"], [0.5, "0.5"], [1, "1"]],
+      color: sheet.color.green,
+      axis: "layer \u2192",
+      depth: part.depth,
+      lost: "none",
+    },
+    logs("gradient (RMS)", "gradient_rms", sheet.color.red, "\u2190 layer"),
+  ];
+}
+
+DRAW.phase = function drawPhase(sheet, table, model) {
+  const part = table.parts[0];
+  if (!sheet.hands) {
+    sheet.hands = true;
+    layHands(sheet, model);
+  }
+  const place = [model.get("position"), model.get("position_b")];
+  const position = place[0] + place[1] * part.sigma_w.length;
+  const wide = sheet.width >= 1050;
+  const narrow = sheet.width < 640;
+  sheet.type = Math.max(12, Math.min(22, sheet.width / 68));
+  const { type } = sheet;
+  const panel = Math.max(260, Math.min(400, sheet.width * (wide ? 0.27 : 0.36)));
+  const high = panel + type * 5.4;
+  const across = narrow ? 1 : wide ? 4 : 2;
+  sheet.size((4 / across) * high + type * 1.6);
+  const { canvas } = sheet;
+  canvas.dataset.sigmaW = String(part.sigma_w[place[0]]);
+  canvas.dataset.sigmaB = String(part.sigma_b[place[1]]);
+  canvas.dataset.ready = String(Boolean(part.ready[position]));
+  // Where there is one row, the plane takes more of it than a panel does.
+  const first = wide ? 0.34 : 1 / across;
+  const rest = wide ? (1 - first) / 3 : first;
+  const box = (number) => {
+    const column = number % across;
+    const row = Math.floor(number / across);
+    const left = sheet.width * (column ? first + (column - 1) * rest : 0);
+    const right = left + sheet.width * (column ? rest : first);
+    return {
+      left: left + type * 3.4,
+      right: right - type * 0.8,
+      top: row * high + type * 2.2,
+      bottom: row * high + type * 2.2 + panel,
+    };
+  };
+  drawPlane(sheet, part, box(0), place);
+  panelsOf(sheet, part, position).forEach((one, number) => drawLayers(sheet, box(number + 1), one));
+  sheet.font(type);
+  const middle = sheet.width * (wide ? (1 + first) / 2 : 0.5);
+  const below = (4 / across) * high + type * 0.8;
+  sheet.text("\u25cf measured    \u2501 theory", middle, below);
+  if (!part.ready[position]) return "The kernel is computing this point.";
+  return part.captions[position];
+};
