@@ -187,6 +187,25 @@ def draw_by_draw(n):
     return chance
 
 
+def chi_number_by_number(sigma_w2, z):
+    return sigma_w2 * sum((1 / math.cosh(value)) ** 4 for value in z) / len(z)
+
+
+def layers_to_one_over_e(chi):
+    # Fractions of a layer count: 1/e is met in the midst of a layer.
+    return math.log(1 / math.e, chi)
+
+
+def rows_one_by_one(z):
+    return [[(value - np.mean(row)) / np.std(row) for value in row] for row in z]
+
+
+def warm_up_by_cases(step, last, rate):
+    if step >= last:
+        return rate
+    return rate * step / last
+
+
 RIGHT = {
     "check_saturated_share": [
         count_saturated,
@@ -277,6 +296,40 @@ RIGHT = {
         lambda z: (z.max(axis=0) <= 0).mean(),
         lambda z: np.sum(np.maximum(z, 0).sum(axis=0) == 0) / z.shape[1],
         lambda z: 1 - np.any(z > 0, axis=0).mean(),
+    ],
+    "check_chi": [
+        chi_number_by_number,
+        lambda w2, z: w2 * np.mean((1 - np.tanh(z) ** 2) ** 2),
+        lambda w2, z: (w2 * np.cosh(z) ** -4.0).mean(),
+        lambda w2, z: np.float32(np.average(w2 * (1 - np.tanh(z) ** 2) ** 2)),
+    ],
+    "check_depth_scale": [
+        layers_to_one_over_e,
+        lambda chi: -1 / np.log(chi),
+        lambda chi: 1 / np.log(1 / chi),
+        lambda chi: abs(1 / math.log(chi)),
+    ],
+    "check_on_the_diagonal": [
+        lambda std, n: std * np.sqrt(n) / 4,
+        lambda std, n: math.sqrt(n * std**2) / 4,
+        lambda std, n: (n * std * std / 16) ** 0.5,
+    ],
+    "check_layer_norm": [
+        rows_one_by_one,
+        lambda z: (z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True),
+        lambda z: ((z.T - z.mean(axis=1)) / z.std(axis=1)).T,
+        lambda z: stats.zscore(z.astype(np.float32), axis=1),
+    ],
+    "check_fixup_factor": [
+        lambda L, m: L ** (-1 / (2 * m - 2)),
+        lambda L, m: 1 / L ** (1 / 2 / (m - 1)),
+        lambda L, m: math.exp(-math.log(L) / (2 * m - 2)),
+    ],
+    "check_warm_up": [
+        warm_up_by_cases,
+        lambda step, last, rate: rate * min(step / last, 1),
+        lambda step, last, rate: min(rate, rate * step / last),
+        lambda step, last, rate: np.minimum(1, step / last) * rate,
     ],
     "check_gradient_of_loss": [
         lower_the_right_digits,
@@ -556,6 +609,50 @@ MISTAKES = {
             "one number for both sides",
             lambda values: np.median(values) + np.std(values) * np.array([0, -1, 1]),
         ),
+    ],
+    "check_chi": [
+        ("with the slope's squared", lambda w2, z: w2 * np.mean(np.cosh(z) ** -2.0)),
+        ("first the square", lambda w2, z: w2 * np.mean(1 - np.tanh(z) ** 2) ** 2),
+        ("how the signal's size", lambda w2, z: w2 * np.mean(np.tanh(z) ** 2)),
+        ("the weights are missing", lambda w2, z: np.mean((1 - np.tanh(z) ** 2) ** 2)),
+        ("a square already", lambda w2, z: w2 * w2 * np.mean(np.cosh(z) ** -4.0)),
+        ("take the mean", lambda w2, z: (w2 * np.cosh(z) ** -4.0).sum()),
+    ],
+    "check_depth_scale": [
+        ("isn't negative", lambda chi: 1 / np.log(chi)),
+        ("to a tenth", lambda chi: -1 / np.log10(chi)),
+        ("near 1 this comes close", lambda chi: 1 / (1 - chi)),
+        ("one over it", lambda chi: -np.log(chi)),
+        ("halve it", lambda chi: math.log(1 / 2, chi)),
+    ],
+    "check_on_the_diagonal": [
+        ("of the sigmoid network", lambda std, n: std * n**0.5),
+        ("one half comes", lambda std, n: std * n**0.5 / 2),
+        ("that is sigma_w2", lambda std, n: (std * n**0.5 / 4) ** 2),
+        ("as wide as the root", lambda std, n: std * n / 4),
+        ("the width is missing", lambda std, n: std / 4),
+        ("by 16, stds by 4", lambda std, n: std * n**0.5 / 16),
+    ],
+    "check_layer_norm": [
+        ("an image is a row", lambda z: (z - z.mean(axis=0)) / z.std(axis=0)),
+        ("over the whole table", lambda z: (z - z.mean()) / z.std()),
+        ("the root of the variance", lambda z: ((z.T - z.mean(axis=1)) / z.var(axis=1)).T),
+        ("has to be taken away", lambda z: (z.T / z.std(axis=1)).T),
+        ("now divide by the std", lambda z: (z.T - z.mean(axis=1)).T),
+    ],
+    "check_fixup_factor": [
+        ("must be smaller than 1", lambda L, m: L ** (1 / (2 * m - 2))),
+        ("the 2 is missing", lambda L, m: L ** (-1 / (m - 1))),
+        ("the last layer of a branch is 0", lambda L, m: L ** (-1 / (2 * m))),
+        ("the other way round", lambda L, m: (2 * m - 2.0) ** (-1 / L)),
+        ("belongs to L itself", lambda L, m: -L / (2 * m - 2)),
+    ],
+    "check_warm_up": [
+        ("goes on growing", lambda step, last, rate: rate * step / last),
+        ("count from 1", lambda step, last, rate: rate * min(1, (step - 1) / last)),
+        ("rate itself", lambda step, last, rate: min(1, step / last)),
+        ("the other way round", lambda step, last, rate: rate * max(0, 1 - step / last)),
+        ("takes the smaller one", lambda step, last, rate: rate * max(1, step / last)),
     ],
     "check_chance_of_oversight": [
         ("all of them show it", lambda n: 1 / 10**n),

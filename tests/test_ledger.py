@@ -154,18 +154,18 @@ def test_an_empty_table_is_its_head():
 # ------------------------------------------------------------------------------------- the claims
 
 
-def test_the_claims_are_numbered_from_1_to_17_and_every_notebook_is_there():
-    assert list(CLAIMS) == list(range(1, 18))
+def test_the_claims_are_numbered_from_1_to_18_and_every_notebook_is_there():
+    assert list(CLAIMS) == list(range(1, 19))
     for claim, notebook in CLAIMS.values():
         assert (NOTEBOOKS / f"{notebook}.ipynb").is_file()
         assert claim.endswith(".")
         assert "|" not in claim
         assert "\n" not in claim
-    assert len({claim for claim, _ in CLAIMS.values()}) == 17
+    assert len({claim for claim, _ in CLAIMS.values()}) == 18
 
 
 def test_the_series_own_claims_are_marked():
-    assert OURS == (13, 16, 17)
+    assert OURS == (13, 16, 17, 18)
     for number, (claim, _) in CLAIMS.items():
         assert claim.startswith("(ours) ") is (number in OURS)
         assert claim.count("(ours)") == (number in OURS)
@@ -267,6 +267,14 @@ FOUND = {
         [{"PyTorch": 0.408}, {"Keras": 0.707, "JAX": 0.71}],
         HOLDS,
         ["(Xavier: 0.71): PyTorch 0.41; (read) Keras 0.71; (read) JAX 0.71"],
+    ),
+    18: (
+        [
+            {"small": seeds(2.3, 2.3), "He": seeds(1.4, 1.6), "large": seeds(np.nan, np.nan)},
+            {"small": seeds(0.4, 0.5), "He": seeds(0.4, 0.5), "large": seeds(0.8, 0.9)},
+        ],
+        HOLDS,
+        ["of 3 starts learned: without 0.5 (0 to 1); with it 3"],
     ),
 }
 
@@ -664,3 +672,29 @@ def test_claim_17_tells_what_was_only_read():
 def test_claim_17_needs_a_library():
     with pytest.raises(ValueError, match=r"^measured and read are empty: expected at least one"):
         judge(17, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("without", "remedied", "word"),
+    [
+        ([2.3, 2.3, 0.4], [1.4, 0.4, 0.3], "holds"),
+        ([2.3, np.nan, 0.4], [0.5, 0.4, 0.3], "holds"),
+        ([2.3, 1.2, 0.4], [0.5, 0.4, 0.3], "half true"),  # most learn without it
+        ([2.3, 2.3, 0.4], [1.6, 0.4, 0.3], "half true"),  # one doesn't learn with it
+        ([2.3, 2.3, 0.4], [np.nan, 0.4, 0.3], "half true"),
+        ([1.2, 2.3, 0.4], [1.6, 0.4, 0.3], "false"),
+    ],
+)
+def test_claim_18_a_remedy_lets_all_starts_learn(without, remedied, word):
+    losses = [
+        {name: np.full(3, loss) for name, loss in zip("abc", row, strict=True)}
+        for row in (without, remedied)
+    ]
+    assert ledger.claim_18(*losses).verdict == word
+
+
+def test_claim_18_counts_the_starts_seed_by_seed():
+    without = {"a": [2.3, 0.4, 2.3], "b": [2.3, 2.3, 2.3], "c": [0.4, 2.3, 2.3]}
+    row = ledger.claim_18(without, {name: [0.4, 0.4, 2.3] for name in "abc"})
+    assert row.measured == "of 3 starts learned: without 1 (0 to 1); with it 3 (0 to 3)"
+    assert row.verdict == "depends on the draw"

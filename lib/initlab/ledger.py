@@ -26,10 +26,11 @@ CLAIMS = {
     13: ("(ours) The sigmoid network could have been saved.", "06_mnist"),
     14: ("Pretraining cures the vanishing gradient.", "03_pretraining"),
     15: ("He suits ReLU.", "05_he"),
-    16: ("(ours) Theory tells before training which networks train.", "09_the_verdict"),
+    16: ("(ours) Theory tells before training which networks train.", "07_order_and_chaos"),
     17: ("(ours) Not every library starts with He or Xavier.", "06_mnist"),
+    18: ("(ours) With the right remedy a network learns from any of five starts.", "08_remedies"),
 }
-OURS = (13, 16, 17)  # the series' own claims; all others are the article's
+OURS = (13, 16, 17, 18)  # the series' own claims; all others are the article's
 
 
 # A network has learned something if its loss has fallen below this; guessing gives 2.30.
@@ -426,4 +427,26 @@ def claim_17(measured, read):
     shown += [f"(read) {name} {ratio:.2f}" for name, ratio in read.items()]
     return _row(
         17, [[len(neither) > 0]], f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
+    )
+
+
+def claim_18(without, remedied):
+    """Judge by final losses of deep networks: dicts of start to array, shape (seeds,).
+
+    Parameters
+    ----------
+    without, remedied : dict of str to array, shape (seeds,)
+        The same starts without and with the remedy; NaN where a training overflowed. The first part
+        is seen if without it most starts learn nothing, the second if with it all learn.
+    """
+    learned = {
+        name: np.array([np.asarray(losses[start]) < LEARNED for start in without])
+        for name, losses in (("without", without), ("with it", remedied))
+    }
+    counts = {name: seen.sum(axis=0) for name, seen in learned.items()}
+    shown = "; ".join(f"{name} {with_spread(count, 'g')}" for name, count in counts.items())
+    return _row(
+        18,
+        [counts["without"] < len(without) / 2, counts["with it"] == len(without)],
+        f"of {len(without)} starts learned: {shown}",
     )

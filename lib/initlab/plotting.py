@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.style
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter
 
 # Okabe, Ito (2008), "Color universal design": told apart with any kind of colour vision.
@@ -301,3 +302,87 @@ def images(axes, rows, labels=None):
         if labels is not None:
             ax.set_title(f"{labels[index]}")
     return axes
+
+
+def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None):
+    """Draw which networks train, a cell for each: by the variance of the weights and by depth.
+
+    What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    sigma_w2 : sequence of float, length columns
+        fan_in times the variance of a weight, in equal steps.
+    depths : sequence of int, length rows
+        Hidden layers, in equal steps.
+    accuracy : array, shape (rows, columns)
+        From 0 to 1; NaN for networks that aren't trained yet, which stay grey.
+    limit : (sequence of float, sequence of float), optional
+        The line up to which theory lets networks train: sigma_w2 and depth.
+
+    Returns
+    -------
+    the axes
+    """
+    ax.clear()
+    ax.set_facecolor("0.85")
+    ax.pcolormesh(
+        sigma_w2,
+        depths,
+        np.ma.masked_invalid(accuracy),
+        shading="nearest",
+        cmap="cividis",
+        vmin=0,
+        vmax=1,
+    )
+    for row, depth in zip(np.asarray(accuracy), depths, strict=True):
+        for share, value in zip(row, sigma_w2, strict=True):
+            if np.isfinite(share):
+                color = "black" if share > 0.6 else "white"
+                words = f"{100 * share:.0f}"
+                ax.text(value, depth, words, ha="center", va="center", color=color, fontsize=14)
+    bottom, top = ax.get_ylim()
+    if limit is not None:
+        ax.plot(*limit, color="white", linewidth=8)
+        ax.plot(*limit, color=VERMILION, linewidth=4, label="theory: 6 x depth scale")
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+    ax.set(ylim=(bottom, top), xlabel="$\\sigma_w^2$", ylabel="hidden layers")
+    done = int(np.isfinite(accuracy).sum())
+    words = f"% of training images right: {done} of {np.size(accuracy)} networks"
+    ax.set_title(words, loc="left")
+    ax.grid(visible=False)
+    return ax
+
+
+def phase_plane(ax, diagram):
+    """Draw order, chaos and the border between them in the plane of sigma_w and sigma_b.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    diagram : experiments.PlaneDiagram
+
+    Returns
+    -------
+    the axes
+    """
+    colors = LinearSegmentedColormap.from_list("phases", [BLUE, "white", VERMILION])
+    ax.pcolormesh(
+        diagram.sigma_w,
+        diagram.sigma_b,
+        np.log(np.maximum(diagram.chi, 1e-6)),
+        shading="nearest",
+        cmap=colors,
+        vmin=-1.5,
+        vmax=1.5,
+    )
+    sigma_w, sigma_b = diagram.line.T
+    ax.plot(sigma_w, sigma_b, color=BLACK, linewidth=4)
+    ax.set(xlim=(0, diagram.sigma_w[-1]), ylim=(0, diagram.sigma_b[-1]))
+    for words, place, side in [("order", 0.04, "left"), ("chaos", 0.96, "right")]:
+        height = 0.9 if side == "left" else 0.06
+        ax.text(place, height, words, transform=ax.transAxes, ha=side, fontsize=24, weight="bold")
+    ax.set(xlabel="$\\sigma_w$", ylabel="$\\sigma_b$")
+    ax.grid(visible=False)
+    return ax

@@ -211,6 +211,47 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
     return Signals(tuple(measured))
 
 
+def jacobian(network, x):
+    """Return how each output of a network answers to each input: J_oi = d output_o / d x_i.
+
+    Its singular values are the factors by which the network stretches small differences between
+    inputs on their way forward, and gradients on their way back. If all are near 1 one speaks of
+    dynamical isometry.
+
+    Parameters
+    ----------
+    network : MLP
+        Or a stack of them. Not changed. A ``BatchNorm`` in it uses its running averages, for there
+        is no batch.
+    x : array of float, shape (features,)
+        One input.
+
+    Returns
+    -------
+    array, shape (..., outputs, features)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``x`` does not hold floats, or the shapes don't fit.
+
+    Notes
+    -----
+    Source: Saxe, McClelland, Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning
+    in deep linear neural networks", section 3.
+    """
+    if not isinstance(network, MLP):
+        raise TypeError(f"network={network!r}: expected an MLP")
+    x = float_array("x", x)
+    if x.shape != (network.sizes[0],):
+        raise ValueError(f"x has shape {x.shape}; expected one input, ({network.sizes[0]},)")
+    probe, outputs = network.for_inference(), network.sizes[-1]
+    # One copy of the input for each output; back through copy o goes the gradient of output o.
+    probe.forward(np.tile(x, (outputs, 1)))
+    gradient = np.broadcast_to(np.eye(outputs), (*network.stack_shape, outputs, outputs))
+    return probe.backward(gradient)
+
+
 def _forward(layers, x, outputs):
     """Run forward, and note what comes out of each Dense layer and activation."""
     for layer in layers:

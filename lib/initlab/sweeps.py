@@ -108,6 +108,7 @@ def sweep(
     bias_init=None,
     dtype=np.float32,
     judged_on=10_000,
+    only=None,
     file=None,
     after_rows=None,
     progress=True,
@@ -143,6 +144,9 @@ def sweep(
     judged_on : int
         How many of the training examples, and of the test examples, the trained networks are judged
         on: the first ones.
+    only : callable, optional
+        For a grid with holes. Called with each point, a dict of the axes to its values there (to
+        their names, where they have names); points for which it returns False are left out.
     file : path-like, optional
         Where finished rows are kept, as CSV. Rows that are there already, of an earlier sweep that
         was stopped or smaller, are not trained again. For one sweep at a time.
@@ -188,7 +192,8 @@ def sweep(
         "dataset": _name_and_checksum(dataset),
     }
     bias_init = init.zeros() if bias_init is None else bias_init
-    runs = _runs(axes, [dataset.x_train.shape[1], dataset.classes], optimizer, bias_init, settings)
+    ends = [dataset.x_train.shape[1], dataset.classes]
+    runs = _runs(axes, ends, optimizer, bias_init, settings, only)
     for made, rate in {(run.optimizer, run.learning_rate) for run in runs}:
         check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
     x, y = dataset.x_train, dataset.y_train
@@ -224,7 +229,7 @@ def sweep(
     return Table.of([rows[_key(run.asked)] for run in runs], COLUMNS)
 
 
-def _runs(axes, ends, optimizer, bias_init, settings):
+def _runs(axes, ends, optimizer, bias_init, settings, only):
     """Return the grid's points, in its order."""
     if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r}: expected a dict of names and values, e.g. {{'depth': 4}}")
@@ -236,11 +241,15 @@ def _runs(axes, ends, optimizer, bias_init, settings):
             "normal(std) among the initializers"
         )
     checked_recipe("bias_init", bias_init)
+    if only is not None and not callable(only):
+        raise TypeError(f"only={only!r}: expected a function of a dict of axes to values")
     lists = {name: _AXES[name](f"axes[{name!r}]", value) for name, value in axes.items()}
     names = [("initializer", name) for name, _ in lists.get("initializer", [])]
     names += [("activation", repr(function)) for function in lists.get("activation", [])]
     runs, seen, sums = [], set(), {}
     for point in itertools.product(*lists.values()):
+        if only is not None and not only(_named(lists, point)):
+            continue
         at = DEFAULTS | {"initializer": (repr(DEFAULTS["initializer"]), DEFAULTS["initializer"])}
         at |= {"network": ("MLP", MLP), "optimizer": (None, optimizer)}
         at |= dict(zip(lists, point, strict=True))
@@ -274,10 +283,25 @@ def _runs(axes, ends, optimizer, bias_init, settings):
             twice = {name: asked[name] for name in lists}
             raise ValueError(f"axes: a point is there twice, {twice}")
         seen.add(_key(asked))
+    if not runs:
+        raise ValueError("only: it leaves no point of the grid")
     for axis, name in names:
         if names.count((axis, name)) > 1:
             raise ValueError(f"axes: two are called {name}; give initializers names, in a dict")
     return runs
+
+
+def _named(axes, point):
+    """Return a point as a dict of axes to values, or to the names of what has one."""
+    named = {}
+    for axis, value in zip(axes, point, strict=True):
+        if axis == "std":
+            named[axis] = value[1].std((1, 1))
+        elif isinstance(value, tuple):
+            named[axis] = value[0]
+        else:
+            named[axis] = repr(value) if isinstance(value, ActivationFunction) else value
+    return named
 
 
 def _values(name, value):

@@ -543,6 +543,151 @@ check_pytorch_std = Check(
     praise="smaller than He's by the root of 6.",
 )
 
+# ------------------------------------------------------------------------------------------- 07
+
+_SQUARE_OF_THE_SLOPE = (
+    "the gradient is multiplied with the slope, so its mean square with the slope's"
+)
+
+check_chi = Check(
+    task="Return chi of a tanh layer: sigma_w2 times the mean of the squared slope at z.",
+    cases=((1.5, 0.7 * _drawn(500)), (4.0, 1.6 * _drawn(400, seed=1))),
+    right=lambda sigma_w2, z: sigma_w2 * np.mean((1 - np.tanh(z) ** 2) ** 2),
+    mistakes={
+        "the gradient is multiplied with the slope, so its mean square with the slope's squared": (
+            lambda w2, z: w2 * np.mean(1 - np.tanh(z) ** 2)
+        ),
+        "first the square, then the mean: large slopes count more": (
+            lambda w2, z: w2 * np.mean(1 - np.tanh(z) ** 2) ** 2
+        ),
+        "that is how the signal's size is multiplied; chi takes the slope, 1 - tanh(z)**2": (
+            lambda w2, z: w2 * np.mean(np.tanh(z) ** 2)
+        ),
+        "the weights are missing: sigma_w2 stands in front": (
+            lambda w2, z: np.mean((1 - np.tanh(z) ** 2) ** 2)
+        ),
+        "sigma_w2 is a square already": lambda w2, z: w2**2 * np.mean((1 - np.tanh(z) ** 2) ** 2),
+        "of sums it would depend on how many z there are; take the mean": (
+            lambda w2, z: w2 * np.sum((1 - np.tanh(z) ** 2) ** 2)
+        ),
+    },
+    praise="this number alone says on which side of the line a network starts.",
+)
+
+check_depth_scale = Check(
+    task="Return after how many layers a distance that each layer multiplies by chi is 1/e of it.",
+    cases=((0.5,), (0.88,), (0.99,)),
+    right=lambda chi: -1 / math.log(chi),
+    mistakes={
+        "a number of layers isn't negative: the logarithm of chi is below 0": (
+            lambda chi: 1 / math.log(chi)
+        ),
+        "that would be the layers to a tenth; e belongs to the natural logarithm": (
+            lambda chi: -1 / math.log10(chi)
+        ),
+        "near 1 this comes close, but chi**n = 1/e needs a logarithm": lambda chi: 1 / (1 - chi),
+        "the other way round: one over it": lambda chi: -math.log(chi),
+        "that is how many layers halve it; asked for is 1/e": (
+            lambda chi: math.log(0.5) / math.log(chi)
+        ),
+    },
+    praise="near the line it grows without limit: there deep networks can be trained.",
+)
+
+check_on_the_diagonal = Check(
+    task="Return sigma_w of the tanh network that a sigmoid network with this std and width is.",
+    cases=((0.1, 100), (1.0, 100), (0.05, 400)),
+    right=lambda std, width: std * math.sqrt(width) / 4,
+    mistakes={
+        "that is sigma_w of the sigmoid network; tanh's is a quarter of it": (
+            lambda std, width: std * math.sqrt(width)
+        ),
+        "one half comes from the height of the curve, another one from its z/2": (
+            lambda std, width: std * math.sqrt(width) / 2
+        ),
+        "that is sigma_w2, the variance; its root is asked for": (
+            lambda std, width: std**2 * width / 16
+        ),
+        "a sum of n terms is as wide as the root of n": lambda std, width: std * width / 4,
+        "the width is missing: a sum of more terms is wider": lambda std, width: std / 4,
+        "variances shrink by 16, stds by 4": lambda std, width: std * math.sqrt(width) / 16,
+    },
+    praise="and sigma_b is the same number: that is why these networks lie on the diagonal.",
+)
+
+# ------------------------------------------------------------------------------------------- 08
+
+
+def _normalized(axis, *, center=True, root=np.sqrt):
+    def normalize(z):
+        mean = z.mean(axis=axis, keepdims=True) if center else 0.0
+        return (z - mean) / root(z.var(axis=axis, keepdims=True))
+
+    return normalize
+
+
+check_layer_norm = Check(
+    task="Return z with mean 0 and std 1 in each row: one row is one image.",
+    cases=((3 * _drawn(5, 8) + 2,), (0.1 * _drawn(4, 4, seed=1) - 1,)),
+    right=_normalized(-1),
+    mistakes={
+        "that is batch normalization: down the columns, over the images; an image is a row": (
+            _normalized(0)
+        ),
+        "over the whole table at once, rows still differ from each other": _normalized(None),
+        "divide by the std, the root of the variance": _normalized(-1, root=lambda v: v),
+        "the std is right; the mean has to be taken away, too": _normalized(-1, center=False),
+        "the mean is right; now divide by the std": _normalized(-1, root=np.ones_like),
+    },
+    praise="each image for itself: no other one is needed, not even a second one.",
+)
+
+check_fixup_factor = Check(
+    task="Return L**(-1 / (2m - 2)), the factor for L branches of m layers each.",
+    cases=((14, 2), (100, 2), (50, 3)),
+    right=lambda branches, layers: branches ** (-1 / (2 * layers - 2)),
+    mistakes={
+        "more branches add up to more, so the factor must be smaller than 1": (
+            lambda L, m: L ** (1 / (2 * m - 2))
+        ),
+        "the 2 is missing: the root of L for two layers": lambda L, m: L ** (-1 / (m - 1)),
+        "the last layer of a branch is 0, so m - 1 are left: 2m - 2": lambda L, m: (
+            L ** (-1 / (2 * m))
+        ),
+        "the other way round: L is what is raised to a power": (
+            lambda L, m: float(2 * m - 2) ** (-1 / L)
+        ),
+        "the exponent belongs to L itself, not to 1 / (2m - 2) times L": (
+            lambda L, m: -L / (2 * m - 2)
+        ),
+    },
+    praise="a hundred branches of two layers: a tenth. Then all branches together move like one.",
+)
+
+check_warm_up = Check(
+    task="Return the rate of a step (1, 2, ...), growing in a line to the full one at step `last`.",
+    cases=((1, 100, 0.1), (50, 100, 0.1), (100, 100, 0.1), (700, 100, 0.1), (3, 4, 2.0)),
+    right=lambda step, last, rate: min(1, step / last) * rate,
+    mistakes={
+        "after the warm-up it goes on growing; from step `last` on it is the full rate": (
+            lambda step, last, rate: step / last * rate
+        ),
+        "steps count from 1 here, so the first has rate / last": (
+            lambda step, last, rate: min(1, (step - 1) / last) * rate
+        ),
+        "the share is right; the rate itself is still missing": (
+            lambda step, last, rate: min(1, step / last)
+        ),
+        "it begins at the full rate and falls; warming up is the other way round": (
+            lambda step, last, rate: max(0, 1 - step / last) * rate
+        ),
+        "min takes the smaller one: of 1 and the share": (
+            lambda step, last, rate: max(1, step / last) * rate
+        ),
+    },
+    praise="small steps while the network is still strange to its data.",
+)
+
 # ------------------------------------------------------------------------------------------- 09
 
 check_spread = Check(

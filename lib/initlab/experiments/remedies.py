@@ -1,0 +1,259 @@
+"""What makes the start matter less: the same experiment with each remedy, from bad and good starts.
+
+Thirty hidden layers with ReLU, which learn from one start in five: what has to be added so that
+they learn from more?
+"""
+
+import functools
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab import initializers as init
+from initlab._checks import whole_number
+from initlab.activations import relu
+from initlab.blocks import BatchNorm, LayerNorm
+from initlab.experiments._seeds import checked_seeds
+from initlab.network import MLP
+from initlab.optimizers import SGD, Adam, WarmUp
+from initlab.starts import fixup
+from initlab.sweeps import sweep
+from initlab.training import train
+
+# The experiment: hidden layers, neurons in each, images in a batch, and steps.
+DEPTH, WIDTH, BATCH_SIZE, STEPS = 30, 50, 64, 300
+
+
+def fixup_network(sizes, **settings):
+    """Return a network with residual branches of two layers, started as ``fixup`` says.
+
+    Parameters
+    ----------
+    sizes, **settings
+        As for ``MLP``.
+
+    Returns
+    -------
+    MLP
+    """
+    return fixup(MLP(sizes, residual=2, **settings))
+
+
+def slow_start(learning_rate):
+    """Return SGD that warms up over the first 100 steps.
+
+    Parameters
+    ----------
+    learning_rate : float
+
+    Returns
+    -------
+    WarmUp
+    """
+    return WarmUp(SGD(learning_rate), steps=100)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One way to make the start matter less.
+
+    Attributes
+    ----------
+    network : callable
+        Builds the network, as ``MLP`` does.
+    optimizer : callable
+        Makes an optimizer from a learning rate, as ``SGD`` does.
+    learning_rate : float
+        The one of 0.003, 0.01, 0.03, 0.1, 0.3 (for Adam: of a thirtieth of these) with the least
+        mean loss over the five starts; found by ``benchmarks/remedy_rates.py``.
+    """
+
+    network: object
+    optimizer: object
+    learning_rate: float
+
+
+# From the smallest weights to the largest.
+FIVE_STARTS = {
+    "std 0.01": init.normal(0.01),
+    "Xavier": init.xavier_normal(),
+    "He": init.he_normal(),
+    "2 x He": init.variance_scaling(8, "fan_in", "normal"),
+    "std 1": init.normal(1.0),
+}
+REMEDIES = {
+    "none": Remedy(MLP, SGD, 0.01),
+    "warm-up": Remedy(MLP, slow_start, 0.03),
+    "momentum": Remedy(MLP, functools.partial(SGD, momentum=0.9), 0.003),
+    "Adam": Remedy(MLP, Adam, 0.001),
+    "layer norm": Remedy(functools.partial(MLP, normalization=LayerNorm), SGD, 0.01),
+    "batch norm": Remedy(functools.partial(MLP, normalization=BatchNorm), SGD, 0.1),
+    "residual": Remedy(functools.partial(MLP, residual=2), SGD, 0.1),
+    "residual, Fixup": Remedy(fixup_network, SGD, 0.1),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RemedyTable:
+    """How each remedy does from each start.
+
+    Attributes
+    ----------
+    remedies, starts : list of str
+    loss : array, shape (remedies, starts, seeds)
+        The mean over the last 20 steps; NaN where the training overflowed.
+    accuracy : array, shape (remedies, starts, seeds)
+        On the test images, after the training; 0 where it overflowed. NaN where it isn't over yet.
+    """
+
+    remedies: list
+    starts: list
+    loss: np.ndarray
+    accuracy: np.ndarray
+
+    def losses(self, remedy):
+        """Return the losses of one remedy: dict of start to array, shape (seeds,)."""
+        return dict(zip(self.starts, self.loss[self.remedies.index(remedy)], strict=True))
+
+
+def remedies_by_start(
+    dataset,
+    *,
+    remedies=None,
+    starts=None,
+    seeds=range(3),
+    depth=DEPTH,
+    width=WIDTH,
+    batch_size=BATCH_SIZE,
+    steps=STEPS,
+    judged_on=2000,
+    after_rows=None,
+    progress=True,
+):
+    """Train deep ReLU networks with each remedy from each start, all with the same budget of steps.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    remedies : dict of str to Remedy, optional
+        By default ``REMEDIES``.
+    starts : dict of str to initializer, optional
+        By default ``FIVE_STARTS``.
+    seeds : iterable of int
+    depth, width, batch_size, steps, judged_on
+        As for ``sweeps.sweep``.
+    after_rows : callable, optional
+        Called with the table so far, at the beginning and whenever something was added.
+    progress : bool or callable
+        As for ``sweeps.sweep``.
+
+    Returns
+    -------
+    RemedyTable
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+    remedies = REMEDIES if remedies is None else remedies
+    starts = FIVE_STARTS if starts is None else starts
+    seeds = checked_seeds(seeds)
+    shape = len(remedies), len(starts), len(seeds)
+    table = RemedyTable(
+        list(remedies), list(starts), np.full(shape, np.nan), np.full(shape, np.nan)
+    )
+
+    def fill_in(rows):
+        for row in rows:
+            place = (
+                table.remedies.index(row["network"]),
+                table.starts.index(row["initializer"]),
+                seeds.index(row["seed"]),
+            )
+            table.loss[place], table.accuracy[place] = row["final_loss"], row["test_accuracy"]
+        if after_rows is not None:
+            after_rows(table)
+
+    fill_in([])
+    # Network, optimizer and rate go together: of the grid of all three we want the diagonal.
+    found = sweep(
+        {
+            "network": {name: remedy.network for name, remedy in remedies.items()},
+            "optimizer": {name: remedy.optimizer for name, remedy in remedies.items()},
+            "learning_rate": sorted({remedy.learning_rate for remedy in remedies.values()}),
+            "initializer": starts,
+            "seed": seeds,
+            "depth": depth,
+            "width": width,
+            "activation": relu,
+        },
+        dataset,
+        steps=steps,
+        batch_size=batch_size,
+        judged_on=judged_on,
+        only=lambda at: (
+            at["network"] == at["optimizer"]
+            and at["learning_rate"] == remedies[at["network"]].learning_rate
+        ),
+        after_rows=fill_in,
+        progress=progress,
+    )
+    fill_in(found.rows())
+    return table
+
+
+def cost_of_remedies(dataset, *, remedies=None, rounds=5, steps=3, count=5):
+    """Measure what a step costs with each remedy, side by side.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    remedies : dict of str to Remedy, optional
+        By default ``REMEDIES``.
+    rounds : int
+        How often each is timed, one after the other.
+    steps : int
+        Of each training that is timed.
+    count : int
+        How many networks are trained at a time, as a stack.
+
+    Returns
+    -------
+    dict of str to (int, array of shape (rounds,))
+        How many numbers a network learns, and the seconds a step takes for one network.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+    remedies = REMEDIES if remedies is None else remedies
+    whole_number("rounds", rounds)
+    sizes = [dataset.x_train.shape[1], *[WIDTH] * DEPTH, dataset.classes]
+    settings = {"activation": relu, "weight_init": init.he_normal(), "dtype": np.float32}
+    networks = {
+        name: [
+            remedy.network(sizes, bias_init=None, rng=np.random.default_rng(seed), **settings)
+            for seed in range(whole_number("count", count))
+        ]
+        for name, remedy in remedies.items()
+    }
+    seconds = {name: [] for name in remedies}
+    for _ in range(rounds):
+        for name, remedy in remedies.items():
+            stack = MLP.stack(networks[name])
+            optimizer = remedy.optimizer(1e-6)  # so small that nothing can overflow
+            begin = time.perf_counter()
+            train(
+                stack,
+                dataset,
+                optimizer=optimizer,
+                steps=steps,
+                batch_size=BATCH_SIZE,
+                rng=np.random.default_rng(0),
+            )
+            seconds[name].append((time.perf_counter() - begin) / steps / count)
+    learned = {name: sum(p.size for p in nets[0].parameters()) for name, nets in networks.items()}
+    return {name: (learned[name], np.array(times)) for name, times in seconds.items()}
