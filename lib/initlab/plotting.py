@@ -386,3 +386,40 @@ def phase_plane(ax, diagram):
     ax.set(xlabel="$\\sigma_w$", ylabel="$\\sigma_b$")
     ax.grid(visible=False)
     return ax
+
+
+def remedy_map(ax, table):
+    """Draw how each remedy does from each start: the share of right answers, a cell for each.
+
+    What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    table : experiments.RemedyTable
+        Medians over its seeds are shown; cells in which a seed is missing stay grey.
+
+    Returns
+    -------
+    the axes
+    """
+    ax.clear()
+    ax.set_facecolor("0.85")
+    shares = np.median(table.accuracy, axis=2)
+    overflowed = np.isfinite(table.accuracy).all(axis=2) & np.isnan(table.loss).any(axis=2)
+    ax.pcolormesh(np.ma.masked_invalid(shares), cmap="cividis", vmin=0, vmax=1, edgecolors="white")
+    for (row, column), share in np.ndenumerate(shares):
+        if np.isfinite(share):
+            color = "black" if share > 0.6 else "white"
+            words = "overflow" if overflowed[row, column] else f"{100 * share:.0f} %"
+            place = column + 0.5, row + 0.5
+            ax.text(*place, words, ha="center", va="center", color=color, fontsize=18)
+    ax.set_xticks(np.arange(len(table.starts)) + 0.5, table.starts)
+    ax.set_yticks(np.arange(len(table.remedies)) + 0.5, table.remedies)
+    ax.invert_yaxis()
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    done = int(np.isfinite(table.accuracy).sum())
+    ax.set_title(f"test images right: {done} of {table.accuracy.size} networks", pad=16)
+    return ax

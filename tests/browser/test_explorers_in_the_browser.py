@@ -362,10 +362,12 @@ def test_explorer_of_a_notebook_follows_the_hand(lab, notebook):
     if "TrainingExplorer(" in lab.sources()[explorer]:
         assert int(lab.page.locator(PICTURE).first.get_attribute("data-step")) > 0
         return
-    handle = lab.page.locator(".initlab-std .noUi-handle").first
+    of_plane = "PhaseExplorer(" in lab.sources()[explorer]
+    slider, shows = ("sigma-w", "data-sigma-w") if of_plane else ("std", "data-std")
+    handle = lab.page.locator(f".initlab-{slider} .noUi-handle").first
     handle.focus()
     for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
-        before = lab.page.locator(PICTURE).first.get_attribute("data-std")
+        before = lab.page.locator(PICTURE).first.get_attribute(shows)
         handle.press(key)
-        assert lab.page.locator(PICTURE).first.get_attribute("data-std") != before
+        assert lab.page.locator(PICTURE).first.get_attribute(shows) != before
     assert lab.errors == []

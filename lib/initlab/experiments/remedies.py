@@ -159,6 +159,11 @@ def remedies_by_start(
     """
     remedies = REMEDIES if remedies is None else remedies
     starts = FIVE_STARTS if starts is None else starts
+    for name, value in {"remedies": remedies, "starts": starts}.items():
+        if not isinstance(value, dict) or not value:
+            raise TypeError(f"{name}={value!r}: expected a dict, under names")
+    if after_rows is not None and not callable(after_rows):
+        raise TypeError(f"after_rows={after_rows!r}: expected a function of a RemedyTable")
     seeds = checked_seeds(seeds)
     shape = len(remedies), len(starts), len(seeds)
     table = RemedyTable(

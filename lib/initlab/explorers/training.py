@@ -12,7 +12,7 @@ import numpy as np
 from initlab import initializers as init
 from initlab._checks import known_name
 from initlab.datasets import load_mnist
-from initlab.experiments import MNIST_SIZES
+from initlab.experiments import MNIST_SIZES, REMEDIES
 from initlab.explorers import captions
 from initlab.explorers.explorer import (
     ACTIVATIONS,
@@ -22,8 +22,6 @@ from initlab.explorers.explorer import (
     row,
     whole,
 )
-from initlab.network import MLP
-from initlab.optimizers import SGD
 from initlab.training import evaluate, train
 
 STARTS = {
@@ -32,6 +30,7 @@ STARTS = {
     "Xavier": init.xavier_normal(),
     "4 x Xavier": init.xavier_normal(gain=4),
     "He": init.he_normal(),
+    "2 x He": init.variance_scaling(8, "fan_in", "normal"),
     "std 1": init.normal(1.0),
     "std 10": init.normal(10.0),
 }
@@ -43,6 +42,7 @@ _COLORS = {
     "Xavier": "blue",
     "4 x Xavier": "orange",
     "He": "green",
+    "2 x He": "red",
     "std 1": "orange",
     "std 10": "red",
 }
@@ -66,6 +66,8 @@ class TrainingSettings:
         10 to 3000.
     seed : int
         0 to 9999. Weights and minibatches are those of ``experiments.mnist_race``.
+    remedy : str
+        A key of ``experiments.REMEDIES``: how the network is built, and with what it is trained.
     """
 
     start: str = "He"
@@ -74,10 +76,12 @@ class TrainingSettings:
     rate: float = 0.01
     steps: int = 500
     seed: int = 0
+    remedy: str = "none"
 
     def __post_init__(self):
         """Refuse what the controls can't show."""
         known_name("start", self.start, STARTS)
+        known_name("remedy", self.remedy, REMEDIES)
         object.__setattr__(self, "activation", known_activation("activation", self.activation))
         if self.rate not in RATES:
             raise ValueError(f"rate={self.rate!r}: choose from {', '.join(map(str, RATES))}")
@@ -90,7 +94,8 @@ class TrainingSettings:
     def __str__(self):
         """Return the name of the curve."""
         layers = f"{self.depth} hidden layer{'s' if self.depth > 1 else ''}"
-        return f"{self.start}, {self.activation}, {layers}, rate {self.rate:g}"
+        remedy = "" if self.remedy == "none" else f", {self.remedy}"
+        return f"{self.start}, {self.activation}, {layers}, rate {self.rate:g}{remedy}"
 
 
 def training_curve(settings, dataset, after_step=None):
@@ -109,7 +114,8 @@ def training_curve(settings, dataset, after_step=None):
     (History, MLP)
         The same settings give the same curve.
     """
-    network = MLP(
+    remedy = REMEDIES[settings.remedy]
+    network = remedy.network(
         [MNIST_SIZES[0], *[100] * settings.depth, MNIST_SIZES[-1]],
         activation=settings.activation,
         weight_init=STARTS[settings.start],
@@ -119,7 +125,7 @@ def training_curve(settings, dataset, after_step=None):
     history = train(
         network,
         dataset,
-        optimizer=SGD(settings.rate),
+        optimizer=remedy.optimizer(settings.rate),
         steps=settings.steps,
         batch_size=128,
         rng=np.random.default_rng([settings.seed, 1]),
@@ -240,12 +246,12 @@ class TrainingExplorer(Explorer):
     ----------
     dataset : Dataset, optional
         MNIST by default.
-    start, activation, depth, rate, steps, seed
+    start, activation, depth, rate, steps, seed, remedy
         As for ``TrainingSettings``.
 
     Attributes
     ----------
-    start, activation, depth, rate, steps, seed : ipywidgets controls
+    start, activation, depth, rate, steps, seed, remedy : ipywidgets controls
     train_button, stop_button, keep_button, forget_button : ipywidgets.Button
         Begin, end early; keep the curve for comparison, and drop those that were kept.
     picture : Picture
@@ -268,6 +274,7 @@ class TrainingExplorer(Explorer):
             "rate": dropdown("rate", RATES, chosen.rate),
             "steps": whole("steps", chosen.steps, 10, 3000),
             "seed": widgets.BoundedIntText(description="seed", value=chosen.seed, min=0, max=9999),
+            "remedy": dropdown("remedy", REMEDIES, chosen.remedy),
         }
         buttons = [
             self._button("train", "train this network", self.train),
