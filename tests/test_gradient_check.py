@@ -3,6 +3,7 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import ActivationFunction, _sigmoid, sigmoid
+from initlab.blocks import BatchNorm, LayerNorm, Residual
 from initlab.gradient_check import GradientCheck, check_gradients
 from initlab.layers import Activation, Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
@@ -12,7 +13,7 @@ BATCH = 5
 LABELS = np.array([0, 2, 1, 1, 2])
 
 
-def network(seed=0, sizes=(4, 4, 4, 3), *, activation="tanh", dtype=np.float64):
+def network(seed=0, sizes=(4, 4, 4, 3), *, activation="tanh", dtype=np.float64, **settings):
     return MLP(
         list(sizes),
         activation=activation,
@@ -20,6 +21,7 @@ def network(seed=0, sizes=(4, 4, 4, 3), *, activation="tanh", dtype=np.float64):
         bias_init=init.normal(0.3),
         rng=np.random.default_rng(seed),
         dtype=dtype,
+        **settings,
     )
 
 
@@ -210,6 +212,66 @@ def test_a_loss_with_a_wrong_gradient_is_caught():
         return loss, gradient * BATCH
 
     assert not check_gradients(network(), normal(BATCH, 4), LABELS, loss=no_mean)
+
+
+# ---------------------------------------------------------------- normalization and branches
+
+
+@pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
+def test_normalization_and_averages_are_left_as_they_were(kind):
+    net = network(sizes=(4, 4, 4, 4, 3), normalization=kind, residual=2)
+    net.forward(normal(BATCH, 4))
+    net.backward(normal(BATCH, 3))
+    before = [array.tobytes() for array in (*net.arrays(), *net.gradients())]
+    for array in net.arrays():
+        array.flags.writeable = False
+    assert checked(net)
+    assert [array.tobytes() for array in (*net.arrays(), *net.gradients())] == before
+
+
+@pytest.mark.parametrize("name", ["scale", "shift"])
+@pytest.mark.parametrize("layer", [1, 2, 3])
+@pytest.mark.parametrize("residual", [None, 2])
+def test_a_wrong_gradient_of_a_normalization_is_named_by_its_dense_layer(
+    monkeypatch, name, layer, residual
+):
+    right = LayerNorm.backward
+
+    def backward(self, grad):
+        grad_x = right(self, grad)
+        if self.place == layer:
+            setattr(self, f"{name}_grad", 2 * getattr(self, f"{name}_grad"))
+        return grad_x
+
+    monkeypatch.setattr(LayerNorm, "backward", backward)
+    net = network(sizes=(4, 4, 4, 4, 3), normalization=LayerNorm, residual=residual)
+    norms = [leaf for leaf in net.in_order() if isinstance(leaf, LayerNorm)]
+    for place, norm in enumerate(norms, start=1):
+        norm.place = place
+    found = checked(net)
+    assert not found
+    assert found.place.startswith(f"layer {layer}, {name}[0, ")
+
+
+@pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
+def test_a_normalization_that_takes_mean_and_std_for_constants_is_caught(monkeypatch, kind):
+    monkeypatch.setattr(kind, "_to_inputs", lambda self, grad: grad / self.std)
+    found = checked(network(normalization=kind))
+    assert not found
+    # What lies behind the way down of the last normalization is right.
+    assert not found.place.startswith(("layer 3", "layer 2, scale", "layer 2, shift"))
+
+
+def test_a_forgotten_direct_way_is_caught(monkeypatch):
+    def backward(self, grad):
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+
+    monkeypatch.setattr(Residual, "backward", backward)
+    found = checked(network(sizes=(4, 4, 4, 4, 3), residual=2))
+    assert not found
+    assert found.place.startswith(("input[", "layer 1, "))
 
 
 # --------------------------------------------------------------------------- print and refusal

@@ -1,10 +1,13 @@
+import functools
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from initlab import initializers as init
 from initlab.activations import ACTIVATIONS, leaky_relu_with, relu, sigmoid, tanh
+from initlab.blocks import BatchNorm, LayerNorm, Residual
 from initlab.gradient_check import check_gradients
 from initlab.layers import Activation, Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
@@ -467,3 +470,299 @@ def test_the_way_back_may_end_at_the_first_layer():
     assert network.backward(grad, to_inputs=False) is None
     for found, expected in zip(network.gradients(), wanted, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+# ------------------------------------------------------------------ normalization and branches
+
+DEEP = (4, 5, 5, 5, 5, 3)
+KINDS = {"none": None, "batch norm": BatchNorm, "layer norm": LayerNorm}
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+each_residual = pytest.mark.parametrize("residual", [None, 1, 2])
+
+
+def shown(layers):
+    """Return a row of layers as a word: d, n, a, and branches in brackets."""
+    letters = {Dense: "d", Activation: "a", BatchNorm: "n", LayerNorm: "n"}
+    return "".join(
+        f"[{shown(la.layers)}]" if isinstance(la, Residual) else letters[type(la)] for la in layers
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kind", "residual", "expected"),
+    [
+        (DEEP, BatchNorm, None, "dnadnadnadnad"),
+        (DEEP, None, 1, "d[ad][ad][ad]ad"),
+        (DEEP, None, 2, "d[adad][ad]ad"),
+        (DEEP, None, 3, "d[adadad]ad"),
+        (DEEP, None, 9, "d[adadad]ad"),
+        (DEEP, LayerNorm, 2, "d[nadnad][nad]nad"),
+        ((4, 5, 3), BatchNorm, None, "dnad"),
+        ((4, 5, 3), BatchNorm, 2, "dnad"),
+        ((4, 3), BatchNorm, 2, "d"),
+    ],
+)
+def test_where_normalization_and_branches_stand(sizes, kind, residual, expected):
+    net = network(sizes=sizes, normalization=kind, residual=residual)
+    assert shown(net.layers) == expected
+    assert shown(net.in_order()) == expected.replace("[", "").replace("]", "")
+    assert [layer.weight.shape for layer in net.dense] == list(pairwise(sizes))
+    plain = network(sizes=sizes)
+    for a, b in zip(net.dense, plain.dense, strict=True):
+        assert contents(a.weight, a.bias) == contents(b.weight, b.bias)  # the draw is the same
+    output = network(sizes=sizes, normalization=kind, residual=residual, output_activation="tanh")
+    assert shown(output.layers) == expected + "a"
+
+
+def test_a_normalization_is_as_wide_as_the_layer_before_it():
+    net = network(sizes=(4, 7, 5, 6, 3), normalization=LayerNorm)
+    found = [layer.scale.shape for layer in net.in_order() if isinstance(layer, LayerNorm)]
+    assert found == [(1, 7), (1, 5), (1, 6)]
+
+
+def test_a_normalized_residual_network_is_the_formula_written_out():
+    net, x = network(sizes=(4, 5, 5, 5, 3), normalization=LayerNorm, residual=2), normal(7, 4)
+    w1, b1, _, _, w2, b2, _, _, w3, b3, scale, shift, w4, b4 = net.parameters()
+    scale += normal(1, 5, seed=8)
+    shift += normal(1, 5, seed=9)
+
+    def hat(z):
+        return (z - z.mean(axis=1)[:, None]) / np.sqrt(z.var(axis=1)[:, None] + 1e-5)
+
+    h = x @ w1 + b1
+    h = h + np.tanh(hat(np.tanh(hat(h)) @ w2 + b2)) @ w3 + b3
+    expected = np.tanh(scale * hat(h) + shift) @ w4 + b4
+    np.testing.assert_allclose(net.forward(x), expected, rtol=1e-12)
+
+
+@each_kind
+@each_residual
+def test_parameters_gradients_and_arrays_come_in_the_order_of_the_layers(kind, residual):
+    net = network(sizes=DEEP, normalization=kind, residual=residual)
+    net.backward(np.ones_like(net.forward(normal(7, 4))))
+    names = {Dense: ("weight", "bias"), Activation: ()}
+    expected = [
+        (layer, name)
+        for layer in net.in_order()
+        for name in names.get(type(layer), ("scale", "shift"))
+    ]
+    assert len(expected) == 10 + (0 if kind is None else 8)
+    for k, (layer, name) in enumerate(expected):
+        assert net.parameters()[k] is getattr(layer, name)
+        assert net.arrays()[k] is getattr(layer, name)
+        assert net.gradients()[k] is getattr(layer, f"{name}_grad")
+        assert net.gradients()[k].shape == net.parameters()[k].shape
+    averages = [
+        average
+        for layer in net.in_order()
+        if isinstance(layer, BatchNorm)
+        for average in (layer.running_mean, layer.running_variance)
+    ]
+    assert len(averages) == (8 if kind is BatchNorm else 0)
+    rest = net.arrays()[len(expected) :]
+    assert len(rest) == len(averages)
+    assert all(a is b for a, b in zip(rest, averages, strict=True))
+
+
+def used(kind, residual, seed=0, **settings):
+    """A network that has averages of its own, and scales and shifts that are not the first ones."""
+    net = network(seed, sizes=DEEP, normalization=kind, residual=residual, **settings)
+    for layer in net.in_order():
+        if hasattr(layer, "scale"):
+            layer.scale += normal(1, 5, seed=seed + 20) / 3
+            layer.shift += normal(1, 5, seed=seed + 30) / 3
+    for step in range(3):
+        net.forward(normal(7, 4, seed=10 * seed + step))
+        net.backward(normal(7, 3, seed=step))
+    return net
+
+
+@each_kind
+@each_residual
+@pytest.mark.parametrize("shared", [True, False], ids=["shared inputs", "inputs of their own"])
+def test_a_stack_of_any_architecture_computes_what_its_members_compute_alone(
+    kind, residual, shared
+):
+    alone = [used(kind, residual, seed) for seed in (1, 2, 3)]
+    stack = MLP.stack(alone)
+    assert stack.stack_shape == (3,)
+    x, grad = normal(*(() if shared else (3,)), 7, 4, seed=6), normal(3, 7, 3, seed=7)
+    outputs, grad_x = stack.forward(x), stack.backward(grad)
+    for k, (net, back) in enumerate(zip(alone, stack.unstack(), strict=True)):
+        np.testing.assert_allclose(outputs[k], net.forward(x if shared else x[k]), rtol=1e-11)
+        np.testing.assert_allclose(grad_x[k], net.backward(grad[k]), rtol=1e-9, atol=1e-12)
+        for ours, own in zip(stack.gradients(), net.gradients(), strict=True):
+            np.testing.assert_allclose(ours[k], own, rtol=1e-9, atol=1e-12)
+        for ours, own in zip(back.arrays(), net.arrays(), strict=True):  # running averages, too
+            assert ours.shape == own.shape
+            np.testing.assert_allclose(ours, own, rtol=1e-12, atol=1e-13)
+
+
+@each_kind
+@each_residual
+def test_stack_unstack_and_copy_keep_every_array_and_share_none(kind, residual):
+    alone = [used(kind, residual, seed) for seed in (1, 2)]
+    before = [contents(*net.arrays()) for net in alone]
+    stack = MLP.stack(alone)
+    back, copies = stack.unstack(), [net.copy() for net in alone]
+    for net, again, other in zip(before, back, copies, strict=True):
+        assert contents(*again.arrays()) == contents(*other.arrays()) == net
+    for net in (stack, *back, *copies):
+        assert net.gradients() == [None] * len(net.parameters())
+        with pytest.raises(RuntimeError):
+            net.backward(normal(*net.stack_shape, 7, 3))
+        net.forward(normal(7, 4))
+        net.backward(normal(*net.stack_shape, 7, 3))
+        for array in net.arrays():
+            array += 1
+    assert [contents(*net.arrays()) for net in alone] == before
+
+
+def state(net):
+    """Return everything that a network's layers hold: names, the very objects, and their bytes."""
+    found = []
+    for layer in net.in_order():
+        for name, value in vars(layer).items():
+            held = value.tobytes() if isinstance(value, np.ndarray) else value
+            found.append((name, id(value), held))
+    return found
+
+
+@each_kind
+@each_residual
+@pytest.mark.parametrize("way", ["probe", "for_inference"])
+def test_a_probe_of_any_architecture_shares_parameters_and_leaves_no_trace(kind, residual, way):
+    net = used(kind, residual)
+    before = state(net)
+    probe = getattr(net, way)()
+    assert probe.gradients() == [None] * len(net.parameters())
+    for a, b in zip(probe.parameters(), net.parameters(), strict=True):
+        assert a is b
+    probe.forward(normal(9, 4, seed=8) + 5)
+    probe.backward(normal(9, 3))
+    assert state(net) == before
+    net.parameters()[0][...] = 0.0
+    x = normal(7, 4)
+    expected = net.forward(x) if way == "probe" else net.for_inference().forward(x)
+    np.testing.assert_array_equal(getattr(net, way)().forward(x), expected)
+
+
+@each_residual
+def test_running_averages_move_with_backward_and_not_with_forward(residual):
+    net = used(BatchNorm, residual)
+    averages = net.arrays()[len(net.parameters()) :]
+    before = contents(*averages)
+    net.forward(normal(7, 4, seed=8) + 5)
+    assert contents(*averages) == before
+    net.backward(normal(7, 3), to_inputs=False)
+    assert all(a != b for a, b in zip(contents(*averages), before, strict=True))
+    assert all(a is b for a, b in zip(net.arrays()[len(net.parameters()) :], averages, strict=True))
+
+
+@each_kind
+@each_residual
+@pytest.mark.parametrize("stacked", [False, True])
+def test_in_inference_no_example_depends_on_another_one(kind, residual, stacked):
+    net = used(kind, residual)
+    net = MLP.stack([net, used(kind, residual, 1)]) if stacked else net
+    x = normal(7, 4)
+    together = net.for_inference().forward(x)
+    for k in range(7):
+        alone = net.for_inference().forward(x[k : k + 1])[..., 0, :]
+        np.testing.assert_allclose(together[..., k, :], alone, rtol=1e-11, atol=1e-13)
+    if kind is not BatchNorm:
+        np.testing.assert_array_equal(together, net.forward(x))
+    else:
+        assert np.abs(together - net.forward(x)).max() > 0.01
+
+
+def test_what_is_made_of_a_network_in_inference_is_in_inference():
+    net, x = used(BatchNorm, 2).for_inference(), normal(7, 4)
+    expected = net.forward(x)
+    before = contents(*net.arrays())
+    for other in (net.copy(), net.probe(), MLP.stack([net]).unstack()[0]):
+        np.testing.assert_array_equal(other.forward(x), expected)
+        other.backward(normal(7, 3))
+        assert contents(*other.arrays()) == before
+
+
+@each_kind
+@each_residual
+def test_in_single_precision_no_architecture_promotes(kind, residual):
+    net = network(sizes=DEEP, normalization=kind, residual=residual, dtype=np.float32)
+    out = net.forward(normal(7, 4))
+    assert out.dtype == net.backward(out.astype(np.float64)).dtype == np.float32
+    assert {a.dtype for a in (*net.arrays(), *net.gradients())} == {np.dtype(np.float32)}
+
+
+@each_kind
+@each_residual
+def test_no_architecture_changes_its_arguments_or_parameters(kind, residual):
+    net = network(sizes=DEEP, normalization=kind, residual=residual)
+    x, g = normal(7, 4), normal(7, 3, seed=2)
+    for array in (x, g, *net.parameters()):
+        array.flags.writeable = False
+    net.forward(x)
+    net.backward(g)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"normalization": LayerNorm, "residual": 2},
+        {"residual": 2},
+        {"normalization": BatchNorm},
+        {"normalization": BatchNorm, "residual": 1},
+        {"normalization": BatchNorm, "residual": 3},
+        {"normalization": functools.partial(BatchNorm, momentum=0.2), "residual": 2},
+        {"normalization": functools.partial(BatchNorm, momentum=0.10000001), "residual": 2},
+        {"normalization": functools.partial(BatchNorm, epsilon=1.0000001e-5), "residual": 2},
+    ],
+    ids=str,
+)
+def test_networks_of_other_layers_are_not_stacked(other):
+    mine = {"normalization": BatchNorm, "residual": 2}
+    nets = [network(sizes=DEEP, **settings) for settings in (mine, other)]
+    assert nets[0].architecture != nets[1].architecture
+    with pytest.raises(ValueError, match="sizes, layers and precision must be equal"):
+        MLP.stack(nets)
+    assert MLP.stack([nets[1], network(1, sizes=DEEP, **other)]).stack_shape == (2,)
+
+
+def test_repr_says_what_is_between_the_dense_layers():
+    assert repr(network(sizes=DEEP, normalization=BatchNorm, residual=2)) == (
+        "MLP(4-5-5-5-5-3, tanh, BatchNorm, 2 residual branches, float64)"
+    )
+    assert repr(network(normalization=LayerNorm, output_activation="sigmoid")) == (
+        "MLP(4-6-5-3, tanh, output sigmoid, LayerNorm, float64)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"residual": 0}, ValueError, "residual=0: expected a whole number of at least 1"),
+        ({"residual": 2.0}, TypeError, "residual=2.0: expected a whole number"),
+        ({"residual": True}, TypeError, "residual=True: expected a whole number"),
+        (
+            {"residual": 1, "sizes": (4, 6, 5, 3)},
+            ValueError,
+            r"sizes=\[4, 6, 5, 3\]: .*all hidden layers need the same width",
+        ),
+        ({"normalization": "batch"}, TypeError, "normalization='batch': expected BatchNorm or Lay"),
+        ({"normalization": BatchNorm(5)}, TypeError, r"normalization=BatchNorm\(5\): expected Bat"),
+    ],
+)
+def test_what_makes_no_normalization_and_no_branch_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        network(**({"sizes": DEEP} | wrong))
+
+
+def test_inputs_of_another_stack_are_refused_by_every_architecture():
+    for settings in ({"normalization": BatchNorm}, {"residual": 2}):
+        stack = MLP.stack([network(k, sizes=DEEP, **settings) for k in range(2)])
+        with pytest.raises(ValueError, match=r"expected \(2, batch, 4\) or \(batch, 4\)"):
+            stack.forward(np.ones((3, 7, 4)))
+        stack.forward(np.ones((7, 4)))
+        with pytest.raises(ValueError, match=r"grad of shape \(7, 3\) doesn't fit.*\(2, 7, 3\)"):
+            stack.backward(np.ones((7, 3)))

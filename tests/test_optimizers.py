@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from initlab import SGD, Adam
+from initlab import SGD, Adam, WarmUp
 
 SHAPES = [(3, 2), (1, 2), (2, 3, 1)]
 MAKERS = {
@@ -259,3 +259,150 @@ def test_settings_of_numpy_do_not_raise_the_precision():
 )
 def test_an_optimizer_prints_as_the_call_that_makes_it(optimizer, expected):
     assert repr(optimizer) == expected
+
+
+# ------------------------------------------------------------------------------------- warm-up
+
+
+class Told(SGD):
+    """Notes its rate at each step."""
+
+    def __init__(self, learning_rate):
+        super().__init__(learning_rate)
+        self.rates = []
+
+    def step(self, parameters, gradients):
+        self.rates.append(self.learning_rate)
+        super().step(parameters, gradients)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (1, [0.6] * 6),
+        (2, [0.3, 0.6, 0.6, 0.6, 0.6, 0.6]),
+        (4, [0.15, 0.3, 0.45, 0.6, 0.6, 0.6]),
+        (100, [0.006, 0.012, 0.018, 0.024, 0.03, 0.036]),
+    ],
+)
+def test_the_rate_grows_in_a_straight_line_to_its_full_value(steps, expected):
+    optimizer = WarmUp(Told(0.6), steps)
+    for _ in range(6):
+        optimizer.step(arrays(0), arrays(1))
+    assert optimizer.optimizer.rates == pytest.approx(expected, rel=1e-12)
+    assert optimizer.learning_rate == optimizer.optimizer.learning_rate == 0.6
+
+
+def test_momentum_warms_up_by_its_rate_and_keeps_its_velocity():
+    def rule():
+        velocity, t, change = 0.0, 0, None
+        while True:
+            gradient = yield change
+            t += 1
+            velocity = 0.9 * velocity + gradient
+            change = -0.3 * min(1, t / 4) * velocity
+
+    assert_follows(WarmUp(SGD(0.3, momentum=0.9), 4), rule)
+
+
+def test_adam_warms_up_by_its_rate_and_keeps_its_means():
+    def rule():
+        m, v, t, change = 0.0, 0.0, 0, None
+        while True:
+            g = yield change
+            t += 1
+            m = 0.9 * m + 0.1 * g
+            v = 0.999 * v + 0.001 * g**2
+            root = math.sqrt(v / (1 - 0.999**t)) + 1e-8
+            change = -0.02 * min(1, t / 3) * m / (1 - 0.9**t) / root
+
+    assert_follows(WarmUp(Adam(0.02), 3), rule)
+
+
+@each_optimizer
+def test_a_warm_up_of_one_step_is_none(make):
+    plain, warm = arrays(0), arrays(0)
+    one, other = make(), WarmUp(make(), 1)
+    for step in range(3):
+        one.step(plain, arrays(1 + step))
+        other.step(warm, arrays(1 + step))
+    for a, b in zip(plain, warm, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@each_optimizer
+def test_a_fresh_warm_up_begins_anew_and_the_used_one_goes_on(make):
+    used, whole = WarmUp(make(), 4), WarmUp(make(), 4)
+    one, two = arrays(0), arrays(0)
+    for step in range(3):
+        used.step(one, arrays(1 + step))
+        whole.step(two, arrays(1 + step))
+    fresh, new = used.fresh(), WarmUp(make(), 4)
+    assert repr(fresh) == repr(new)
+    three, four = arrays(5), arrays(5)
+    for step in range(6):
+        fresh.step(three, arrays(1 + step))
+        new.step(four, arrays(1 + step))
+        used.step(one, arrays(4 + step))
+        whole.step(two, arrays(4 + step))
+    for a, b in [*zip(one, two, strict=True), *zip(three, four, strict=True)]:
+        np.testing.assert_array_equal(a, b)
+
+
+@each_optimizer
+def test_a_warm_up_takes_a_fresh_copy_of_its_optimizer(make):
+    mine = make()
+    mine.step(arrays(3), arrays(4))
+    before = {name: repr(value) for name, value in vars(mine).items()}
+    warm, new = WarmUp(mine, 3), WarmUp(make(), 3)
+    one, two = arrays(0), arrays(0)
+    for step in range(4):
+        warm.step(one, arrays(1 + step))
+        new.step(two, arrays(1 + step))
+    assert {name: repr(value) for name, value in vars(mine).items()} == before
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@each_optimizer
+def test_an_error_on_a_step_of_a_warm_up_changes_nothing(make):
+    warm, new = WarmUp(make(), 4), WarmUp(make(), 4)
+    parameters, rate = arrays(0), warm.learning_rate
+    with pytest.raises(ValueError, match="gradients of shapes"):
+        warm.step(parameters, arrays(1)[:2])
+    assert warm.optimizer.learning_rate == warm.learning_rate == rate
+    for parameter, old in zip(parameters, arrays(0), strict=True):
+        np.testing.assert_array_equal(parameter, old)
+    other = arrays(0)
+    warm.step(parameters, arrays(1))  # still the first step
+    new.step(other, arrays(1))
+    for a, b in zip(parameters, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_warm_up_keeps_the_precision():
+    parameters = arrays(0, dtype=np.float32)
+    WarmUp(Adam(np.float64(0.1)), 3).step(parameters, arrays(1, dtype=np.float32))
+    assert [parameter.dtype for parameter in parameters] == [np.float32] * 3
+
+
+def test_a_warm_up_prints_as_the_call_that_makes_it():
+    assert repr(WarmUp(SGD(0.1, 0.9), 100)) == "WarmUp(SGD(0.1, momentum=0.9), steps=100)"
+    used = WarmUp(Adam(), 2)
+    used.step(arrays(0), arrays(1))
+    assert repr(used) == "WarmUp(Adam(0.001), steps=2)"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        ((SGD, 5), TypeError, "optimizer=<class .*SGD.*: expected an optimizer"),
+        ((0.1, 5), TypeError, r"optimizer=0\.1: expected an optimizer, e\.g\. SGD\(0\.1\)"),
+        ((SGD(0.1), 0), ValueError, "steps=0: expected a whole number of at least 1"),
+        ((SGD(0.1), 2.0), TypeError, r"steps=2\.0: expected a whole number"),
+        ((SGD(0.1), True), TypeError, "steps=True: expected a whole number"),
+    ],
+)
+def test_what_cannot_warm_up_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        WarmUp(*call)

@@ -156,3 +156,73 @@ def test_nothing_is_shown_and_nothing_is_changed(signals, monkeypatch):
     for (h, gradient), layer in zip(before, signals.layers, strict=True):
         np.testing.assert_array_equal(h, layer.h)
         np.testing.assert_array_equal(gradient, layer.gradient)
+
+
+# --------------------------------------------------------------------------------------- maps
+
+
+def words_on(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_trainability_map_shows_each_network_at_its_place_and_fills():
+    sigma_w2, depths = [1.0, 2.0, 3.0], [4, 8]
+    accuracy = np.array([[0.9, np.nan, 0.1], [np.nan, 0.5, np.nan]])
+    _, ax = plt.subplots()
+    for _ in range(2):  # drawn again, it isn't there twice
+        plotting.trainability_map(
+            ax, sigma_w2, depths, accuracy, limit=([1, 2, 3], [9, 99, 9]), border=1.76
+        )
+    places = {text.get_position(): text.get_text() for text in ax.texts}
+    assert places == {(1.0, 4): "90", (3.0, 4): "10", (2.0, 8): "50"}
+    (mesh,) = ax.collections
+    shown = mesh.get_array()
+    np.testing.assert_array_equal(shown.mask, np.isnan(accuracy))
+    np.testing.assert_array_equal(shown[~shown.mask], accuracy[np.isfinite(accuracy)])
+    assert "3 of 6 networks" in ax.get_title(loc="left")
+    assert ax.get_ylim() == (2, 10)  # the line leaves the map, and doesn't change it
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert words == ["theory: 6 x depth scale", "theory: border"]
+    limit, border = ax.lines
+    assert list(limit.get_ydata()) == [9, 99, 9]
+    assert set(border.get_xdata()) == {1.76}
+
+
+def test_a_trainability_map_without_theory_and_without_networks():
+    _, ax = plt.subplots()
+    plotting.trainability_map(ax, [1.0, 2.0], [4, 8], np.full((2, 2), np.nan))
+    assert ax.get_legend() is None
+    assert words_on(ax) == []
+    assert "0 of 4" in ax.get_title(loc="left")
+
+
+def test_a_phase_plane_is_blue_in_order_and_red_in_chaos():
+    diagram = experiments.plane_diagram("relu")
+    _, ax = plt.subplots()
+    plotting.phase_plane(ax, diagram)
+    (mesh,) = ax.collections
+    colors = mesh.to_rgba(mesh.get_array()).reshape(*diagram.chi.shape, 4)
+    order, chaos = colors[5, 5], colors[5, -1]  # sigma_w 0.5 and 4
+    assert order[2] > order[0]
+    assert chaos[0] > chaos[2]
+    (line,) = ax.lines
+    np.testing.assert_allclose(line.get_xdata(), np.sqrt(2), rtol=1e-6)
+    assert words_on(ax) == ["order", "chaos"]
+
+
+def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open():
+    nan = np.nan
+    table = experiments.RemedyTable(
+        ["none", "cure"],
+        ["He", "std 1"],
+        loss=np.array([[[0.5, 0.6, 0.7], [nan, nan, 1.0]], [[0.4, 0.4, nan], [0.3, 0.3, 0.3]]]),
+        accuracy=np.array([[[0.8, 0.7, 0.9], [0, 0, 0.5]], [[0.9, 0.9, nan], [0.6, 0.7, 0.65]]]),
+    )
+    _, ax = plt.subplots()
+    plotting.remedy_map(ax, table)
+    places = {text.get_position(): text.get_text() for text in ax.texts}
+    assert places == {(0.5, 0.5): "80 %", (1.5, 0.5): "overflow", (1.5, 1.5): "65 %"}
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["He", "std 1"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["none", "cure"]
+    assert ax.yaxis_inverted()
+    assert "11 of 12 networks" in ax.get_title()

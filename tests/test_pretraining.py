@@ -7,6 +7,7 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import sigmoid
+from initlab.blocks import BatchNorm, LayerNorm
 from initlab.layers import Activation, Dense
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam
@@ -24,7 +25,7 @@ def machine(visible=6, hidden=4, seed=0, dtype=np.float64):
     return rbm
 
 
-def network(sizes=(6, 5, 4, 3), *, activation="sigmoid", dtype=np.float64, seed=0):
+def network(sizes=(6, 5, 4, 3), *, activation="sigmoid", dtype=np.float64, seed=0, **settings):
     return MLP(
         list(sizes),
         activation=activation,
@@ -32,6 +33,7 @@ def network(sizes=(6, 5, 4, 3), *, activation="sigmoid", dtype=np.float64, seed=
         bias_init=init.normal(1),
         rng=np.random.default_rng(seed),
         dtype=dtype,
+        **settings,
     )
 
 
@@ -876,14 +878,25 @@ def test_a_wrong_argument_is_refused_before_anything_changes(method, wrong, erro
     assert seen == []
 
 
+OTHER_LAYERS = [
+    lambda: network((6, 5, 3), normalization=BatchNorm),
+    lambda: network((6, 5, 3), normalization=LayerNorm),
+    lambda: network((6, 5, 3), normalization=LayerNorm, output_activation="sigmoid"),
+    lambda: network(normalization=BatchNorm),
+    lambda: network((6, 5, 5, 3), residual=1),
+    lambda: network((6, 5, 5, 5, 3), residual=2, normalization=LayerNorm),
+]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: MLP.stack([network(), network()]), "is a stack; pretrain each .*unstack()"),
         (lambda: network(activation="tanh"), "MLP.*tanh.*pretraining needs sigmoid"),
         (lambda: network((6, 3)), r"MLP\(6-3, .* has no hidden layer to pretrain"),
+        *((make, "needs Dense layers with sigmoid, and no others") for make in OTHER_LAYERS),
     ],
-    ids=["stack", "tanh", "no hidden layer"],
+    ids=["stack", "tanh", "no hidden layer", *range(len(OTHER_LAYERS))],
 )
 def test_a_network_that_cannot_be_pretrained_is_refused_and_stays_as_it_was(make, message):
     net = make()

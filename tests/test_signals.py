@@ -5,8 +5,10 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import identity, relu, sigmoid, tanh
+from initlab.blocks import BatchNorm, LayerNorm, Normalize, Residual
+from initlab.layers import Activation, Dense
 from initlab.network import MLP
-from initlab.signals import LayerSignals, Signals, measure_signals
+from initlab.signals import LayerSignals, Signals, jacobian, measure_signals
 
 NAMES = (
     "pooled_std",
@@ -363,3 +365,203 @@ def test_what_is_no_network_and_what_is_no_input_are_refused():
         measure_signals("MLP", normal(7, 4), rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one input"):
         measure_signals(network(), np.ones((0, 4)), rng=np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------ normalization and branches
+
+DEEP = (4, 5, 5, 5, 5, 3)
+KINDS = {"none": None, "batch norm": BatchNorm, "layer norm": LayerNorm}
+each_architecture = [
+    pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS),
+    pytest.mark.parametrize("residual", [None, 1, 2]),
+]
+
+
+def architectures(test):
+    for mark in each_architecture:
+        test = mark(test)
+    return test
+
+
+def built(kind, residual, seed=0, **settings):
+    """A network with drawn parameters, and averages of a few batches."""
+    changed = {"sizes": DEEP, "std": 0.8, "normalization": kind, "residual": residual} | settings
+    net = network(seed, **changed)
+    rng = np.random.default_rng(seed + 50)
+    for leaf in net.in_order():
+        if isinstance(leaf, Normalize):
+            leaf.scale += (0.3 * rng.standard_normal(leaf.scale.shape)).astype(net.dtype)
+            leaf.shift += (0.3 * rng.standard_normal(leaf.shift.shape)).astype(net.dtype)
+    for step in range(3):
+        net.forward(normal(7, 4, seed=step))
+        net.backward(normal(7, 3, seed=step))
+    return net
+
+
+def handed_on(layers, x, z, nudge=None):
+    """Run forward; note what each activation is handed, and move it or an output by ``nudge``.
+
+    ``nudge`` is (place, change): places are ("z", k) before activation k, and ("out", k) behind
+    Dense layer k, or behind the sum where that layer ends a branch, both counted from 1.
+    """
+
+    def moved(value, kind, count):
+        return value + nudge[1] if nudge and nudge[0] == (kind, count) else value
+
+    for layer in layers:
+        if isinstance(layer, Residual):
+            branch = handed_on(layer.layers[:-1], x, z, nudge)
+            z["dense"] = z.get("dense", 0) + 1
+            x = moved(x + layer.layers[-1].forward(branch), "out", z["dense"])
+            continue
+        if isinstance(layer, Activation):
+            count = z["count"] = z.get("count", 0) + 1
+            x = moved(x, "z", count)
+            z[count] = x
+        x = layer.forward(x)
+        if isinstance(layer, Dense):
+            z["dense"] = z.get("dense", 0) + 1
+            x = moved(x, "out", z["dense"])
+    return x
+
+
+@architectures
+@pytest.mark.parametrize("output_activation", ["identity", "sigmoid"])
+def test_in_every_architecture_z_is_what_the_activation_is_handed(
+    kind, residual, output_activation
+):
+    net, x, z = built(kind, residual, output_activation=output_activation), normal(7, 4), {}
+    signals = measure_signals(net, x, rng=np.random.default_rng(2)).layers
+    outputs = handed_on(net.copy().layers, x, z)
+    assert [seen.number for seen in signals] == [1, 2, 3, 4, 5]
+    names = [seen.activation.name for seen in signals]
+    assert names == ["tanh"] * 4 + [output_activation]
+    for k, seen in enumerate(signals[:4], start=1):
+        np.testing.assert_allclose(seen.z, z[k], rtol=1e-12)
+        np.testing.assert_allclose(seen.h, np.tanh(z[k]), rtol=1e-12)
+    np.testing.assert_allclose(signals[-1].h, outputs, rtol=1e-12)
+    if output_activation == "sigmoid":
+        np.testing.assert_allclose(signals[-1].z, z[5], rtol=1e-12)
+    # And that is not what leaves the Dense layer, where something lies between.
+    dense = net.dense[0].weight, net.dense[0].bias
+    assert np.allclose(signals[0].z, x @ dense[0] + dense[1]) == (kind is None)
+
+
+@architectures
+def test_in_every_architecture_the_gradient_is_that_by_differences(kind, residual):
+    net, x, g = built(kind, residual), normal(6, 4), normal(6, 3, seed=5)
+    signals = measure_signals(net, x, output_gradient=g).layers
+    layers, step = net.copy().layers, 1e-5
+    # Before the activation; but where a branch begins or ends behind the layer, at the sum.
+    ends = set() if residual is None else {1, 4} | ({2, 3} if residual == 1 else {3})
+    for k, seen in enumerate(signals, start=1):
+        place = ("out", k) if k in ends or k == 5 else ("z", k)
+        for index in [(0, 0), (2, 1), (5, seen.z.shape[1] - 1)]:
+            move = np.zeros_like(seen.z)
+            move[index] = step
+            sides = [np.sum(handed_on(layers, x, {}, (place, sign * move)) * g) for sign in (1, -1)]
+            slope = (sides[0] - sides[1]) / (2 * step)
+            assert seen.gradient[index] == pytest.approx(slope, rel=1e-4, abs=1e-7), (k, index)
+
+
+@architectures
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stack_of_every_architecture_is_measured_like_its_networks(kind, residual, name):
+    alone, x = [built(kind, residual, seed) for seed in (1, 2)], normal(7, 4)
+    found = measure_signals(MLP.stack(alone), x, rng=np.random.default_rng(2)).each(name)
+    assert found.shape == (5, 2)
+    for k, net in enumerate(alone):
+        single = measure_signals(net, x, rng=np.random.default_rng(2))
+        np.testing.assert_allclose(found[:, k], single.each(name), rtol=1e-9)
+
+
+def everything(net):
+    return [
+        (name, id(value), value.tobytes() if isinstance(value, np.ndarray) else value)
+        for leaf in net.in_order()
+        for name, value in vars(leaf).items()
+    ]
+
+
+@architectures
+@pytest.mark.parametrize("how", ["signals", "jacobian"])
+def test_measuring_leaves_no_trace_in_any_architecture(kind, residual, how):
+    net = built(kind, residual)
+    before = everything(net)
+    if how == "signals":
+        measure_signals(net, 3 + normal(9, 4), rng=np.random.default_rng(0))
+    else:
+        jacobian(net, normal(4))
+    assert everything(net) == before
+
+
+def test_overflow_in_a_branch_does_not_look_like_a_vanished_gradient():
+    net = network(sizes=[50] * 31, activation=relu, std=1e3, dtype=np.float32, residual=2)
+    signals = measure_signals(net, normal(20, 50), rng=np.random.default_rng(2))
+    assert np.isnan(signals.layers[-2].z).any()
+    for seen in signals.layers:
+        assert not seen.gradient_rms < 1e-3, seen.number
+
+
+# ---------------------------------------------------------------------------------- jacobian
+
+
+@architectures
+@pytest.mark.parametrize("output_activation", ["identity", "softsign"])
+def test_the_jacobian_is_that_by_differences(kind, residual, output_activation):
+    net, x = built(kind, residual, output_activation=output_activation), normal(4)
+    found, step = jacobian(net, x), 1e-6
+    assert found.shape == (3, 4)
+    inference = net.for_inference()
+    for i in range(4):
+        sides = []
+        for side in (step, -step):
+            moved = x.copy()
+            moved[i] += side
+            sides.append(inference.forward(moved[np.newaxis])[0])
+        np.testing.assert_allclose(
+            found[:, i], (sides[0] - sides[1]) / (2 * step), rtol=1e-6, atol=1e-8
+        )
+
+
+@architectures
+def test_the_jacobian_of_a_stack_is_that_of_each_network(kind, residual):
+    alone, x = [built(kind, residual, seed) for seed in (1, 2)], normal(4)
+    found = jacobian(MLP.stack(alone), x)
+    assert found.shape == (2, 3, 4)
+    for ours, net in zip(found, alone, strict=True):
+        np.testing.assert_allclose(ours, jacobian(net, x), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("gain", [0.9, 1.0, 1.3])
+def test_an_orthogonal_linear_network_stretches_every_direction_alike(gain):
+    net = MLP(
+        [6] * 11,
+        activation="identity",
+        weight_init=init.orthogonal(gain),
+        rng=np.random.default_rng(0),
+    )
+    found = np.linalg.svd(jacobian(net, normal(6)), compute_uv=False)
+    np.testing.assert_allclose(found, gain**10, rtol=1e-10)
+
+
+def test_the_jacobian_of_a_linear_network_is_the_product_of_its_matrices():
+    net = network(activation="identity")
+    w1, w2, w3 = (layer.weight for layer in net.dense)
+    np.testing.assert_allclose(jacobian(net, normal(4)), (w1 @ w2 @ w3).T, rtol=1e-12)
+    single = jacobian(network(activation="identity", dtype=np.float32), normal(4))
+    assert single.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("net", "x", "error", "message"),
+    [
+        ("MLP", np.ones(4), TypeError, "network='MLP': expected an MLP"),
+        (network(), np.ones(5), ValueError, r"x has shape \(5,\); expected one input, \(4,\)"),
+        (network(), np.ones((1, 4)), ValueError, r"x has shape \(1, 4\); expected one input"),
+        (network(), np.ones(4, int), TypeError, "x has dtype int"),
+    ],
+)
+def test_a_jacobian_is_of_a_network_at_one_input(net, x, error, message):
+    with pytest.raises(error, match=message):
+        jacobian(net, x)

@@ -16,9 +16,11 @@ import pytest
 from initlab import initializers as init
 from initlab import sweeps
 from initlab.activations import leaky_relu_with, relu, tanh
+from initlab.blocks import BatchNorm, LayerNorm
 from initlab.datasets import Dataset
 from initlab.network import MLP
-from initlab.optimizers import SGD, Adam
+from initlab.optimizers import SGD, Adam, WarmUp
+from initlab.starts import fixup
 from initlab.sweeps import ASKED, COLUMNS, FOUND, Table, read_sweep, sweep
 from initlab.training import evaluate, train
 
@@ -64,10 +66,10 @@ def assert_same(table, other):
 # ----------------------------------------------------------------------------------- the numbers
 
 
-def alone(row, initializer, bias_init=None, optimizer=SGD):
+def alone(row, initializer, bias_init=None, optimizer=SGD, network=MLP):
     """Train the network of a row by hand."""
     data = examples()
-    net = MLP(
+    net = network(
         [4, *[row["width"]] * row["depth"], 3],
         activation=row["activation"],
         weight_init=initializer,
@@ -688,6 +690,247 @@ WRONG = [
 
 @pytest.mark.parametrize(("changed", "error", "message"), WRONG)
 def test_what_makes_no_sense_is_refused_by_name_and_before_any_work(
+    tmp_path, monkeypatch, changed, error, message
+):
+    sizes, file = trained(monkeypatch), tmp_path / "rows.csv"
+    with pytest.raises(error, match=message):
+        swept(**{"axes": {"width": 5}, "file": file} | changed)
+    assert sizes == []
+    assert not file.exists() or len(lines(file)) == 1
+
+
+# ---------------------------------------------------- networks, optimizers, and grids with holes
+
+BATCH = functools.partial(MLP, normalization=BatchNorm)
+BRANCHES = functools.partial(MLP, residual=2)
+
+
+def fixed(sizes, **settings):
+    return fixup(MLP(sizes, residual=2, **settings))
+
+
+def warm(learning_rate):
+    return WarmUp(SGD(learning_rate, momentum=0.5), steps=7)
+
+
+NETWORKS = {"plain": MLP, "batch norm": BATCH, "residual": BRANCHES, "fixed": fixed}
+OPTIMIZERS = {"SGD": SGD, "warm": warm, "Adam": Adam}
+SMALL = {"width": 5, "depth": 3, "learning_rate": 0.1}
+MADE = SMALL | {"network": NETWORKS, "optimizer": OPTIMIZERS, "seed": [0, 1]}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return swept(MADE)
+
+
+def test_each_row_is_what_its_own_network_does_alone_with_its_own_optimizer(made):
+    assert [(row["network"], row["optimizer"], row["seed"]) for row in made.rows()] == list(
+        itertools.product(NETWORKS, OPTIMIZERS, [0, 1])
+    )
+    for row in made.rows():
+        makers = {"optimizer": OPTIMIZERS[row["optimizer"]], "network": NETWORKS[row["network"]]}
+        expected = alone(row, init.he_normal(), **makers)
+        np.testing.assert_allclose([row[name] for name in NUMBERS], expected, rtol=1e-8)
+    # (All that Fixup makes guess the same at first.)
+    assert len(set(made["final_loss"].tolist())) == 24
+
+
+def test_networks_and_optimizers_go_to_other_processes(made):
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        assert_same(swept(MADE | {"seed": 1}), made.where(seed=1))
+
+
+def test_rows_of_networks_and_optimizers_are_kept_and_found_again(tmp_path, made, monkeypatch):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
+    swept(MADE | {"network": {"fixed": fixed}}, file=file)
+    assert sum(sizes) == 6
+    assert_same(swept(MADE, file=file), made)
+    assert_same(swept(MADE, file=file), made)
+    assert sum(sizes) == 24
+    assert set(read_sweep(file)["network"]) == set(NETWORKS)
+
+
+def test_one_network_and_one_optimizer_need_no_names():
+    (row,) = swept({"width": 5, "network": MLP, "optimizer": SGD}).rows()
+    (other,) = swept({"width": 5}).rows()
+    assert (row["network"], row["optimizer"]) == ("MLP", "SGD")
+    assert (other["network"], other["optimizer"]) == ("MLP", "SGD(momentum=0.0)")
+    assert [row[name] for name in FOUND] == [other[name] for name in FOUND]
+
+
+def test_the_optimizer_beside_an_axis_of_them_is_not_looked_at(made):
+    axes = MADE | {"seed": 0, "network": {"residual": BRANCHES}, "optimizer": {"Adam": Adam}}
+    chosen = made.where(seed=0, network="residual", optimizer="Adam")
+    assert_same(swept(axes, optimizer="whatever"), chosen)
+
+
+class Eager(MLP):
+    """Prints as its parent does, but starts at twice the weights."""
+
+    def __init__(self, sizes, **settings):
+        super().__init__(sizes, **settings)
+        for layer in self.dense[1:2]:
+            layer.weight *= 2
+
+
+@pytest.mark.parametrize(
+    ("axis", "one", "other"),
+    [
+        ("network", MLP, BRANCHES),
+        ("network", BRANCHES, functools.partial(MLP, residual=1)),
+        ("network", BATCH, functools.partial(MLP, normalization=LayerNorm)),
+        ("network", MLP, Eager),
+        ("network", BRANCHES, fixed),
+        (
+            "network",
+            BATCH,
+            functools.partial(MLP, normalization=functools.partial(BatchNorm, momentum=0.1000001)),
+        ),
+        (
+            "network",
+            functools.partial(MLP, normalization=functools.partial(BatchNorm, epsilon=1e-3)),
+            functools.partial(
+                MLP, normalization=functools.partial(BatchNorm, epsilon=1.0000001e-3)
+            ),
+        ),
+        ("optimizer", SGD, Adam),
+        ("optimizer", warm, lambda rate: WarmUp(SGD(rate, momentum=0.5), steps=8)),
+        ("optimizer", warm, lambda rate: WarmUp(SGD(rate, momentum=0.6), steps=7)),
+        ("optimizer", warm, lambda rate: WarmUp(Adam(rate), steps=7)),
+        ("optimizer", warm, functools.partial(SGD, momentum=0.5)),
+    ],
+)
+def test_a_name_used_for_something_else_finds_no_old_row(tmp_path, monkeypatch, axis, one, other):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
+    first, second = (swept(SMALL | {axis: {"mine": make}}, file=file) for make in (one, other))
+    assert sum(sizes) == 2
+    assert first[axis].tolist() == second[axis].tolist() == ["mine"]
+    for make, expected in ((one, first), (other, second)):
+        assert_same(swept(SMALL | {axis: {"mine": make}}, file=file), expected)
+    assert sum(sizes) == 2
+
+
+def test_a_network_that_bears_the_name_of_another_is_not_taken_for_it(tmp_path, monkeypatch):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
+    swept(SMALL, file=file)
+    swept(SMALL | {"network": {"MLP": BATCH}}, file=file)
+    assert sum(sizes) == 2
+
+
+@pytest.mark.parametrize("where", ["argument", "axis"])
+def test_warm_ups_of_different_length_are_different_rows(tmp_path, monkeypatch, where):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
+    found = []
+    for steps in (5, 6, 5):
+        make = lambda rate, steps=steps: WarmUp(Adam(rate), steps)  # noqa: E731
+        if where == "argument":
+            found += swept(SMALL, file=file, optimizer=make).rows()
+        else:
+            found += swept(SMALL | {"optimizer": {"warm": make}}, file=file).rows()
+    assert sum(sizes) == 2
+    assert found[0] == found[2]
+    assert found[0]["final_loss"] != found[1]["final_loss"]
+    if where == "argument":
+        assert "WarmUp(optimizer=Adam(beta1=0.9" in found[0]["optimizer"]
+        assert "steps=5" in found[0]["optimizer"]
+
+
+def test_holes_of_a_grid_are_not_trained(made, tmp_path, monkeypatch):
+    sizes, seen = trained(monkeypatch), []
+
+    def only(at):
+        seen.append(at)
+        return (at["network"] == "fixed") == (at["optimizer"] == "Adam") and at["seed"] == 1
+
+    found = swept(MADE, only=only)
+    assert sum(sizes) == len(found["seed"]) == 7
+    points = list(itertools.product([5], [3], [0.1], NETWORKS, OPTIMIZERS, [0, 1]))
+    assert [tuple(at.values()) for at in seen] == points
+    assert {tuple(at) for at in seen} == {tuple(MADE)}
+    names = [(row["network"], row["optimizer"]) for row in found.rows()]
+    assert names == [
+        *itertools.product(["plain", "batch norm", "residual"], ["SGD", "warm"]),
+        ("fixed", "Adam"),
+    ]
+    for row in found.rows():
+        asked = {name: row[name] for name in ("network", "optimizer", "seed")}
+        assert_same(
+            Table({name: np.array([value]) for name, value in row.items()}), made.where(**asked)
+        )
+
+
+def test_a_point_is_shown_by_values_and_names():
+    seen = []
+    axes = {
+        "initializer": [init.he_normal()],
+        "activation": ["relu", tanh],
+        "depth": 2,
+        "width": np.array([5]),
+        "learning_rate": 1,
+    }
+    swept(axes, steps=1, only=lambda at: seen.append(at) or True)
+    expected = {"initializer": "he_normal()", "depth": 2, "width": 5, "learning_rate": 1.0}
+    assert seen == [expected | {"activation": name} for name in ("relu", "tanh")]
+    swept({"std": [0.0, 0.1], "width": 5}, steps=1, only=lambda at: seen.append(at) or True)
+    assert seen[2:] == [{"std": 0.0, "width": 5}, {"std": 0.1, "width": 5}]
+    axes = {"initializer": {"mine": init.he_normal()}, "width": 5}
+    swept(axes, steps=1, only=lambda at: seen.append(at) or True)
+    assert seen[4:] == [{"initializer": "mine", "width": 5}]
+
+
+def test_points_that_are_left_out_may_not_even_be_possible():
+    def picky(sizes, **settings):
+        assert len(set(sizes[1:-1])) == 1
+        if settings["activation"] is tanh:
+            raise ValueError("not with tanh")
+        return MLP(sizes, **settings)
+
+    axes = {"network": {"plain": MLP, "picky": picky}, "activation": ["relu", "tanh"], "width": 5}
+    with pytest.raises(ValueError, match="not with tanh"):
+        swept(axes, steps=1)
+    found = swept(
+        axes, steps=1, only=lambda at: at["network"] == "plain" or at["activation"] != "tanh"
+    )
+    assert len(found["seed"]) == 3
+
+
+def two(sizes, **settings):
+    return MLP.stack([MLP(sizes, **settings)] * 2)
+
+
+WRONG_MAKERS = [
+    ({"axes": {"network": {"a": lambda sizes, **s: "net"}}}, ValueError, "network a made 'net' of"),
+    (
+        {"axes": {"width": 5, "network": {"a": lambda sizes, **s: MLP(sizes[:-1], **s)}}},
+        ValueError,
+        r"network a made MLP\(4-5-5-5, .* of sizes \[4, 5, 5, 5, 3\]; expected an MLP of them",
+    ),
+    ({"axes": {"network": {"a": two}}}, ValueError, r"network a made 2 x MLP\("),
+    ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP': expected a dict of names and"),
+    ({"axes": {"network": [MLP]}}, TypeError, r"\['network'\]=\[.*expected a dict of names and"),
+    ({"axes": {"network": BATCH}}, TypeError, r"\['network'\]=functools.*: expected a dict of nam"),
+    ({"axes": {"network": {}}}, TypeError, r"\['network'\]={}: expected a dict of names"),
+    ({"axes": {"network": {"a": 3}}}, TypeError, r"\['network'\]\['a'\]=3: expected what makes a"),
+    ({"axes": {"network": {"": MLP}}}, TypeError, "'' is no name"),
+    ({"axes": {"network": {1: MLP}}}, TypeError, "1 is no name"),
+    ({"axes": {"network": {"a\nb": MLP}}}, TypeError, r"'a\\nb' is no name"),
+    ({"axes": {"optimizer": Adam}}, TypeError, r"\['optimizer'\]=<class.*: expected a dict"),
+    ({"axes": {"optimizer": {"a": SGD(0.1)}}}, TypeError, r"\['a'\]=SGD\(0\.1\): expected what ma"),
+    (
+        {"axes": {"optimizer": {"a": lambda rate: 3}}},
+        TypeError,
+        "it makes 3; expected an optimizer",
+    ),
+    ({"only": "seed"}, TypeError, "only='seed': expected a function of a dict of axes to values"),
+    ({"only": lambda at: False}, ValueError, "only: it leaves no point of the grid"),
+    ({"only": lambda at: None}, ValueError, "only: it leaves no point of the grid"),
+    ({"only": lambda at: at["sed"]}, KeyError, "sed"),
+]
+
+
+@pytest.mark.parametrize(("changed", "error", "message"), WRONG_MAKERS)
+def test_what_makes_nothing_is_refused_by_name_and_before_any_work(
     tmp_path, monkeypatch, changed, error, message
 ):
     sizes, file = trained(monkeypatch), tmp_path / "rows.csv"

@@ -549,3 +549,33 @@ def test_inputs_that_all_become_zero_have_no_correlation():
 def test_a_network_without_weights_and_biases_has_no_warning_in_store():
     assert theory.chi("tanh", 0.0) == 0.0
     assert theory.correlation_fixed_point("tanh", 0.0) == 1.0
+
+
+# ------------------------------------------------------------------------------ closed forms
+
+
+@pytest.mark.parametrize("q", [0.01, 0.3, 1.0, 7.0])
+@pytest.mark.parametrize(("sigma_w2", "sigma_b2"), [(1.0, 0.0), (2.5, 0.05), (4.0, 1.0)])
+def test_the_maps_of_erf_are_those_of_williams(q, sigma_w2, sigma_b2):
+    # Williams (1997), equation 11, for two inputs of variance q and covariance c q.
+    for c in (1.0, 0.6, -0.3):
+        mean = 2 / np.pi * np.arcsin(2 * c * q / (1 + 2 * q))
+        if c == 1.0:
+            found = theory.variance_map(q, "erf", sigma_w2, sigma_b2)
+            assert found == pytest.approx(sigma_w2 * mean + sigma_b2, rel=1e-12)
+        else:
+            ratio = theory.correlation_map(c, "erf", sigma_w2, sigma_b2, q=q)
+            whole = theory.variance_map(q, "erf", sigma_w2, sigma_b2)
+            assert ratio == pytest.approx((sigma_w2 * mean + sigma_b2) / whole, abs=1e-5)
+    slope = 4 / np.pi / np.sqrt(1 + 4 * q)
+    assert theory.chi("erf", sigma_w2, sigma_b2, q=q) == pytest.approx(sigma_w2 * slope, rel=1e-12)
+
+
+@pytest.mark.parametrize("sigma_w", [0.1, 1.0, 5.0, 10.15, 40.0])
+def test_a_sigmoid_network_without_biases_is_a_tanh_network_on_the_diagonal(sigma_w):
+    sigmoid_q = theory.fixed_point("sigmoid", sigma_w**2)
+    tanh_q = theory.fixed_point("tanh", sigma_w**2 / 16, sigma_w**2 / 16)
+    assert tanh_q == pytest.approx(sigmoid_q / 4, rel=1e-6)  # u = z / 2
+    here = theory.chi("sigmoid", sigma_w**2)
+    there = theory.chi("tanh", sigma_w**2 / 16, sigma_w**2 / 16)
+    assert there == pytest.approx(here, rel=1e-6)

@@ -12,11 +12,12 @@ import pytest
 from initlab import initializers as init
 from initlab import training
 from initlab.activations import relu
+from initlab.blocks import BatchNorm, LayerNorm
 from initlab.datasets import Dataset, minibatches
 from initlab.layers import Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
-from initlab.optimizers import SGD, Adam
+from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.training import (
     LARGEST_STACK,
     History,
@@ -28,7 +29,7 @@ from initlab.training import (
 )
 
 
-def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.float64):
+def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.float64, **others):
     return MLP(
         list(sizes),
         activation=activation,
@@ -36,6 +37,7 @@ def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.
         bias_init=init.normal(0.1),
         rng=np.random.default_rng(seed),
         dtype=dtype,
+        **others,
     )
 
 
@@ -1034,3 +1036,177 @@ def test_training_computes_no_gradient_that_nobody_needs(monkeypatch):
     network = MLP([4, 5, 3], activation=relu, weight_init=init.he_normal(), rng=rng)
     train(network, data, optimizer=SGD(0.1), steps=1, batch_size=5, rng=rng)
     assert asked == [((5, 3), True), ((4, 5), False)]
+
+
+# ------------------------------------------------------------------ normalization and branches
+
+DEEP = (4, 5, 5, 5, 5, 3)
+ROOMS = {
+    "batch norm": {"normalization": BatchNorm},
+    "layer norm": {"normalization": LayerNorm},
+    "residual": {"residual": 2},
+    "residual, batch norm": {"residual": 2, "normalization": BatchNorm},
+}
+
+
+def built(room, seed=0, **changed):
+    return network(seed, **{"sizes": DEEP} | ROOMS[room] | changed)
+
+
+def everything(*networks):
+    return [array.tobytes() for net in networks for array in net.arrays()]
+
+
+def assert_all_close(network, other, within=1e-10):
+    for a, b in zip(network.arrays(), other.arrays(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=within, atol=within)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_step_of_any_architecture_is_forward_loss_backward_step(room):
+    data, by_hand, net = examples(), built(room), built(room)
+    arrays = net.arrays()
+    history = train(net, data, **settings(steps=5))
+    assert all(a is b for a, b in zip(net.arrays(), arrays, strict=True))
+    batches = minibatches(
+        data.x_train, data.y_train, batch_size=16, steps=5, rng=np.random.default_rng(3)
+    )
+    for step, (x, y) in enumerate(batches):
+        loss, gradient = softmax_cross_entropy(by_hand.forward(x), y)
+        assert history.loss[step] == loss
+        by_hand.backward(gradient)
+        for parameter, slope in zip(by_hand.parameters(), by_hand.gradients(), strict=True):
+            parameter -= 0.1 * slope
+    assert everything(net) == everything(by_hand)
+    start = built(room).arrays()
+    for old, new in zip(start, net.arrays(), strict=True):
+        # A shift that a normalization takes out again is not learned; all else is.
+        assert (old != new).any() or "norm" in room
+
+
+def test_the_running_averages_are_those_of_the_batches_that_were_trained_on():
+    data, net = examples(), network(sizes=(4, 5, 3), normalization=BatchNorm)
+    means, variances, still = np.zeros(5), np.ones(5), net.copy()
+    train(net, data, **settings(steps=4, optimizer=SGD(0)))  # so that the weights don't move
+    for x, _ in minibatches(
+        data.x_train, data.y_train, batch_size=16, steps=4, rng=np.random.default_rng(3)
+    ):
+        z = x @ still.dense[0].weight + still.dense[0].bias
+        means = 0.9 * means + 0.1 * z.mean(axis=0)
+        variances = 0.9 * variances + 0.1 * z.var(axis=0)
+    np.testing.assert_allclose(net.layers[1].running_mean, [means], rtol=1e-12)
+    np.testing.assert_allclose(net.layers[1].running_variance, [variances], rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1), WarmUp(Adam(0.02), 5)], ids=repr)
+@pytest.mark.parametrize(
+    "workers",
+    [{"n_jobs": 1}, {"n_jobs": 2}, {"backend": "loky", "n_jobs": 2}],
+    ids=["one", "two", "processes"],
+)
+def test_training_any_architecture_together_is_training_it_alone(optimizer, workers):
+    def all_of_them():
+        return [built(room, seed) for seed in range(3) for room in ROOMS] + [network(9, DEEP)]
+
+    together, alone = all_of_them(), all_of_them()
+    arrays = [net.arrays() for net in together]
+    with joblib.parallel_config(**workers):
+        found = train_together(together, examples(), **settings(optimizer=optimizer))
+    for net, own, history, held in zip(together, alone, found, arrays, strict=True):
+        expected = train(own, examples(), **settings(optimizer=optimizer))
+        np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-10)
+        assert_all_close(net, own, 1e-8)
+        assert all(a is b for a, b in zip(net.arrays(), held, strict=True))
+
+
+def test_an_error_on_the_way_changes_no_running_averages():
+    nets = [built("batch norm", seed) for seed in range(2)]
+    before = everything(*nets)
+
+    def interrupted(done):
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        train_together(nets, examples(), **settings(progress=interrupted))
+    assert everything(*nets) == before
+
+
+class Exploding(SGD):
+    """Makes the outputs of some networks of a stack infinite, each after one step."""
+
+    def __init__(self, at):
+        super().__init__(0.1)
+        self.at, self.steps_taken = at, 0
+
+    def fresh(self):
+        return Exploding(self.at)
+
+    def step(self, parameters, gradients):
+        super().step(parameters, gradients)
+        for index, step in self.at.items():
+            if step == self.steps_taken:
+                parameters[-1][index] = np.inf  # the biases of the outputs
+        self.steps_taken += 1
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_who_diverges_in_a_stack_gets_back_parameters_and_averages_of_that_step(room):
+    stack = MLP.stack([built(room, seed) for seed in range(4)])
+    history = train(stack, examples(), **settings(optimizer=Exploding({1: 4, 3: 7})))
+    assert history.diverged_at == [None, 5, None, 8]
+    for k, (net, steps) in enumerate(zip(stack.unstack(), [12, 5, 12, 8], strict=True)):
+        own = built(room, k)
+        optimizer = Exploding({...: {1: 4, 3: 7}.get(k, 99)})
+        train(own, examples(), **settings(steps=steps, optimizer=optimizer))
+        assert_all_close(net, own, 1e-8)
+        averages = net.arrays()[len(net.parameters()) :]
+        assert all(np.isfinite(array).all() for array in averages)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_network_alone_that_diverges_gets_back_its_arrays(room):
+    net, stopped = built(room), built(room)
+    history = train(net, examples(), **settings(optimizer=Exploding({...: 4})))
+    assert history.diverged_at == 5
+    train(stopped, examples(), **settings(optimizer=Exploding({...: 4}), steps=5))
+    assert everything(net) == everything(stopped)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_gradients_are_noted_of_the_dense_layers_of_any_architecture(room):
+    net = built(room)
+    history = train(net, examples(), **settings(note_gradients=True, optimizer=SGD(0)))
+    assert history.gradient_rms.shape == (12, 5)
+    data = examples()
+    x, y = next(
+        minibatches(
+            data.x_train, data.y_train, batch_size=16, steps=1, rng=np.random.default_rng(3)
+        )
+    )
+    net.backward(softmax_cross_entropy(net.forward(x), y)[1])
+    expected = [math.sqrt(np.mean(layer.weight_grad**2)) for layer in net.dense]
+    np.testing.assert_allclose(history.gradient_rms[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("stacked", [False, True])
+def test_what_evaluate_finds_depends_on_no_batch_and_leaves_no_trace(room, stacked):
+    net, data = built(room), examples()
+    net = MLP.stack([net, built(room, 1)]) if stacked else net
+    train(net, data, **settings())
+    before = everything(net), [id(value) for la in net.in_order() for value in vars(la).values()]
+    found = [evaluate(net, data.x_train, data.y_train, batch_size=k) for k in (1, 7, 60, 1000)]
+    after = everything(net), [id(value) for la in net.in_order() for value in vars(la).values()]
+    assert after == before
+    for other in found[:-1]:
+        np.testing.assert_allclose(other.loss, found[-1].loss, rtol=1e-10)
+        np.testing.assert_array_equal(other.accuracy, found[-1].accuracy)
+    logits = net.for_inference().forward(data.x_train)
+    np.testing.assert_allclose(found[0].loss, softmax_cross_entropy(logits, data.y_train)[0])
+
+
+def test_a_normalized_network_learns_though_its_start_is_far_off():
+    for std in (1e-3, 30.0):
+        net, data = network(sizes=(4, 8, 8, 3), normalization=BatchNorm, std=std), examples()
+        train(net, data, **settings(steps=200, optimizer=WarmUp(Adam(0.02), 10)))
+        assert evaluate(net, data.x_test, data.y_test).accuracy > 0.9

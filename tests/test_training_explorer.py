@@ -40,6 +40,41 @@ def test_a_curve_is_that_of_the_race(few):
     np.testing.assert_array_equal(history.loss, race.histories["tanh"][0].loss)
 
 
+@pytest.mark.parametrize("name", experiments.REMEDIES)
+def test_a_remedy_builds_the_network_and_makes_the_optimizer(few, name):
+    settings = TrainingSettings(depth=3, rate=0.03, steps=10, seed=1, remedy=name)
+    history, network = training_curve(settings, few)
+    remedy = experiments.REMEDIES[name]
+    own = remedy.network(
+        [784, 100, 100, 100, 10],
+        activation="relu",
+        weight_init=init.he_normal(),
+        rng=np.random.default_rng([1, 0]),
+        dtype=np.float32,
+    )
+    expected = train(
+        own,
+        few,
+        optimizer=remedy.optimizer(0.03),
+        steps=10,
+        batch_size=128,
+        rng=np.random.default_rng([1, 1]),
+    )
+    np.testing.assert_array_equal(history.loss, expected.loss)
+    assert network.architecture == own.architecture
+    assert (name in str(settings)) == (name != "none")
+
+
+def test_a_remedy_is_part_of_the_state():
+    explorer = TrainingExplorer(remedy="residual, Fixup")
+    assert explorer.state.endswith("remedy=residual,_Fixup")
+    explorer.state = "remedy=batch_norm"
+    assert explorer.settings.remedy == "batch norm"
+    explorer.close()
+    with pytest.raises(ValueError, match="did you mean 'momentum'"):
+        TrainingSettings(remedy="momentun")
+
+
 def test_the_page_gets_the_smoothed_curve_of_the_training(few):
     explorer = TrainingExplorer(few, steps=40)
     explorer.train()

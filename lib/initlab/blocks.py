@@ -60,23 +60,25 @@ class Normalize:
         Parameters
         ----------
         x : array of float, shape (..., batch, features)
+            Without leading axes it serves every network of a stack.
 
         Returns
         -------
-        array of that shape, in the precision of the parameters
+        array, shape (..., batch, features), in the precision of the parameters
 
         Raises
         ------
         TypeError
             If ``x`` does not hold floats.
         ValueError
-            If it has another number of features.
+            If it has another number of features, or the leading axes of another stack; or if it
+            holds no examples, where the mean over them is needed.
         """
         x = float_array("x", x, dtype=self.scale.dtype, min_dimensions=2)
-        if x.shape[-1] != self.scale.shape[-1]:
-            raise ValueError(
-                f"x of shape {x.shape} doesn't fit: expected {self.scale.shape[-1]} features"
-            )
+        *stack, _, features = self.scale.shape
+        if x.shape[-1] != features or x.shape[:-2] not in ((), tuple(stack)):
+            of = f" of a stack of {stack[0]}" if stack else ""
+            raise ValueError(f"x of shape {x.shape} doesn't fit: expected {features} features{of}")
         mean, variance = self._statistics(x)
         self.std = np.sqrt(variance + self.epsilon)
         self.normalized = (x - mean) / self.std
@@ -126,7 +128,7 @@ class Normalize:
 
     def __repr__(self):
         """Return kind and settings."""
-        epsilon = f", epsilon={self.epsilon:.6g}" if self.epsilon != 1e-5 else ""
+        epsilon = f", epsilon={self.epsilon!r}" if self.epsilon != 1e-5 else ""
         return f"{type(self).__name__}({self.scale.shape[-1]}{epsilon})"
 
 
@@ -195,6 +197,8 @@ class BatchNorm(Normalize):
     def _statistics(self, x):
         if self.inference:
             return self.running_mean, self.running_variance
+        if x.shape[-2] == 0:
+            raise ValueError(f"x has shape {x.shape}; expected at least one example")
         self.batch_mean, self.batch_variance = super()._statistics(x)
         return self.batch_mean, self.batch_variance
 
@@ -207,7 +211,7 @@ class BatchNorm(Normalize):
 
     def __repr__(self):
         """Return kind and settings."""
-        momentum = f", momentum={self.momentum:.6g})" if self.momentum != 0.1 else ")"
+        momentum = f", momentum={self.momentum!r})" if self.momentum != 0.1 else ")"
         return super().__repr__()[:-1] + momentum
 
 
@@ -221,8 +225,8 @@ class Residual:
 
     Raises
     ------
-    ValueError
-        If there are none.
+    TypeError, ValueError
+        If it is no list of layers, or there are none.
 
     Notes
     -----
@@ -231,9 +235,14 @@ class Residual:
     """
 
     def __init__(self, layers):
+        if not isinstance(layers, (list, tuple)):
+            raise TypeError(f"layers={layers!r}: expected a list of layers")
         self.layers = list(layers)
         if not self.layers:
             raise ValueError("layers=[]: a branch needs at least one layer")
+        for layer in self.layers:
+            if isinstance(layer, type) or not hasattr(layer, "backward"):
+                raise TypeError(f"layers holds {layer!r}: expected a layer, such as Dense")
 
     def forget(self):
         """Drop what ``forward`` and ``backward`` noted in the branch."""
@@ -241,14 +250,14 @@ class Residual:
             layer.forget()
 
     def forward(self, x):
-        """Return x + f(x): shape (..., batch, features) in and out.
+        """Return x + f(x): shape (..., batch, features) in and out, in the precision of f(x).
 
         Raises
         ------
         TypeError, ValueError
             If ``x`` is not what the branch takes, or the branch changes its shape.
         """
-        x = float_array("x", x)
+        x = float_array("x", x, min_dimensions=2)
         branch = x
         for layer in self.layers:
             branch = layer.forward(branch)
@@ -257,7 +266,7 @@ class Residual:
                 f"a branch made {branch.shape[-1]} features of {x.shape[-1]}: what is added to its "
                 "input must be as wide"
             )
-        return x + branch
+        return x.astype(branch.dtype, copy=False) + branch
 
     def backward(self, grad):
         """Return dL/dx = dL/dy + f'(x)^T dL/dy: one copy goes straight on, one through the branch.

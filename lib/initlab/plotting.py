@@ -304,7 +304,7 @@ def images(axes, rows, labels=None):
     return axes
 
 
-def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None):
+def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None):
     """Draw which networks train, a cell for each: by the variance of the weights and by depth.
 
     What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
@@ -320,6 +320,8 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None):
         From 0 to 1; NaN for networks that aren't trained yet, which stay grey.
     limit : (sequence of float, sequence of float), optional
         The line up to which theory lets networks train: sigma_w2 and depth.
+    border : float, optional
+        The sigma_w2 between order and chaos.
 
     Returns
     -------
@@ -339,14 +341,17 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None):
     for row, depth in zip(np.asarray(accuracy), depths, strict=True):
         for share, value in zip(row, sigma_w2, strict=True):
             if np.isfinite(share):
-                color = "black" if share > 0.6 else "white"
-                words = f"{100 * share:.0f}"
-                ax.text(value, depth, words, ha="center", va="center", color=color, fontsize=14)
+                words, color = f"{100 * share:.0f}", "black" if share > 0.6 else "white"
+                place = {"ha": "center", "va": "center", "zorder": 5}
+                ax.text(value, depth, words, color=color, fontsize=14, **place)
     bottom, top = ax.get_ylim()
     if limit is not None:
-        ax.plot(*limit, color="white", linewidth=8)
-        ax.plot(*limit, color=VERMILION, linewidth=4, label="theory: 6 x depth scale")
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+        ax.plot(*limit, color=VERMILION, linewidth=5, label="theory: 6 x depth scale")
+    if border is not None:
+        ax.axvline(border, color=VERMILION, linestyle=":", linewidth=4, label="theory: border")
+    if limit is not None or border is not None:
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncols=2, fontsize=15)
+    ax.set_yticks(depths)
     ax.set(ylim=(bottom, top), xlabel="$\\sigma_w^2$", ylabel="hidden layers")
     done = int(np.isfinite(accuracy).sum())
     words = f"% of training images right: {done} of {np.size(accuracy)} networks"

@@ -18,7 +18,7 @@ from initlab._parallel import one_blas_thread
 from initlab.activations import sigmoid
 from initlab.datasets import minibatches
 from initlab.initializers import normal, xavier_normal
-from initlab.layers import Dense
+from initlab.layers import Activation, Dense
 from initlab.losses import mean_squared_error
 from initlab.network import MLP
 from initlab.optimizers import SGD, Adam
@@ -332,7 +332,7 @@ def _sigmoid_layers(network):
             f"{network!r} has {network.activation}; pretraining needs sigmoid: "
             "it describes a layer by units that are on or off, from 0 to 1"
         )
-    if len(network.layers) > 2 * len(network.dense) or network.in_order() != network.layers:
+    if not all(isinstance(layer, (Dense, Activation)) for layer in network.layers):
         raise ValueError(f"{network!r}: pretraining needs Dense layers with sigmoid, and no others")
     if len(network.dense) < 2:
         raise ValueError(f"{network!r} has no hidden layer to pretrain")

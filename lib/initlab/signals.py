@@ -43,8 +43,9 @@ class LayerSignals:
         Before and after the activation function. z is what that function is handed: after
         normalization, and after what a residual branch adds.
     gradient : array, shape (..., inputs, units)
-        dL/dz. (Where a layer ends a residual branch: all of it, what goes through the next branch
-        and what goes past it; and there it is the gradient before the next normalization.)
+        dL/dz. (Where a residual branch begins or ends behind a layer: all of it, what goes through
+        the next branch and what goes past it; and there it is the gradient before the next
+        normalization.)
     """
 
     number: int

@@ -42,7 +42,8 @@ def lsuv(network, x, *, tolerance=0.01, rounds=10):
         If ``network`` is no MLP, or ``x`` does not hold floats.
     ValueError
         If ``x`` doesn't fit the network, or the outputs of a layer don't differ, so that no factor
-        gives them variance 1. The network is left as it was.
+        gives them variance 1; or if ``rounds`` were not enough, as where the biases alone vary by
+        more. The network is left as it was.
 
     Notes
     -----
@@ -58,15 +59,22 @@ def lsuv(network, x, *, tolerance=0.01, rounds=10):
     numbers = {layer: number for number, layer in enumerate(scaled.dense, start=1)}
 
     def to_unit_variance(layer, x):
-        for _ in range(rounds):
+        for corrections in range(rounds + 1):
             variance = layer.forward(x).var(axis=(-2, -1), keepdims=True, dtype=np.float64)
             if not ((variance > 0) & np.isfinite(variance)).all():
                 found = "all the same" if (variance == 0).any() else "not finite"
                 raise ValueError(
                     f"the outputs of layer {numbers[layer]} are {found}: no factor helps"
                 )
-            if (np.abs(variance - 1) <= tolerance).all():
+            far = np.abs(variance - 1)
+            if (far <= tolerance).all():
                 break
+            if corrections == rounds:
+                raise ValueError(
+                    f"the outputs of layer {numbers[layer]} have variance "
+                    f"{variance.flat[far.argmax()]:.4g} after {rounds} rounds: take more rounds, "
+                    "or smaller biases"
+                )
             layer.weight /= np.sqrt(variance).astype(layer.weight.dtype)
 
     with overflow_allowed():
@@ -92,9 +100,9 @@ def fixup(network):
     """Let each residual branch begin as nothing, and the outputs as 0. The network is changed.
 
     With L branches of m Dense layers each: the last Dense layer of a branch and the last one of the
-    network become 0; all others in branches are multiplied by L**(-1 / (2m - 2)), so that one step
-    changes what the network computes by an amount that doesn't depend on L. (The scalar factors and
-    biases of the source are left out.)
+    network become 0, weights and biases; the weights of all others in branches are multiplied by
+    L**(-1 / (2m - 2)), so that one step changes what the network computes by an amount that doesn't
+    depend on L. (The scalar factors and biases that the source adds are left out.)
 
     Parameters
     ----------
@@ -126,9 +134,13 @@ def fixup(network):
         *others, last = [layer for layer in branch.layers if isinstance(layer, Dense)]
         for layer in others:
             layer.weight *= len(branches) ** (-1 / (2 * len(others)))
-        last.weight[...] = 0
-    network.dense[-1].weight[...] = 0
+        _silence(last)
+    _silence(network.dense[-1])
     return network
+
+
+def _silence(dense):
+    dense.weight[...] = dense.bias[...] = 0
 
 
 def _check(network):

@@ -74,6 +74,11 @@ class History:
         with overflow_allowed():
             return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
+    def of(self, k):
+        """Return the history of one network of a stack, by its number from 0."""
+        sizes = None if self.gradient_rms is None else self.gradient_rms[:, :, k].copy()
+        return History(self.loss[:, k].copy(), self.diverged_at[k], sizes)
+
     def __repr__(self):
         """Return how many steps there were, and where the loss stopped being finite."""
         steps = np.atleast_1d(np.array(self.diverged_at, dtype=object))
@@ -299,8 +304,7 @@ def train_together(
         for k, place in enumerate(stacks[task]):
             for array, result in zip(members[place].arrays(), arrays, strict=True):
                 array[...] = result[k]
-            sizes = history.gradient_rms[:, :, k].copy() if note_gradients else None
-            histories[place] = History(history.loss[:, k].copy(), history.diverged_at[k], sizes)
+            histories[place] = history.of(k)
     # The caller's generator moves on as by one training: the longest, for some may have diverged.
     longest = max(trained.values(), key=lambda result: np.isfinite(result[1].loss).any(1).sum())
     rng.bit_generator.state = longest[2]

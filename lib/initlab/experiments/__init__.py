@@ -10,7 +10,15 @@ does. ``plane``: order and chaos. ``remedies``: what makes the start matter less
 
 from initlab.experiments.gaussian import against_std, five_layers, over_seeds
 from initlab.experiments.peers import DEFAULTS, scikit_learn_start, train_scikit_learn
-from initlab.experiments.plane import INPUT_CORRELATION, PLANES, Plane, PlaneDiagram, plane_diagram
+from initlab.experiments.plane import (
+    INPUT_CORRELATION,
+    PLANES,
+    Plane,
+    PlaneDiagram,
+    at_points,
+    plane_diagram,
+    trainability,
+)
 from initlab.experiments.pretrained import (
     PretrainingRace,
     pretraining_race,
@@ -59,6 +67,7 @@ __all__ = [
     "Symmetry",
     "across_inputs_before_training",
     "against_std",
+    "at_points",
     "break_symmetry",
     "cost_of_remedies",
     "five_layers",
@@ -71,4 +80,5 @@ __all__ = [
     "rescue_race",
     "scikit_learn_start",
     "train_scikit_learn",
+    "trainability",
 ]

@@ -17,7 +17,10 @@ import numpy as np
 from initlab import activations, phases
 from initlab import initializers as init
 from initlab._checks import finite_number, known_name, overflow_allowed, whole_number
+from initlab.activations import tanh
+from initlab.experiments._seeds import checked_seeds
 from initlab.network import MLP
+from initlab.sweeps import sweep
 
 # How far the plane of an activation function reaches: the greatest sigma_w and sigma_b.
 PLANES = {"tanh": (4.0, 3.0), "erf": (4.0, 3.0), "relu": (4.0, 3.0), "sigmoid": (16.0, 7.5)}
@@ -234,3 +237,120 @@ def _sizes(z):
     products = (z[:, ::2] * z[:, 1::2]).mean(axis=-1)
     roots = np.sqrt(squares)
     return squares.mean(axis=-1), (products / roots[:, ::2] / roots[:, 1::2]).mean(axis=-1)
+
+
+def at_points(points, seeds, **settings):
+    """Measure networks at named points of the plane, with several seeds.
+
+    Parameters
+    ----------
+    points : dict of str to (sigma_w, sigma_b)
+    seeds : iterable of int
+    **settings
+        As for ``Plane``: activation, depth, width.
+
+    Returns
+    -------
+    dict of str to dict of str to array
+        For each point what ``Plane.measure`` measures, of shape (seeds, layers), and what it
+        predicts, of shape (layers,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+    """
+    if not isinstance(points, dict) or not points:
+        raise TypeError(f"points={points!r}: expected a dict of at least one")
+    runs = [
+        Plane(seed=seed, **settings).measure(list(points.values())) for seed in checked_seeds(seeds)
+    ]
+    return {
+        name: {
+            quantity: runs[0][quantity][place]
+            if quantity.startswith("predicted_")
+            else np.array([run[quantity][place] for run in runs])
+            for quantity in runs[0]
+        }
+        for place, name in enumerate(points)
+    }
+
+
+def trainability(
+    dataset,
+    sigma_w2,
+    depths,
+    *,
+    sigma_b2=0.05,
+    activation=tanh,
+    width=50,
+    learning_rate=0.02,
+    steps=200,
+    batch_size=64,
+    seed=0,
+    judged_on=1000,
+    after_rows=None,
+):
+    """Train a network for each sigma_w2 and depth, and say how many training images it has right.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    sigma_w2 : list of float
+        fan_in times the variance of a weight.
+    depths : list of int
+        Hidden layers.
+    sigma_b2 : float
+        The variance of a bias.
+    activation : ActivationFunction or str
+    width, learning_rate, steps, batch_size, seed, judged_on
+        As for ``sweeps.sweep``, with plain gradient descent.
+    after_rows : callable, optional
+        Called with the array so far, at the beginning and whenever something was added: NaN stands
+        where a network isn't trained yet.
+
+    Returns
+    -------
+    array, shape (depths, sigma_w2)
+        From 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of the arguments is not what is said here.
+
+    Notes
+    -----
+    Source: Schoenholz et al. (2017), figure 5.
+    """
+    sigma_w2, depths = list(sigma_w2), list(depths)
+    sigma_b2 = finite_number("sigma_b2", sigma_b2, at_least=0)
+    recipes = {repr(value): init.variance_scaling(value, "fan_in", "normal") for value in sigma_w2}
+    accuracy = np.full((len(depths), len(sigma_w2)), np.nan)
+
+    def fill_in(rows):
+        for row in rows:
+            place = depths.index(row["depth"]), list(recipes).index(row["initializer"])
+            accuracy[place] = row["train_accuracy"]
+        if after_rows is not None:
+            after_rows(accuracy)
+
+    fill_in([])
+    sweep(
+        {
+            "initializer": recipes,
+            "depth": depths,
+            "activation": activation,
+            "width": width,
+            "learning_rate": learning_rate,
+            "seed": seed,
+        },
+        dataset,
+        steps=steps,
+        batch_size=batch_size,
+        bias_init=init.normal(math.sqrt(sigma_b2)),
+        judged_on=judged_on,
+        after_rows=fill_in,
+        progress=False,
+    )
+    return accuracy

@@ -1,0 +1,332 @@
+"""Do the starts that look at data, or at the whole network, leave it as their papers say?"""
+
+import math
+
+import numpy as np
+import pytest
+
+from initlab import fixup, lsuv
+from initlab import initializers as init
+from initlab.blocks import BatchNorm, LayerNorm, Residual
+from initlab.layers import Dense
+from initlab.losses import mean_squared_error
+from initlab.network import MLP
+
+
+def network(
+    seed=0,
+    sizes=(5, 8, 8, 8, 8, 3),
+    *,
+    std=0.4,
+    bias=0.0,
+    activation="relu",
+    init_=None,
+    **settings,
+):
+    return MLP(
+        list(sizes),
+        activation=activation,
+        weight_init=init.normal(std) if init_ is None else init_,
+        bias_init=init.normal(bias),
+        rng=np.random.default_rng(seed),
+        **settings,
+    )
+
+
+def normal(*shape, seed=1):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def contents(net):
+    return [array.tobytes() for array in net.arrays()]
+
+
+X = 3 * normal(40, 5) + 1
+
+ROOMS = {
+    "plain": {},
+    "sigmoid": {"activation": "sigmoid"},
+    "batch norm": {"normalization": BatchNorm},
+    "layer norm": {"normalization": LayerNorm},
+    "residual": {"residual": 2},
+    "residual of one": {"residual": 1},
+    "residual, batch norm": {"residual": 2, "normalization": BatchNorm},
+}
+
+
+def variances(net, x):
+    """Return the variance of what each Dense layer gives: of one number for each network."""
+    net = net.copy()
+    net.forward(x)
+    return [
+        (layer.x @ layer.weight + layer.bias).var(axis=(-2, -1), dtype=np.float64)
+        for layer in net.dense
+    ]
+
+
+# ---------------------------------------------------------------------------------------- LSUV
+
+
+@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+@pytest.mark.parametrize("std", [0.01, 0.4, 5.0])
+def test_without_biases_every_layer_comes_to_variance_1_in_one_round(settings, std):
+    net = network(std=std, **settings)
+    assert lsuv(net, X, rounds=1) is net
+    np.testing.assert_allclose(variances(net, X), 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+def test_with_biases_every_layer_comes_as_near_as_was_asked_for(settings):
+    net = network(bias=0.4, **settings)
+    assert np.abs(np.array(variances(net, X)) - 1).max() > 0.1
+    lsuv(net, X)
+    found = np.abs(np.array(variances(net, X)) - 1)
+    assert found.max() <= 0.01 * (1 + 1e-9)
+    lsuv(net, X, tolerance=1e-6, rounds=50)
+    assert np.abs(np.array(variances(net, X)) - 1).max() <= 1e-6 * (1 + 1e-6)
+
+
+def test_a_variance_within_the_tolerance_is_left_alone():
+    net = lsuv(network(), X)
+    net.dense[1].weight *= math.sqrt(1.009)
+    before = contents(net)
+    assert contents(lsuv(net, X)) == before
+    assert contents(lsuv(net, X, tolerance=0.005)) != before
+
+
+@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+def test_weights_are_only_scaled_and_nothing_else_is_changed(settings):
+    net = network(bias=0.2, **settings)
+    arrays, old = net.arrays(), [array.copy() for array in net.arrays()]
+    lsuv(net, X)
+    assert all(a is b for a, b in zip(net.arrays(), arrays, strict=True))
+    weights = [id(layer.weight) for layer in net.dense]
+    for array, before in zip(arrays, old, strict=True):
+        if id(array) in weights:
+            ratio = array / before
+            assert (ratio > 0).all()
+            np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-12)
+            assert abs(ratio[0, 0] - 1) > 1e-3
+        else:
+            np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+def test_whatever_the_scale_of_the_draw_the_start_is_the_same(settings):
+    small, large = (lsuv(network(std=std, **settings), X) for std in (0.01, 1.0))
+    for a, b in zip(small.dense, large.dense, strict=True):
+        np.testing.assert_allclose(a.weight, b.weight, rtol=1e-9)
+
+
+def test_the_factor_of_each_layer_is_one_over_the_std_of_its_outputs():
+    net, h = network(), X
+    plain = net.copy()
+    lsuv(net, X)
+    for layer, old in zip(net.dense, plain.dense, strict=True):
+        z = (h @ old.weight).ravel().tolist()
+        mean = sum(z) / len(z)
+        std = math.sqrt(sum((value - mean) ** 2 for value in z) / len(z))
+        np.testing.assert_allclose(layer.weight, old.weight / std, rtol=1e-10)
+        h = np.maximum(h @ layer.weight, 0)
+
+
+@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+@pytest.mark.parametrize("bias", [0.0, 0.3])
+def test_in_a_stack_each_network_gets_factors_of_its_own(settings, bias):
+    alone = [network(seed, std=std, **settings) for seed, std in enumerate((0.01, 0.4, 3.0))]
+    for net in alone:
+        for layer in net.dense:
+            layer.bias[...] = bias * normal(*layer.bias.shape)
+    stack = MLP.stack(alone)
+    lsuv(stack, X, tolerance=1e-9, rounds=60)
+    np.testing.assert_allclose(variances(stack, X), 1, rtol=1e-8)
+    for net, own in zip(stack.unstack(), alone, strict=True):
+        lsuv(own, X, tolerance=1e-9, rounds=60)
+        for a, b in zip(net.dense, own.dense, strict=True):
+            np.testing.assert_allclose(a.weight, b.weight, rtol=1e-6)
+
+
+def test_a_stack_may_be_shown_inputs_of_its_own():
+    alone, x = [network(0), network(1)], normal(2, 30, 5)
+    stack = lsuv(MLP.stack(alone), x)
+    for k, (net, own) in enumerate(zip(stack.unstack(), alone, strict=True)):
+        for a, b in zip(net.dense, lsuv(own, x[k]).dense, strict=True):
+            np.testing.assert_allclose(a.weight, b.weight, rtol=1e-9)
+
+
+@pytest.mark.parametrize("std", [1e-30, 0.4, 1e30])
+def test_single_precision_stays_single(std):
+    net = network(std=std, dtype=np.float32)
+    lsuv(net, X)
+    assert {array.dtype for array in net.arrays()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(variances(net, X.astype(np.float32)), 1, rtol=1e-4)
+
+
+def test_the_data_are_only_read_and_the_network_remembers_nothing_of_them():
+    net, x = network(normalization=BatchNorm, residual=2), X.copy()
+    net.forward(X[:7])
+    net.backward(normal(7, 3))
+    averages = [net.layers[1].layers[0].running_mean.copy(), net.dense[0].x]
+    x.flags.writeable = False
+    lsuv(net, x)
+    np.testing.assert_array_equal(net.layers[1].layers[0].running_mean, averages[0])
+    assert net.dense[0].x is averages[1]
+
+
+@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+@pytest.mark.parametrize("number", [1, 3, 5])
+@pytest.mark.parametrize("stacked", [False, True])
+def test_weights_of_zero_are_refused_by_the_number_of_their_layer(settings, number, stacked):
+    net = network(std=0.2, **settings)
+    net.dense[number - 1].weight[...] = 0
+    net = MLP.stack([network(1, **settings), net]) if stacked else net
+    before = contents(net)
+    with pytest.raises(ValueError, match=f"outputs of layer {number} are all the same: no factor"):
+        lsuv(net, X)
+    assert contents(net) == before
+
+
+def test_biases_that_vary_too_much_are_refused_and_the_network_stays_as_it_was():
+    net = network()
+    net.dense[2].bias[...] = 4 * normal(1, 8)
+    before = contents(net)
+    with pytest.raises(ValueError, match=r"outputs of layer 3 have variance .* after 10 rounds"):
+        lsuv(net, X)
+    assert contents(net) == before
+    net = network(bias=0.4)
+    with pytest.raises(ValueError, match="after 1 rounds: take more rounds, or smaller biases"):
+        lsuv(net, X, tolerance=1e-3, rounds=1)
+
+
+def test_outputs_that_are_not_finite_are_refused_without_a_warning():
+    with pytest.raises(ValueError, match="outputs of layer 1 are not finite"):
+        lsuv(network(std=1e300), 1e20 * X)
+    with pytest.raises(ValueError, match="outputs of layer 1 are not finite"):
+        lsuv(network(), np.full((4, 5), np.nan))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"network": "MLP"}, TypeError, "network='MLP': expected an MLP"),
+        ({"x": np.ones((3, 5), int)}, TypeError, "x has dtype int"),
+        ({"x": np.ones((3, 4))}, ValueError, r"x of shape \(3, 4\) doesn't fit"),
+        ({"x": np.ones(5)}, ValueError, r"x has shape \(5,\), but needs at least 2 dimensions"),
+        (
+            {"x": np.ones((0, 5))},
+            ValueError,
+            r"x has shape \(0, 5\); expected at least one example",
+        ),
+        ({"tolerance": 0}, ValueError, "tolerance=0: expected a finite number above 0"),
+        ({"tolerance": "1 %"}, TypeError, "tolerance='1 %': expected a real number"),
+        ({"rounds": 0}, ValueError, "rounds=0: expected a whole number of at least 1"),
+        ({"rounds": 2.0}, TypeError, "rounds=2.0: expected a whole number"),
+    ],
+)
+def test_what_lsuv_cannot_work_with_is_refused_by_name(change, error, message):
+    call = {"network": network(), "x": X} | change
+    with pytest.raises(error, match=message):
+        lsuv(call.pop("network"), call.pop("x"), **call)
+
+
+# --------------------------------------------------------------------------------------- Fixup
+
+
+def fixed(residual, hidden=7, **settings):
+    """Return a network before and after."""
+    net = network(sizes=(5, *[8] * hidden, 3), residual=residual, **settings)
+    return net.copy(), fixup(net)
+
+
+@pytest.mark.parametrize(
+    ("residual", "branches", "factors"),
+    [
+        # Layers of a branch, branches, and L**(-1 / (2m - 2)) for the layers before the last.
+        (2, 3, [[3**-0.5, 0]] * 3),
+        (3, 2, [[2**-0.25] * 2 + [0]] * 2),
+        (6, 1, [[1] * 5 + [0]]),
+        (1, 6, [[0]] * 6),
+        # The last branch takes what is left: two layers, or only one.
+        (4, 2, [[2 ** (-1 / 6)] * 3 + [0], [2**-0.5, 0]]),
+        (5, 2, [[2 ** (-1 / 8)] * 4 + [0], [0]]),
+    ],
+)
+def test_fixup_scales_each_layer_of_a_branch_as_its_rule_says(residual, branches, factors):
+    before, after = fixed(residual, bias=0.3, normalization=LayerNorm)
+    blocks = [layer for layer in after.layers if isinstance(layer, Residual)]
+    assert len(blocks) == branches
+    expected = [1.0, *(factor for branch in factors for factor in branch), 0.0]
+    assert len(expected) == len(after.dense) == 8
+    for old, new, factor in zip(before.dense, after.dense, expected, strict=True):
+        np.testing.assert_allclose(new.weight, factor * old.weight, rtol=1e-14)
+        np.testing.assert_array_equal(new.bias, old.bias if factor else 0 * old.bias)
+    # Normalization stays as it is.
+    others = [
+        [
+            a.tobytes()
+            for layer in net.in_order()
+            if not isinstance(layer, Dense)
+            for name in getattr(layer, "PARAMETERS", ())
+            for a in [getattr(layer, name)]
+        ]
+        for net in (before, after)
+    ]
+    assert len(others[0]) == 2 * 7
+    assert others[0] == others[1]
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("residual", [1, 2, 3])
+@pytest.mark.parametrize("bias", [0.0, 0.3])
+def test_a_network_begins_as_the_one_without_its_branches(residual, bias, stacked):
+    nets = [network(k, (5, *[8] * 7, 3), residual=residual, bias=bias) for k in range(2)]
+    net = MLP.stack(nets) if stacked else nets[0]
+    assert fixup(net) is net
+    np.testing.assert_array_equal(net.forward(X), np.zeros((*net.stack_shape, 40, 3)))
+    short = net.copy()
+    short.layers = [layer for layer in short.layers if not isinstance(layer, Residual)]
+    assert len(short.dense) == 2
+    for one in (net, short):
+        one.dense[-1].weight[...] = 1  # so that what arrives there is seen
+    np.testing.assert_array_equal(net.forward(X), short.forward(X))
+    assert net.forward(X).any()
+
+
+@pytest.mark.parametrize("residual", [1, 2, 3])
+def test_what_begins_as_nothing_learns_from_the_second_step_on(residual):
+    _, net = fixed(residual, activation="tanh")
+    target = normal(40, 3, seed=4)
+    seen = []
+    for _ in range(3):
+        loss, grad = mean_squared_error(net.forward(X), target)
+        net.backward(grad)
+        seen.append([bool(layer.weight_grad.any()) for layer in net.dense])
+        for parameter, gradient in zip(net.parameters(), net.gradients(), strict=True):
+            parameter -= 0.05 * gradient
+    assert seen[0] == [False] * 7 + [True]  # behind outputs of 0 is no way back
+    ends = [k % residual == 0 for k in range(1, 7)]
+    assert seen[1] == [True, *ends, True]  # each branch by its last layer
+    assert seen[2] == [True] * 8
+    assert mean_squared_error(net.forward(X), target)[0] < loss
+
+
+def test_arrays_are_changed_in_place_and_stay_in_their_precision():
+    net = network(residual=2, dtype=np.float32)
+    arrays = net.arrays()
+    fixup(net)
+    assert all(a is b for a, b in zip(net.arrays(), arrays, strict=True))
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("sizes", [(5, 8, 8, 8, 3), (5, 8, 3)])
+def test_a_network_without_branches_is_refused_and_stays_as_it_was(sizes):
+    net = network(sizes=sizes, residual=2 if len(sizes) == 3 else None)
+    before = contents(net)
+    with pytest.raises(ValueError, match=r"MLP\(5-8-.* has no residual branches; build it with re"):
+        fixup(net)
+    assert contents(net) == before
+
+
+def test_what_is_no_network_has_no_branches():
+    with pytest.raises(TypeError, match=r"network=\[\]: expected an MLP"):
+        fixup([])
