@@ -196,8 +196,14 @@ def layers_to_one_over_e(chi):
     return math.log(1 / math.e, chi)
 
 
-def rows_one_by_one(z):
-    return [[(value - np.mean(row)) / np.std(row) for value in row] for row in z]
+def chi_between_normalizations(a):
+    z = np.linspace(-9, 9, 20_001)
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    passed, slope = np.where(z > 0, z, a * z), np.where(z > 0, 1, a)
+    slope[len(z) // 2] = (1 + a) / 2
+    variance = density @ passed**2 - (density @ passed) ** 2
+    at_the_kink = density[len(z) // 2] * (1 - a) ** 2 / 4  # half a step has either slope
+    return (density @ slope**2 + at_the_kink) / variance
 
 
 def warm_up_by_cases(step, last, rate):
@@ -314,11 +320,10 @@ RIGHT = {
         lambda std, n: math.sqrt(n * std**2) / 4,
         lambda std, n: (n * std * std / 16) ** 0.5,
     ],
-    "check_layer_norm": [
-        rows_one_by_one,
-        lambda z: (z - z.mean(axis=1, keepdims=True)) / z.std(axis=1, keepdims=True),
-        lambda z: ((z.T - z.mean(axis=1)) / z.std(axis=1)).T,
-        lambda z: stats.zscore(z.astype(np.float32), axis=1),
+    "check_batch_norm_chi": [
+        chi_between_normalizations,
+        lambda a: ((1 + a**2) / 2) / ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * np.pi)),
+        lambda a: 1 / (1 - (1 - a) ** 2 / np.pi / (1 + a * a)),
     ],
     "check_fixup_factor": [
         lambda L, m: L ** (-1 / (2 * m - 2)),
@@ -633,12 +638,17 @@ MISTAKES = {
         ("the width is missing", lambda std, n: std / 4),
         ("by 16, stds by 4", lambda std, n: std * n**0.5 / 16),
     ],
-    "check_layer_norm": [
-        ("an image is a row", lambda z: (z - z.mean(axis=0)) / z.std(axis=0)),
-        ("over the whole table", lambda z: (z - z.mean()) / z.std()),
-        ("the root of the variance", lambda z: ((z.T - z.mean(axis=1)) / z.var(axis=1)).T),
-        ("has to be taken away", lambda z: (z.T / z.std(axis=1)).T),
-        ("now divide by the std", lambda z: (z.T - z.mean(axis=1)).T),
+    "check_batch_norm_chi": [
+        (
+            "taken away in squares",
+            lambda a: (1 + a**2) / 2 / ((1 + a**2) / 2 - (1 - a) / (2 * np.pi) ** 0.5),
+        ),
+        ("is missing", lambda a: (1 + a**2) / 2 / ((1 + a**2) / 2 - (1 - a) / (2 * np.pi))),
+        ("share of the variance", lambda a: (1 + a**2) / 2 - (1 - a) ** 2 / (2 * np.pi)),
+        ("that is ReLU's", lambda a: np.pi / (np.pi - 1)),
+        ("the slopes are missing", lambda a: 1 / ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * np.pi))),
+        ("not the variance by the slopes", lambda a: 1 - (1 - a) ** 2 / np.pi / (1 + a**2)),
+        ("without the normalization", lambda a: (1 + a * a) / 2),
     ],
     "check_fixup_factor": [
         ("must be smaller than 1", lambda L, m: L ** (1 / (2 * m - 2))),

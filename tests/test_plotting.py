@@ -226,3 +226,5 @@ def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["none", "cure"]
     assert ax.yaxis_inverted()
     assert "11 of 12 networks" in ax.get_title()
+    framed = {(patch.get_x() // 1, patch.get_y() // 1) for patch in ax.patches}
+    assert framed == {(0, 0), (1, 1)}

@@ -10,7 +10,10 @@ from pathlib import Path
 import matplotlib.style
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
+
+from initlab.ledger import LEARNED
 
 # Okabe, Ito (2008), "Color universal design": told apart with any kind of colour vision.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -402,7 +405,8 @@ def remedy_map(ax, table):
     ----------
     ax : matplotlib Axes
     table : experiments.RemedyTable
-        Medians over its seeds are shown; cells in which a seed is missing stay grey.
+        Medians over its seeds are shown; cells in which a seed is missing stay grey. A frame says
+        that the median of the loss is below ``ledger.LEARNED``.
 
     Returns
     -------
@@ -412,12 +416,16 @@ def remedy_map(ax, table):
     ax.set_facecolor("0.85")
     shares = np.median(table.accuracy, axis=2)
     overflowed = np.isfinite(table.accuracy).all(axis=2) & np.isnan(table.loss).any(axis=2)
-    ax.pcolormesh(np.ma.masked_invalid(shares), cmap="cividis", vmin=0, vmax=1, edgecolors="white")
+    ax.pcolormesh(np.ma.masked_invalid(shares), cmap="cividis", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         if np.isfinite(share):
             color = "black" if share > 0.6 else "white"
             words = "overflow" if overflowed[row, column] else f"{100 * share:.0f} %"
             place = column + 0.5, row + 0.5
+            if np.median(table.loss[row, column]) < LEARNED:
+                frame = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, fill=False)
+                frame.set(edgecolor="white", linewidth=5)
+                ax.add_patch(frame)
             ax.text(*place, words, ha="center", va="center", color=color, fontsize=18)
     ax.set_xticks(np.arange(len(table.starts)) + 0.5, table.starts)
     ax.set_yticks(np.arange(len(table.remedies)) + 0.5, table.remedies)

@@ -618,32 +618,36 @@ check_on_the_diagonal = Check(
 # ------------------------------------------------------------------------------------------- 08
 
 
-def _normalized(axis, *, center=True, root=np.sqrt):
-    def normalize(z):
-        mean = z.mean(axis=axis, keepdims=True) if center else 0.0
-        return (z - mean) / root(z.var(axis=axis, keepdims=True))
-
-    return normalize
+def _batch_norm_chi(mean_square_of_the_mean):
+    return lambda a: (1 + a**2) / 2 / ((1 + a**2) / 2 - mean_square_of_the_mean(a))
 
 
-check_layer_norm = Check(
-    task="Return z with mean 0 and std 1 in each row: one row is one image.",
-    cases=((3 * _drawn(5, 8) + 2,), (0.1 * _drawn(4, 4, seed=1) - 1,)),
-    right=_normalized(-1),
+check_batch_norm_chi = Check(
+    task="Return chi of a leaky ReLU between two batch normalizations.",
+    cases=((0.0,), (0.1,), (0.5,), (0.9,)),
+    right=_batch_norm_chi(lambda a: (1 - a) ** 2 / (2 * math.pi)),
     mistakes={
-        "that is batch normalization: down the columns, over the images; an image is a row": (
-            _normalized(0)
+        "the mean is taken away in squares: the square of (1 - a) / sqrt(2 pi)": (
+            _batch_norm_chi(lambda a: (1 - a) / math.sqrt(2 * math.pi))
         ),
-        "over the whole table at once, rows still differ from each other": _normalized(None),
-        "divide by the std, the root of the variance": _normalized(-1, root=lambda v: v),
-        "the std is right; the mean has to be taken away, too": _normalized(-1, center=False),
-        "the mean is right; now divide by the std": _normalized(-1, root=np.ones_like),
+        "the square of (1 - a) is missing": _batch_norm_chi(lambda a: (1 - a) / (2 * math.pi)),
+        "that is the share of the variance; chi is one over it, times the slopes": (
+            lambda a: (1 + a**2) / 2 - (1 - a) ** 2 / (2 * math.pi)
+        ),
+        "that is ReLU's, with a = 0": lambda a: math.pi / (math.pi - 1),
+        "the slopes are missing: (1 + a**2) / 2 stands above, too": (
+            lambda a: 1 / ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * math.pi))
+        ),
+        "the slopes are divided by the variance, and not the variance by the slopes": (
+            lambda a: 1 / _batch_norm_chi(lambda a: (1 - a) ** 2 / (2 * math.pi))(a)
+        ),
+        "that is without the normalization, which takes the mean away": lambda a: (1 + a**2) / 2,
     },
-    praise="each image for itself: no other one is needed, not even a second one.",
+    praise="above 1 for every bend: the straighter the curve, the slower the gradient grows.",
 )
 
 check_fixup_factor = Check(
-    task="Return L**(-1 / (2m - 2)), the factor for L branches of m layers each.",
+    task="Return the factor a for which L (a**(m - 1))**2 is 1.",
     cases=((14, 2), (100, 2), (50, 3)),
     right=lambda branches, layers: branches ** (-1 / (2 * layers - 2)),
     mistakes={
