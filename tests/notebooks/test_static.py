@@ -22,7 +22,7 @@ IGNORED_OUTPUTS = {
     "05_he": 5,
     "06_mnist": 11,
     "07_order_and_chaos": 6,
-    "08_remedies": 8,
+    "08_remedies": 9,
     "09_the_verdict": 4,
 }
 SPINE = [
