@@ -1,7 +1,9 @@
 """Is each remedy what its name says, and the table what each network does on its own?"""
 
 import functools
+import importlib.util
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,3 +221,32 @@ def test_each_remedy_costs_numbers_to_learn_and_time():
         (name,) = wrong
         with pytest.raises(ValueError, match=f"{name}=0"):
             cost_of_remedies(examples(64), remedies={"a": OWN["none"]}, **wrong)
+
+
+# ------------------------------------------------------------------------- where the rates are from
+
+
+def test_the_program_that_found_the_rates_compares_all_of_them(monkeypatch, capsys):
+    script = Path(__file__).parents[1] / "benchmarks" / "remedy_rates.py"
+    spec = importlib.util.spec_from_file_location("remedy_rates", script)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    # The rates of the remedies are among those that it tries.
+    for remedy in REMEDIES.values():
+        tried = [rate / 30 for rate in program.RATES] if remedy.optimizer is Adam else program.RATES
+        assert min(abs(rate / remedy.learning_rate - 1) for rate in tried) < 1e-9
+    small = {"DEPTH": 2, "WIDTH": 4, "STEPS": 2, "BATCH_SIZE": 8}
+    for name, value in small.items():
+        monkeypatch.setattr(program.remedies, name, value)
+    monkeypatch.setattr(program, "SEEDS", (0,))
+    monkeypatch.setattr(program, "RATES", (0.01, 0.1))
+    monkeypatch.setattr(program, "load_mnist", lambda: examples())
+    monkeypatch.setattr(
+        program.remedies, "REMEDIES", {name: REMEDIES[name] for name in ("none", "Adam")}
+    )
+    program.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["none", "Adam"]
+    assert all(line.count("*") >= 1 for line in lines)
+    assert "0.01:" in lines[0]
+    assert "0.000333:" in lines[1]

@@ -1210,3 +1210,49 @@ def test_a_normalized_network_learns_though_its_start_is_far_off():
         net, data = network(sizes=(4, 8, 8, 3), normalization=BatchNorm, std=std), examples()
         train(net, data, **settings(steps=200, optimizer=WarmUp(Adam(0.02), 10)))
         assert evaluate(net, data.x_test, data.y_test).accuracy > 0.9
+
+
+# ------------------------------------------------------------------------- minibatches by seed
+
+
+def test_each_network_of_a_stack_gets_the_minibatches_of_its_seed():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((30, 4)), rng.integers(3, size=30)
+    settings = {"batch_size": 8, "steps": 9}
+    alone = {
+        seed: list(minibatches(x, y, rng=np.random.default_rng([seed, 1]), **settings))
+        for seed in (5, 2)
+    }
+    found = list(training.minibatches_by_seed(x, y, [5, 2, 5], **settings))
+    assert len(found) == 9
+    for step, (x_batch, y_batch) in enumerate(found):
+        assert x_batch.shape == (3, 8, 4)
+        for k, seed in enumerate((5, 2, 5)):
+            np.testing.assert_array_equal(x_batch[k], alone[seed][step][0])
+            np.testing.assert_array_equal(y_batch[k], alone[seed][step][1])
+
+
+def test_equal_seeds_share_one_batch():
+    x, y = np.arange(12.0).reshape(6, 2), np.arange(6)
+    found = list(training.minibatches_by_seed(x, y, [3, 3], batch_size=4, steps=2))
+    expected = minibatches(x, y, batch_size=4, steps=2, rng=np.random.default_rng([3, 1]))
+    for (x_batch, y_batch), (x_alone, y_alone) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(x_batch, x_alone)
+        np.testing.assert_array_equal(y_batch, y_alone)
+
+
+@pytest.mark.parametrize("seeds", [[1, 1], [1, 2]])
+def test_minibatches_that_dont_fit_are_refused_at_once(seeds):
+    with pytest.raises(ValueError, match="batch_size=7"):
+        training.minibatches_by_seed(np.ones((6, 2)), np.ones(6), seeds, batch_size=7, steps=1)
+
+
+def test_a_history_of_a_stack_is_those_of_its_networks():
+    history = training.History(
+        np.array([[1.0, 2.0], [3.0, np.nan]]), [None, 1], np.arange(8.0).reshape(2, 2, 2)
+    )
+    first, second = history.of(0), history.of(1)
+    assert first.loss.tolist() == [1.0, 3.0]
+    assert (first.diverged_at, second.diverged_at) == (None, 1)
+    assert second.gradient_rms.tolist() == [[1.0, 3.0], [5.0, 7.0]]
+    assert training.History(np.ones((2, 1)), [None]).of(0).gradient_rms is None

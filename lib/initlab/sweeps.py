@@ -25,13 +25,19 @@ from initlab._checks import (
 from initlab._parallel import as_finished
 from initlab._progress import check_progress, listener
 from initlab.activations import ActivationFunction, relu
-from initlab.datasets import minibatches
 from initlab.layers import checked_recipe
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.results import Table, checked_path, only_writer, read_rows, write_rows, written
-from initlab.training import check_training, descend, evaluate, share_out, step_cost
+from initlab.training import (
+    check_training,
+    descend,
+    evaluate,
+    minibatches_by_seed,
+    share_out,
+    step_cost,
+)
 
 # What an axis that is not named stands at: the article's network, four hidden layers of a hundred.
 DEFAULTS = {
@@ -93,9 +99,9 @@ class _Run:
 
     @property
     def stackable(self):
-        """Networks for which this is equal can be one stack: they also see the same minibatches."""
+        """Networks for which this is equal can be one stack."""
         made_by = self.asked["network"], self.asked["optimizer"]
-        return made_by, self.activation, self.sizes, self.learning_rate, self.seed
+        return made_by, self.activation, self.sizes, self.learning_rate
 
 
 def sweep(
@@ -198,7 +204,7 @@ def sweep(
         check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
     x, y = dataset.x_train, dataset.y_train
     # Refuses what doesn't fit.
-    minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
+    minibatches_by_seed(x, y, [0], batch_size=batch_size, steps=steps)
 
     path = None if file is None else checked_path(file)
     with nullcontext() if path is None else only_writer(path):
@@ -480,12 +486,12 @@ def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
             for run in runs
         ]
     )
-    batches = minibatches(
+    batches = minibatches_by_seed(
         x_train,
         y_train,
+        [run.seed for run in runs],
         batch_size=settings["batch_size"],
         steps=steps,
-        rng=np.random.default_rng([first.seed, 1]),
     )
     share = len(runs) * step_cost(first.sizes) / work
     history = descend(

@@ -330,6 +330,44 @@ def _train_stack(task, x, y, report):
     return stack.arrays(), history, rng.bit_generator.state
 
 
+def minibatches_by_seed(x, y, seeds, *, batch_size, steps):
+    """Yield minibatches for a stack in which each network has a seed of its own.
+
+    Parameters
+    ----------
+    x, y, batch_size, steps
+        As for ``datasets.minibatches``.
+    seeds : list of int
+        One for each network of the stack. Those with equal seeds get the same minibatches: the ones
+        of ``np.random.default_rng([seed, 1])``.
+
+    Yields
+    ------
+    x_batch, y_batch : array, shapes (K, batch_size, features) and (K, batch_size, ...)
+        Without the first axis if all seeds are equal: one batch then serves all.
+
+    Raises
+    ------
+    ValueError
+        As ``datasets.minibatches`` does, at once.
+    """
+    shuffled = {
+        seed: minibatches(
+            x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng([seed, 1])
+        )
+        for seed in seeds
+    }
+    if len(shuffled) == 1:
+        return shuffled[seeds[0]]
+    return _side_by_side(shuffled, seeds)
+
+
+def _side_by_side(shuffled, seeds):
+    for batches in zip(*shuffled.values(), strict=True):
+        of = dict(zip(shuffled, batches, strict=True))
+        yield tuple(np.stack([of[seed][part] for seed in seeds]) for part in (0, 1))
+
+
 # Networks in a stack: with fewer the time goes into Python, with more their arrays leave the cache.
 LARGEST_STACK = 16
 

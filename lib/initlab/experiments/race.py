@@ -5,16 +5,25 @@ from itertools import pairwise
 
 import numpy as np
 
+from initlab import activations, theory
 from initlab import initializers as init
-from initlab import theory
 from initlab._checks import float_array, known_name
 from initlab._parallel import in_threads
 from initlab.activations import relu, sigmoid, tanh
 from initlab.experiments._seeds import checked_seeds
+from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP, checked_sizes
 from initlab.optimizers import SGD
 from initlab.signals import measure_signals
-from initlab.training import History, check_examples, evaluate, train
+from initlab.training import (
+    History,
+    check_examples,
+    check_training,
+    descend,
+    evaluate,
+    minibatches_by_seed,
+    share_out,
+)
 
 # Two versions of the article's comparison: who starts how, and with which activation.
 # What the published program runs. The word "sigmoid" in it chooses a scale, 1 / sqrt(fan_in), and
@@ -116,7 +125,8 @@ def mnist_race(
     note_gradients : bool
         Whether ``Race.gradient_rms`` is to be had.
     progress : callable, optional
-        Called with the number 1 after each step: in all, seeds * contestants * steps.
+        Called with the number of networks that took a step, as they take it: in all,
+        seeds * contestants * steps.
 
     Returns
     -------
@@ -135,24 +145,37 @@ def mnist_race(
     # Now rather than after the race, which a mistake in the test data must not cost.
     check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
 
-    def run(task, progress):
-        seed, name = task
-        network = _at_the_start(contestants[name], sizes, seed, dtype)
-        history = train(
-            network,
-            dataset,
-            optimizer=optimizer,
-            steps=steps,
-            batch_size=batch_size,
-            rng=np.random.default_rng([seed, 1]),  # the same images for all contestants
-            note_gradients=note_gradients,
-            progress=progress,
-        )
-        return history, evaluate(network, dataset.x_test, dataset.y_test).accuracy, network
+    check_training(sizes, dataset, optimizer, softmax_cross_entropy)
+    x, y = dataset.x_train, dataset.y_train
+    minibatches_by_seed(x, y, [0], batch_size=batch_size, steps=steps)  # refuses what doesn't fit
 
-    # One network a task: so all cores have something to do until the end.
-    tasks = [(seed, name) for seed in seeds for name in contestants]
-    results = dict(zip(tasks, in_threads(run, tasks, progress=progress), strict=True))
+    def run(places, progress):
+        members = [everyone[place] for place in places]
+        stack = MLP.stack(
+            [_at_the_start(contestants[name], sizes, seed, dtype) for seed, name in members]
+        )
+        own_seeds = [seed for seed, _ in members]
+        history = descend(
+            stack,
+            minibatches_by_seed(x, y, own_seeds, batch_size=batch_size, steps=steps),
+            optimizer,
+            steps=steps,
+            note_gradients=note_gradients,
+            progress=None if progress is None else lambda done: progress(done * len(members)),
+        )
+        return history, evaluate(stack, dataset.x_test, dataset.y_test).accuracy, stack.unstack()
+
+    everyone = [(seed, name) for seed in seeds for name in contestants]
+    groups = {}  # those that can be stacked
+    for place, (_, name) in enumerate(everyone):
+        groups.setdefault(activations.get(contestants[name][1]), []).append(place)
+    stacks = share_out(groups.values(), lambda place: 1)
+    results = {}
+    for places, (history, accuracies, networks) in zip(
+        stacks, in_threads(run, stacks, progress=progress), strict=True
+    ):
+        for k, place in enumerate(places):
+            results[everyone[place]] = history.of(k), accuracies[k], networks[k]
     each = {
         name: list(zip(*(results[s, name] for s in seeds), strict=True)) for name in contestants
     }
