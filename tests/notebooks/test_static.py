@@ -21,7 +21,7 @@ IGNORED_OUTPUTS = {
     "04_xavier": 4,
     "05_he": 5,
     "06_mnist": 11,
-    "07_order_and_chaos": 6,
+    "07_order_and_chaos": 7,
     "08_remedies": 9,
     "09_the_verdict": 4,
 }
