@@ -1,4 +1,4 @@
-"""What libraries really draw a layer's weights from: experiments.DEFAULTS against the libraries.
+"""What libraries really draw a layer's weights from, against ``experiments.LIBRARY_DEFAULTS``.
 
 Run: python benchmarks/framework_defaults.py
 Libraries that are not installed are named as skipped. Exits with 1 if a default is not what the

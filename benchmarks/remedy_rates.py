@@ -34,7 +34,7 @@ def main():
             steps=remedies.STEPS,
             batch_size=remedies.BATCH_SIZE,
             optimizer=remedy.optimizer,
-            judged_on=1000,
+            eval_size=1000,
             progress=False,
         )
         losses = np.nan_to_num(table["final_loss"], nan=math.inf).clip(max=math.log(10))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 from scipy.special import erf, expit
 
-from initlab import activations
+from initlab import activations, initializers
 from initlab.activations import ACTIVATIONS, leaky_relu_with
 
 # Klambauer et al. (2017), section 2 and the program that goes with it.
@@ -402,3 +402,38 @@ def test_a_slope_that_is_no_finite_number_is_refused(slope, error):
     with pytest.raises(error, match="expected a") as caught:
         leaky_relu_with(slope)
     assert str(caught.value).startswith(f"slope={slope!r}: ")
+
+
+# ------------------------------------------------------------------------------------- the gain
+
+CONVENTIONAL = {  # what torch.nn.init.calculate_gain documents ("linear" is the identity here)
+    "identity": 1,
+    "sigmoid": 1,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
+    "selu": 3 / 4,
+}
+
+
+@pytest.mark.parametrize("f", ACTIVATIONS.values(), ids=repr)
+def test_a_gain_is_conventional_or_keeps_the_size_of_a_standard_normal_signal(f):
+    if f.name in CONVENTIONAL:
+        assert f.gain == pytest.approx(CONVENTIONAL[f.name], rel=1e-15)
+        return
+
+    def integrand(z):
+        return float(f(z)) ** 2 * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+    mean_square = sum(
+        integrate.quad(integrand, low, low + 6, epsabs=1e-13)[0] for low in (-12, -6, 0, 6)
+    )
+    assert f.gain == pytest.approx(1 / math.sqrt(mean_square), rel=5e-8)
+
+
+@pytest.mark.parametrize("slope", [0, 0.2, 1, -0.5])
+def test_the_gain_of_a_leaky_relu_depends_on_its_slope(slope):
+    expected = math.sqrt(2 / (1 + slope**2))
+    assert leaky_relu_with(slope).gain == pytest.approx(expected, rel=1e-15)
+    he = initializers.he_normal(slope).std((50, 7))
+    assert he == pytest.approx(expected / math.sqrt(50), rel=1e-14)

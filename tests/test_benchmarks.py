@@ -232,8 +232,8 @@ def test_the_bare_products_are_those_of_a_step(trainings, mnist, monkeypatch, st
     pairs = list(pairwise(trainings.MNIST_SIZES))
     forward = [(128, fan_in, fan_out) for fan_in, fan_out in pairs]
     to_weights = [(fan_in, 128, fan_out) for fan_in, fan_out in pairs]
-    to_inputs = [(128, fan_out, fan_in) for fan_in, fan_out in pairs[1:]]
-    assert sorted(done) == sorted(3 * (forward + to_weights + to_inputs))
+    input_grad = [(128, fan_out, fan_in) for fan_in, fan_out in pairs[1:]]
+    assert sorted(done) == sorted(3 * (forward + to_weights + input_grad))
 
 
 # ------------------------------------------------------------------------------------- the numbers

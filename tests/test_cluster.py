@@ -66,7 +66,7 @@ def test_a_worker_is_killed_and_no_row_is_lost_or_doubled(client, tmp_path, whic
             os.kill(pids[which], getattr(signal, "SIGKILL", signal.SIGTERM))
 
     with joblib.parallel_config(backend="dask"):
-        found = sweeps.sweep(GRID, data, file=file, after_rows=kill_one, **SETTINGS)
+        found = sweeps.sweep(GRID, data, file=file, on_results=kill_one, **SETTINGS)
     assert killed
     for name, column in expected.items():
         if column.dtype.kind == "f":

@@ -21,7 +21,7 @@ MNIST_FILE = Path(__file__).resolve().parents[1] / "data" / "mnist.npz"
 
 def test_mnist_has_its_published_shapes_and_ranges(mnist):
     assert mnist.name == "MNIST"
-    assert mnist.classes == 10
+    assert mnist.num_classes == 10
     assert mnist.x_train.shape == (60_000, 784)
     assert mnist.x_test.shape == (10_000, 784)
     assert mnist.y_train.shape == (60_000,)
@@ -220,7 +220,7 @@ def test_idx_files_give_the_arrays_that_were_written(tmp_path, names, gzipped):
         dataset = load_idx(way_to_say_it)
         assert_same(dataset, SMALL)
         assert dataset.name == "little digits"
-        assert dataset.classes == 4
+        assert dataset.num_classes == 4
 
 
 def test_the_folder_one_stands_in_has_a_name_too(tmp_path, monkeypatch):
@@ -429,7 +429,7 @@ def test_openml_gives_a_dataset_split_in_order(openml):
     assert y.dtype == np.int64
     np.testing.assert_allclose(x, data / 255, rtol=1e-6)
     assert (y == np.arange(70) % 10).all()
-    assert dataset.classes == 10
+    assert dataset.num_classes == 10
 
 
 def test_openml_is_asked_for_what_the_caller_named(openml, tmp_path):
@@ -691,8 +691,8 @@ def test_a_dataset_prints_its_sizes():
 
 
 def test_a_class_that_only_the_test_examples_have_counts():
-    assert small(y_test=np.array([0, 1, 6])).classes == 7
-    assert small(y_train=np.array([0, 1, 2, 0, 1, 9])).classes == 10
+    assert small(y_test=np.array([0, 1, 6])).num_classes == 7
+    assert small(y_train=np.array([0, 1, 2, 0, 1, 9])).num_classes == 10
 
 
 @pytest.mark.parametrize(
@@ -723,4 +723,4 @@ def test_a_dataset_of_pixels_nobody_scaled_is_refused_with_the_remedy():
 def test_a_dataset_takes_lists():
     dataset = small(x_test=[[0.0] * 4], y_test=[5])
     assert dataset.x_test.shape == (1, 4)
-    assert dataset.classes == 6
+    assert dataset.num_classes == 6

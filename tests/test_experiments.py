@@ -442,7 +442,9 @@ NARROW = {"sizes": (784, 6, 5, 10), "batch_size": 16}
 
 
 def test_a_race_notes_the_gradients_of_every_seed_step_and_layer(few_digits):
-    race = mnist_race(AS_LABELLED, few_digits, seeds=[3, 5], steps=4, note_gradients=True, **NARROW)
+    race = mnist_race(
+        AS_LABELLED, few_digits, seeds=[3, 5], steps=4, record_gradients=True, **NARROW
+    )
     for name, (weight_init, activation) in AS_LABELLED.items():
         found = race.gradient_rms(name)
         assert found.shape == (2, 4, 3)
@@ -461,21 +463,21 @@ def test_a_race_notes_the_gradients_of_every_seed_step_and_layer(few_digits):
                 steps=4,
                 batch_size=16,
                 rng=np.random.default_rng([seed, 1]),
-                note_gradients=True,
+                record_gradients=True,
             )
             np.testing.assert_allclose(found[k], own.gradient_rms, rtol=1e-4)
 
 
 def test_a_race_notes_gradients_only_when_asked_and_runs_the_same(few_digits):
     quiet, noted = (
-        mnist_race(AS_LABELLED, few_digits, seeds=[0], steps=4, note_gradients=asked, **NARROW)
+        mnist_race(AS_LABELLED, few_digits, seeds=[0], steps=4, record_gradients=asked, **NARROW)
         for asked in (False, True)
     )
     default = mnist_race(AS_LABELLED, few_digits, seeds=[0], steps=4, **NARROW)
     for name in AS_LABELLED:
         assert quiet.histories[name][0].gradient_rms is None
         assert default.histories[name][0].gradient_rms is None
-        with pytest.raises(ValueError, match="note_gradients=True"):
+        with pytest.raises(ValueError, match="record_gradients=True"):
             default.gradient_rms(name)
         np.testing.assert_array_equal(quiet.losses(name), noted.losses(name))
 
@@ -539,7 +541,7 @@ def test_the_rescues_are_what_their_names_say():
 
 
 def test_each_rescue_runs_with_its_own_learning_rate(few_digits):
-    settings = {"seeds": [2, 4], "steps": 6, "note_gradients": True, **NARROW}
+    settings = {"seeds": [2, 4], "steps": 6, "record_gradients": True, **NARROW}
     race = rescue_race(few_digits, **settings)
     assert sorted(race.histories) == sorted(race.networks) == sorted(RESCUES)
     for name, (entry, rate) in RESCUES.items():

@@ -3,11 +3,11 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import ActivationFunction, _sigmoid, sigmoid
-from initlab.blocks import BatchNorm, LayerNorm, Residual
 from initlab.gradient_check import GradientCheck, check_gradients
-from initlab.layers import Activation, Dense
+from initlab.layers import Activation, Dense, Residual
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 
 BATCH = 5
 LABELS = np.array([0, 2, 1, 1, 2])
@@ -219,14 +219,14 @@ def test_a_loss_with_a_wrong_gradient_is_caught():
 
 @pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
 def test_normalization_and_averages_are_left_as_they_were(kind):
-    net = network(sizes=(4, 4, 4, 4, 3), normalization=kind, residual=2)
+    net = network(sizes=(4, 4, 4, 4, 3), normalization=kind, residual_block_size=2)
     net.forward(normal(BATCH, 4))
     net.backward(normal(BATCH, 3))
-    before = [array.tobytes() for array in (*net.arrays(), *net.gradients())]
-    for array in net.arrays():
+    before = [array.tobytes() for array in (*net.state(), *net.gradients())]
+    for array in net.state():
         array.flags.writeable = False
     assert checked(net)
-    assert [array.tobytes() for array in (*net.arrays(), *net.gradients())] == before
+    assert [array.tobytes() for array in (*net.state(), *net.gradients())] == before
 
 
 @pytest.mark.parametrize("name", ["scale", "shift"])
@@ -244,8 +244,8 @@ def test_a_wrong_gradient_of_a_normalization_is_named_by_its_dense_layer(
         return grad_x
 
     monkeypatch.setattr(LayerNorm, "backward", backward)
-    net = network(sizes=(4, 4, 4, 4, 3), normalization=LayerNorm, residual=residual)
-    norms = [leaf for leaf in net.in_order() if isinstance(leaf, LayerNorm)]
+    net = network(sizes=(4, 4, 4, 4, 3), normalization=LayerNorm, residual_block_size=residual)
+    norms = [leaf for leaf in net.flat_layers if isinstance(leaf, LayerNorm)]
     for place, norm in enumerate(norms, start=1):
         norm.place = place
     found = checked(net)
@@ -255,7 +255,7 @@ def test_a_wrong_gradient_of_a_normalization_is_named_by_its_dense_layer(
 
 @pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
 def test_a_normalization_that_takes_mean_and_std_for_constants_is_caught(monkeypatch, kind):
-    monkeypatch.setattr(kind, "_to_inputs", lambda self, grad: grad / self.std)
+    monkeypatch.setattr(kind, "_input_grad", lambda self, grad: grad / self.std)
     found = checked(network(normalization=kind))
     assert not found
     # What lies behind the way down of the last normalization is right.
@@ -269,7 +269,7 @@ def test_a_forgotten_direct_way_is_caught(monkeypatch):
         return grad
 
     monkeypatch.setattr(Residual, "backward", backward)
-    found = checked(network(sizes=(4, 4, 4, 4, 3), residual=2))
+    found = checked(network(sizes=(4, 4, 4, 4, 3), residual_block_size=2))
     assert not found
     assert found.place.startswith(("input[", "layer 1, "))
 

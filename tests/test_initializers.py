@@ -9,9 +9,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import stats
 
-from initlab import activations
 from initlab import initializers as init
 
 # Not square, so that fan_in cannot pass for fan_out.
@@ -440,70 +439,3 @@ def test_only_a_generator_will_do(recipe, rng):
 def test_only_single_and_double_precision_will_do(recipe, dtype):
     with pytest.raises(TypeError, match=r"dtype=.*np\.float32 .*np\.float64"):
         recipe(np.random.default_rng(0), (5, 3), dtype=dtype)
-
-
-# ------------------------------------------------------------------------------- the gain table
-
-
-@pytest.mark.parametrize(
-    ("activation", "gain"),
-    # What torch.nn.init.calculate_gain documents ("linear" is the identity here).
-    [
-        ("identity", 1),
-        ("sigmoid", 1),
-        ("tanh", 5 / 3),
-        ("relu", math.sqrt(2)),
-        ("leaky_relu", math.sqrt(2 / (1 + 0.01**2))),
-        ("selu", 3 / 4),
-    ],
-)
-def test_conventional_gains(activation, gain):
-    assert init.calculate_gain(activation) == pytest.approx(gain, rel=1e-15)
-
-
-@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "softsign"])
-def test_measured_gains_keep_the_size_of_a_standard_normal_signal(activation):
-    f = activations.get(activation)
-
-    def integrand(z):
-        return float(f(z)) ** 2 * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-
-    mean_square = sum(
-        integrate.quad(integrand, low, low + 6, epsabs=1e-13)[0] for low in (-12, -6, 0, 6)
-    )
-    assert init.calculate_gain(activation) == pytest.approx(1 / math.sqrt(mean_square), rel=5e-8)
-
-
-@pytest.mark.parametrize("slope", [0, 0.2, 1, -0.5])
-def test_the_gain_of_a_leaky_relu_depends_on_its_slope(slope):
-    expected = math.sqrt(2 / (1 + slope**2))
-    assert init.calculate_gain("leaky_relu", slope) == pytest.approx(expected, rel=1e-15)
-    he = init.he_normal(slope).std((50, 7))
-    assert he == pytest.approx(expected / math.sqrt(50), rel=1e-14)
-
-
-def test_an_activation_brings_its_own_slope_to_its_gain():
-    assert init.calculate_gain(activations.tanh) == 5 / 3
-    assert init.calculate_gain(activations.relu) == math.sqrt(2)
-    expected = math.sqrt(2 / 1.25)
-    assert init.calculate_gain(activations.leaky_relu_with(0.5)) == pytest.approx(expected)
-
-
-def test_every_activation_has_a_gain():
-    for name in activations.ACTIVATIONS:
-        assert init.calculate_gain(name) > 0
-    assert {*init.GAINS, "leaky_relu"} == set(activations.ACTIVATIONS)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        (("relux",), ValueError, "activation='relux': no such activation; did you mean 'relu'"),
-        (("leakyrelu",), ValueError, "did you mean 'leaky_relu'"),
-        ((3,), TypeError, "activation=3: expected one of the names"),
-        (("leaky_relu", math.nan), ValueError, "slope=nan"),
-    ],
-)
-def test_a_gain_that_nobody_knows_is_refused(arguments, error, message):
-    with pytest.raises(error, match=message):
-        init.calculate_gain(*arguments)

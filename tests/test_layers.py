@@ -274,7 +274,7 @@ def test_backward_needs_a_forward_before_it(layer):
 def test_a_layer_that_forgot_needs_a_new_forward(layer):
     out = layer.forward(numbers((4, 5)))
     layer.backward(np.zeros_like(out))
-    layer.forget()
+    layer.clear_cache()
     with pytest.raises(RuntimeError, match="backward was called before forward"):
         layer.backward(np.zeros_like(out))
     if isinstance(layer, Dense):

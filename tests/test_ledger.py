@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from initlab import ledger
+from initlab.classroom import ledger
+from initlab.classroom.ledger import CLAIMS, OURS, Row, Table, verdict, with_spread
 from initlab.experiments import Symmetry
-from initlab.ledger import CLAIMS, OURS, Row, Table, verdict, with_spread
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 HOLDS, FALSE, HALF, DEPENDS = "holds", "false", "half true", "depends on the draw"

@@ -7,11 +7,11 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import ACTIVATIONS, leaky_relu_with, relu, sigmoid, tanh
-from initlab.blocks import BatchNorm, LayerNorm, Residual
 from initlab.gradient_check import check_gradients
-from initlab.layers import Activation, Dense
+from initlab.layers import Activation, Dense, Residual
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 
 SIZES = (4, 6, 5, 3)
 
@@ -377,7 +377,7 @@ def test_a_probe_shares_the_parameters_and_leaves_no_trace():
     net.backward(net.forward(x))
     gradients, caches = net.gradients(), [vars(layer).copy() for layer in net.layers]
     before = contents(*gradients)
-    probe = net.probe()
+    probe = net.view()
     for a, b in zip(probe.parameters(), net.parameters(), strict=True):
         assert a is b
     assert probe.gradients() == [None] * 6
@@ -467,7 +467,7 @@ def test_the_way_back_may_end_at_the_first_layer():
     network.forward(x)
     assert network.backward(grad).shape == x.shape
     wanted = [gradient.copy() for gradient in network.gradients()]
-    assert network.backward(grad, to_inputs=False) is None
+    assert network.backward(grad, input_grad=False) is None
     for found, expected in zip(network.gradients(), wanted, strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -503,25 +503,30 @@ def shown(layers):
     ],
 )
 def test_where_normalization_and_branches_stand(sizes, kind, residual, expected):
-    net = network(sizes=sizes, normalization=kind, residual=residual)
+    net = network(sizes=sizes, normalization=kind, residual_block_size=residual)
     assert shown(net.layers) == expected
-    assert shown(net.in_order()) == expected.replace("[", "").replace("]", "")
+    assert shown(net.flat_layers) == expected.replace("[", "").replace("]", "")
     assert [layer.weight.shape for layer in net.dense] == list(pairwise(sizes))
     plain = network(sizes=sizes)
     for a, b in zip(net.dense, plain.dense, strict=True):
         assert contents(a.weight, a.bias) == contents(b.weight, b.bias)  # the draw is the same
-    output = network(sizes=sizes, normalization=kind, residual=residual, output_activation="tanh")
+    output = network(
+        sizes=sizes, normalization=kind, residual_block_size=residual, output_activation="tanh"
+    )
     assert shown(output.layers) == expected + "a"
 
 
 def test_a_normalization_is_as_wide_as_the_layer_before_it():
     net = network(sizes=(4, 7, 5, 6, 3), normalization=LayerNorm)
-    found = [layer.scale.shape for layer in net.in_order() if isinstance(layer, LayerNorm)]
+    found = [layer.scale.shape for layer in net.flat_layers if isinstance(layer, LayerNorm)]
     assert found == [(1, 7), (1, 5), (1, 6)]
 
 
 def test_a_normalized_residual_network_is_the_formula_written_out():
-    net, x = network(sizes=(4, 5, 5, 5, 3), normalization=LayerNorm, residual=2), normal(7, 4)
+    net, x = (
+        network(sizes=(4, 5, 5, 5, 3), normalization=LayerNorm, residual_block_size=2),
+        normal(7, 4),
+    )
     w1, b1, _, _, w2, b2, _, _, w3, b3, scale, shift, w4, b4 = net.parameters()
     scale += normal(1, 5, seed=8)
     shift += normal(1, 5, seed=9)
@@ -538,36 +543,36 @@ def test_a_normalized_residual_network_is_the_formula_written_out():
 @each_kind
 @each_residual
 def test_parameters_gradients_and_arrays_come_in_the_order_of_the_layers(kind, residual):
-    net = network(sizes=DEEP, normalization=kind, residual=residual)
+    net = network(sizes=DEEP, normalization=kind, residual_block_size=residual)
     net.backward(np.ones_like(net.forward(normal(7, 4))))
     names = {Dense: ("weight", "bias"), Activation: ()}
     expected = [
         (layer, name)
-        for layer in net.in_order()
+        for layer in net.flat_layers
         for name in names.get(type(layer), ("scale", "shift"))
     ]
     assert len(expected) == 10 + (0 if kind is None else 8)
     for k, (layer, name) in enumerate(expected):
         assert net.parameters()[k] is getattr(layer, name)
-        assert net.arrays()[k] is getattr(layer, name)
+        assert net.state()[k] is getattr(layer, name)
         assert net.gradients()[k] is getattr(layer, f"{name}_grad")
         assert net.gradients()[k].shape == net.parameters()[k].shape
     averages = [
         average
-        for layer in net.in_order()
+        for layer in net.flat_layers
         if isinstance(layer, BatchNorm)
         for average in (layer.running_mean, layer.running_variance)
     ]
     assert len(averages) == (8 if kind is BatchNorm else 0)
-    rest = net.arrays()[len(expected) :]
+    rest = net.state()[len(expected) :]
     assert len(rest) == len(averages)
     assert all(a is b for a, b in zip(rest, averages, strict=True))
 
 
 def used(kind, residual, seed=0, **settings):
     """A network that has averages of its own, and scales and shifts that are not the first ones."""
-    net = network(seed, sizes=DEEP, normalization=kind, residual=residual, **settings)
-    for layer in net.in_order():
+    net = network(seed, sizes=DEEP, normalization=kind, residual_block_size=residual, **settings)
+    for layer in net.flat_layers:
         if hasattr(layer, "scale"):
             layer.scale += normal(1, 5, seed=seed + 20) / 3
             layer.shift += normal(1, 5, seed=seed + 30) / 3
@@ -593,7 +598,7 @@ def test_a_stack_of_any_architecture_computes_what_its_members_compute_alone(
         np.testing.assert_allclose(grad_x[k], net.backward(grad[k]), rtol=1e-9, atol=1e-12)
         for ours, own in zip(stack.gradients(), net.gradients(), strict=True):
             np.testing.assert_allclose(ours[k], own, rtol=1e-9, atol=1e-12)
-        for ours, own in zip(back.arrays(), net.arrays(), strict=True):  # running averages, too
+        for ours, own in zip(back.state(), net.state(), strict=True):  # running averages, too
             assert ours.shape == own.shape
             np.testing.assert_allclose(ours, own, rtol=1e-12, atol=1e-13)
 
@@ -602,26 +607,26 @@ def test_a_stack_of_any_architecture_computes_what_its_members_compute_alone(
 @each_residual
 def test_stack_unstack_and_copy_keep_every_array_and_share_none(kind, residual):
     alone = [used(kind, residual, seed) for seed in (1, 2)]
-    before = [contents(*net.arrays()) for net in alone]
+    before = [contents(*net.state()) for net in alone]
     stack = MLP.stack(alone)
     back, copies = stack.unstack(), [net.copy() for net in alone]
     for net, again, other in zip(before, back, copies, strict=True):
-        assert contents(*again.arrays()) == contents(*other.arrays()) == net
+        assert contents(*again.state()) == contents(*other.state()) == net
     for net in (stack, *back, *copies):
         assert net.gradients() == [None] * len(net.parameters())
         with pytest.raises(RuntimeError):
             net.backward(normal(*net.stack_shape, 7, 3))
         net.forward(normal(7, 4))
         net.backward(normal(*net.stack_shape, 7, 3))
-        for array in net.arrays():
+        for array in net.state():
             array += 1
-    assert [contents(*net.arrays()) for net in alone] == before
+    assert [contents(*net.state()) for net in alone] == before
 
 
 def state(net):
     """Return everything that a network's layers hold: names, the very objects, and their bytes."""
     found = []
-    for layer in net.in_order():
+    for layer in net.flat_layers:
         for name, value in vars(layer).items():
             held = value.tobytes() if isinstance(value, np.ndarray) else value
             found.append((name, id(value), held))
@@ -650,13 +655,13 @@ def test_a_probe_of_any_architecture_shares_parameters_and_leaves_no_trace(kind,
 @each_residual
 def test_running_averages_move_with_backward_and_not_with_forward(residual):
     net = used(BatchNorm, residual)
-    averages = net.arrays()[len(net.parameters()) :]
+    averages = net.state()[len(net.parameters()) :]
     before = contents(*averages)
     net.forward(normal(7, 4, seed=8) + 5)
     assert contents(*averages) == before
-    net.backward(normal(7, 3), to_inputs=False)
+    net.backward(normal(7, 3), input_grad=False)
     assert all(a != b for a, b in zip(contents(*averages), before, strict=True))
-    assert all(a is b for a, b in zip(net.arrays()[len(net.parameters()) :], averages, strict=True))
+    assert all(a is b for a, b in zip(net.state()[len(net.parameters()) :], averages, strict=True))
 
 
 @each_kind
@@ -679,26 +684,26 @@ def test_in_inference_no_example_depends_on_another_one(kind, residual, stacked)
 def test_what_is_made_of_a_network_in_inference_is_in_inference():
     net, x = used(BatchNorm, 2).for_inference(), normal(7, 4)
     expected = net.forward(x)
-    before = contents(*net.arrays())
-    for other in (net.copy(), net.probe(), MLP.stack([net]).unstack()[0]):
+    before = contents(*net.state())
+    for other in (net.copy(), net.view(), MLP.stack([net]).unstack()[0]):
         np.testing.assert_array_equal(other.forward(x), expected)
         other.backward(normal(7, 3))
-        assert contents(*other.arrays()) == before
+        assert contents(*other.state()) == before
 
 
 @each_kind
 @each_residual
 def test_in_single_precision_no_architecture_promotes(kind, residual):
-    net = network(sizes=DEEP, normalization=kind, residual=residual, dtype=np.float32)
+    net = network(sizes=DEEP, normalization=kind, residual_block_size=residual, dtype=np.float32)
     out = net.forward(normal(7, 4))
     assert out.dtype == net.backward(out.astype(np.float64)).dtype == np.float32
-    assert {a.dtype for a in (*net.arrays(), *net.gradients())} == {np.dtype(np.float32)}
+    assert {a.dtype for a in (*net.state(), *net.gradients())} == {np.dtype(np.float32)}
 
 
 @each_kind
 @each_residual
 def test_no_architecture_changes_its_arguments_or_parameters(kind, residual):
-    net = network(sizes=DEEP, normalization=kind, residual=residual)
+    net = network(sizes=DEEP, normalization=kind, residual_block_size=residual)
     x, g = normal(7, 4), normal(7, 3, seed=2)
     for array in (x, g, *net.parameters()):
         array.flags.writeable = False
@@ -730,7 +735,7 @@ def test_networks_of_other_layers_are_not_stacked(other):
 
 
 def test_repr_says_what_is_between_the_dense_layers():
-    assert repr(network(sizes=DEEP, normalization=BatchNorm, residual=2)) == (
+    assert repr(network(sizes=DEEP, normalization=BatchNorm, residual_block_size=2)) == (
         "MLP(4-5-5-5-5-3, tanh, BatchNorm, 2 residual branches, float64)"
     )
     assert repr(network(normalization=LayerNorm, output_activation="sigmoid")) == (
@@ -741,8 +746,12 @@ def test_repr_says_what_is_between_the_dense_layers():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"residual": 0}, ValueError, "residual=0: expected a whole number of at least 1"),
-        ({"residual": 2.0}, TypeError, "residual=2.0: expected a whole number"),
+        (
+            {"residual": 0},
+            ValueError,
+            "residual_block_size=0: expected a whole number of at least 1",
+        ),
+        ({"residual": 2.0}, TypeError, "residual_block_size=2.0: expected a whole number"),
         ({"residual": True}, TypeError, "residual=True: expected a whole number"),
         (
             {"residual": 1, "sizes": (4, 6, 5, 3)},

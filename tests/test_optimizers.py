@@ -178,7 +178,7 @@ def test_gradients_of_another_shape_are_refused_before_anything_changes(make, wr
 def test_a_fresh_optimizer_has_the_settings_and_no_memory(make):
     used = make()
     used.step(arrays(3), arrays(4))
-    fresh, new = used.fresh(), make()
+    fresh, new = used.reset_copy(), make()
     assert repr(fresh) == repr(new)
     one, two = arrays(0), arrays(0)
     for step in range(3):
@@ -337,7 +337,7 @@ def test_a_fresh_warm_up_begins_anew_and_the_used_one_goes_on(make):
     for step in range(3):
         used.step(one, arrays(1 + step))
         whole.step(two, arrays(1 + step))
-    fresh, new = used.fresh(), WarmUp(make(), 4)
+    fresh, new = used.reset_copy(), WarmUp(make(), 4)
     assert repr(fresh) == repr(new)
     three, four = arrays(5), arrays(5)
     for step in range(6):

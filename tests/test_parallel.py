@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from initlab import initializers as init
-from initlab._parallel import TRIES, as_finished, in_threads, one_blas_thread, workers
+from initlab._engine.parallel import TRIES, as_completed, one_blas_thread, thread_map, workers
 from initlab.datasets import Dataset
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -212,7 +212,7 @@ def test_trainings_run_on_one_thread_and_give_the_others_back(training):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 10])
 def test_results_come_in_the_order_of_the_items(count):
-    assert in_threads(lambda item, progress: item**2, range(count)) == [
+    assert thread_map(lambda item, progress: item**2, range(count)) == [
         item**2 for item in range(count)
     ]
 
@@ -227,7 +227,7 @@ def test_results_come_in_order_though_the_later_one_is_done_first():
         later_is_done.set()
         return item, threading.get_ident()
 
-    (early, one), (late, other) = in_threads(work, ["early", "late"])
+    (early, one), (late, other) = thread_map(work, ["early", "late"])
     assert [early, late] == ["early", "late"]
     assert one != other
 
@@ -239,7 +239,7 @@ def test_trainings_side_by_side_give_the_bits_they_give_one_after_the_other():
         history = train(net, examples(), optimizer=SGD(0.1), **settings(seed, progress))
         return history.loss.tobytes(), [array.tobytes() for array in net.parameters()]
 
-    found = in_threads(training, range(6), progress=lambda done: None)
+    found = thread_map(training, range(6), progress=lambda done: None)
     assert found == [training(seed, None) for seed in range(6)]
     assert len({loss for loss, _ in found}) == 6
 
@@ -251,7 +251,7 @@ def test_progress_hears_of_everything_that_was_done(items):
             progress(item)
 
     heard = []
-    in_threads(work, items, progress=heard.append)
+    thread_map(work, items, progress=heard.append)
     assert sorted(heard) == sorted(item for item in items for _ in range(item))
 
 
@@ -260,8 +260,8 @@ def test_each_of_several_can_report_though_nobody_asked_and_a_single_one_gets_no
         progress(item)
         return item
 
-    assert in_threads(work, [1, 2, 3]) == [1, 2, 3]
-    assert in_threads(lambda item, progress: progress, [4]) == [None]
+    assert thread_map(work, [1, 2, 3]) == [1, 2, 3]
+    assert thread_map(lambda item, progress: progress, [4]) == [None]
 
 
 @pytest.mark.parametrize("progress", [True, 3, "bar", []], ids=repr)
@@ -270,7 +270,7 @@ def test_progress_that_cannot_be_called_is_refused_before_any_work(items, progre
     done = []
     said = f"progress={progress!r}: expected a function to be called with a number"
     with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
-        in_threads(lambda item, progress: done.append(item), items, progress=progress)
+        thread_map(lambda item, progress: done.append(item), items, progress=progress)
     assert done == []
 
 
@@ -293,7 +293,7 @@ def test_progress_is_called_by_one_thread_at_a_time():
         progress(item)
         return item
 
-    assert in_threads(work, [1, 2], progress=hear) == [1, 2]
+    assert thread_map(work, [1, 2], progress=hear) == [1, 2]
     assert both_are_in.broken
     assert met == []
 
@@ -305,15 +305,15 @@ def test_a_single_item_needs_no_joblib_and_is_worked_on_right_here(monkeypatch):
 
     heard = []
     monkeypatch.setitem(sys.modules, "joblib", None)
-    assert in_threads(work, iter("a"), progress=heard.append) == [("a", threading.get_ident())]
+    assert thread_map(work, iter("a"), progress=heard.append) == [("a", threading.get_ident())]
     assert heard == ["a"]
     with pytest.raises(ImportError):
-        in_threads(work, "ab", progress=heard.append)
+        thread_map(work, "ab", progress=heard.append)
 
 
 @pytest.mark.usefixtures("two_workers", "three_blas_threads")
 def test_each_part_has_one_blas_thread_until_all_are_done():
-    assert in_threads(lambda item, progress: set(blas_threads()), "abc") == [{1}] * 3
+    assert thread_map(lambda item, progress: set(blas_threads()), "abc") == [{1}] * 3
     assert set(blas_threads()) == {3}
 
 
@@ -331,7 +331,7 @@ def fail_at(wrong, item, progress=None):
 @pytest.mark.parametrize("items", [[3], [3, 4], [2, 4, 3, 6]], ids=str)
 def test_an_error_comes_out_as_what_it_is(items):
     with pytest.raises(OddError, match="3 is odd"):
-        in_threads(functools.partial(fail_at, 3), items)
+        thread_map(functools.partial(fail_at, 3), items)
     assert set(blas_threads()) == {3}
 
 
@@ -341,7 +341,7 @@ def test_an_error_in_the_callers_own_progress_comes_out_too(items):
         progress(item)
 
     with pytest.raises(OddError, match="3 is odd"):
-        in_threads(work, items, progress=functools.partial(fail_at, 3))
+        thread_map(work, items, progress=functools.partial(fail_at, 3))
 
 
 @pytest.mark.usefixtures("two_workers", "three_blas_threads")
@@ -367,7 +367,7 @@ def test_after_an_error_the_others_stop_at_their_next_report(listened):
             ended.set()
 
     with pytest.raises(OddError, match="wrong"):
-        in_threads(work, ["long", "wrong"], progress=heard.append if listened else None)
+        thread_map(work, ["long", "wrong"], progress=heard.append if listened else None)
     assert set(blas_threads()) == {1}  # for the long one is not done
     failed.set()
     assert ended.wait(SAFETY)
@@ -393,7 +393,7 @@ def test_an_interruption_stops_the_threads_that_still_run(monkeypatch, listened)
 
     monkeypatch.setattr(joblib, "Parallel", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        in_threads(lambda item, progress: None, "ab", progress=heard.append if listened else None)
+        thread_map(lambda item, progress: None, "ab", progress=heard.append if listened else None)
     assert len(reports) == 2
     for report in reports:
         with pytest.raises(RuntimeError, match="stopped"):
@@ -406,10 +406,10 @@ def test_a_round_that_failed_does_not_stop_the_next_one():
     for wrong in (2, None):
         work = functools.partial(fail_at, wrong)
         if wrong is None:
-            assert in_threads(work, [1, 2, 3], progress=heard.append) == [1, 2, 3]
+            assert thread_map(work, [1, 2, 3], progress=heard.append) == [1, 2, 3]
         else:
             with pytest.raises(OddError, match="2 is odd"):
-                in_threads(work, [1, 2, 3], progress=heard.append)
+                thread_map(work, [1, 2, 3], progress=heard.append)
 
 
 # ------------------------------------------------------------------- as they get done, anywhere
@@ -432,7 +432,7 @@ PLACES = {
 def test_each_item_comes_once_with_its_place(where, count):
     heard = []
     with joblib.parallel_config(**where):
-        found = list(as_finished(doubled, range(count), (100,), progress=heard.append))
+        found = list(as_completed(doubled, range(count), (100,), progress=heard.append))
     assert sorted(found) == [(item, 2 * item + 100) for item in range(count)]
     assert sum(heard) == sum(range(count))
 
@@ -446,7 +446,7 @@ def test_results_come_as_they_get_done_and_not_in_order():
         return item
 
     with joblib.parallel_config(n_jobs=2):
-        found = as_finished(work, range(2))
+        found = as_completed(work, range(2))
         assert next(found) == (1, 1)
         second_is_here.set()
         assert list(found) == [(0, 0)]
@@ -458,13 +458,13 @@ def test_workers_are_all_cores_unless_joblib_is_told_otherwise_and_one_inside_of
         assert workers() == 3
     with joblib.parallel_config(backend="threading", n_jobs=5):
         assert workers() == 5
-        assert [n for _, n in as_finished(lambda item, report: workers(), [1])] == [1]
-    assert in_threads(lambda item, progress: workers(), [1, 2]) == [1, 1]
+        assert [n for _, n in as_completed(lambda item, report: workers(), [1])] == [1]
+    assert thread_map(lambda item, progress: workers(), [1, 2]) == [1, 1]
 
 
 @pytest.mark.usefixtures("three_blas_threads")
 def test_each_task_has_one_blas_thread_until_all_are_done():
-    work = as_finished(lambda item, report: set(blas_threads()), range(3))
+    work = as_completed(lambda item, report: set(blas_threads()), range(3))
     assert sorted(work) == [(place, {1}) for place in range(3)]
     assert set(blas_threads()) == {3}
 
@@ -486,7 +486,7 @@ def test_an_error_of_a_task_comes_out_as_what_it_is_and_is_not_tried_again(where
 
     work = odd if "backend" in where else counted
     with joblib.parallel_config(**where), pytest.raises(OddError, match="3 is odd") as caught:
-        list(as_finished(work, [2, 3, 4]))
+        list(as_completed(work, [2, 3, 4]))
     assert calls.count(3) == (0 if work is odd else 1)
     if work is counted:
         assert isinstance(caught.value.__cause__, KeyError)
@@ -504,7 +504,7 @@ def test_an_error_of_the_listener_comes_out_and_no_task_is_tried_again(where):
         raise OddError("that is enough")
 
     with joblib.parallel_config(**where), pytest.raises(OddError, match="enough"):
-        list(as_finished(doubled, [1, 2, 3, 4], (0,), progress=listen))
+        list(as_completed(doubled, [1, 2, 3, 4], (0,), progress=listen))
     assert len(heard) == 1
 
 
@@ -528,7 +528,7 @@ def test_who_leaves_early_stops_the_tasks():
 
     done = threading.Event()
     with joblib.parallel_config(n_jobs=2):
-        found = as_finished(work, range(20))
+        found = as_completed(work, range(20))
         assert next(found) == (0, 0)
         assert second_began.wait(SAFETY)
         found.close()
@@ -552,7 +552,7 @@ def awkward(item, report):
 def test_an_error_that_cannot_travel_is_told_in_words_and_not_tried_again():
     where = joblib.parallel_config(backend="loky", n_jobs=2)
     with where, pytest.raises(RuntimeError, match="AwkwardError: this and that") as caught:
-        list(as_finished(awkward, [1]))
+        list(as_completed(awkward, [1]))
     assert "in awkward" in caught.value.__notes__[0]
 
 
@@ -562,7 +562,7 @@ def blas_threads_there(item, report):
 
 def test_workers_in_other_processes_have_one_blas_thread():
     with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=2):
-        assert list(as_finished(blas_threads_there, [1])) == [(0, [1])]
+        assert list(as_completed(blas_threads_there, [1])) == [(0, [1])]
 
 
 def test_the_first_error_is_the_one_that_comes_out():
@@ -577,13 +577,13 @@ def test_the_first_error_is_the_one_that_comes_out():
         raise OddError("first")
 
     with joblib.parallel_config(n_jobs=2), pytest.raises(OddError, match="first"):
-        list(as_finished(work, [0, 1]))
+        list(as_completed(work, [0, 1]))
 
 
-def test_an_error_of_joblib_itself_is_not_tried_again_in_threads(monkeypatch):
+def test_an_error_of_joblib_itself_is_not_tried_again_thread_map(monkeypatch):
     elsewhere(monkeypatch, here=True)
     with pytest.raises(OSError, match="a worker was lost"):
-        list(as_finished(doubled, range(7), (0,)))
+        list(as_completed(doubled, range(7), (0,)))
     assert len(Losing.rounds) == 1
 
 
@@ -620,7 +620,7 @@ def test_what_a_lost_worker_had_is_handed_out_again_and_nothing_twice(monkeypatc
     elsewhere(monkeypatch)
     heard = []
     count = 2 * TRIES + 5  # more losses than are allowed in a row
-    found = list(as_finished(doubled, range(count), (0,), progress=heard.append))
+    found = list(as_completed(doubled, range(count), (0,), progress=heard.append))
     assert found == [(item, 2 * item) for item in range(count)]
     assert Losing.rounds == [[*range(first, count)] for first in range(0, count, 2)]
     assert sum(heard) == sum(range(count))
@@ -630,5 +630,5 @@ def test_a_cluster_that_loses_every_worker_is_given_up(monkeypatch):
     elsewhere(monkeypatch)
     monkeypatch.setattr(Losing, "after", 0)
     with pytest.raises(OSError, match="a worker was lost"):
-        list(as_finished(doubled, range(20), (0,)))
+        list(as_completed(doubled, range(20), (0,)))
     assert len(Losing.rounds) == 1 + TRIES

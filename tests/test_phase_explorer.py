@@ -27,7 +27,7 @@ SMALL = {"depth": 3, "width": 12}
 
 
 def plain_network(activation, depth, width, seed, sigma_w, sigma_b):
-    """Build the network of a point as anyone would, from the draw that ``Plane`` documents."""
+    """Build the network of a point as anyone would, from the draw that ``PhasePlane`` documents."""
     network = MLP(
         [width] * (depth + 1),
         activation=activation,
@@ -46,7 +46,7 @@ def plain_network(activation, depth, width, seed, sigma_w, sigma_b):
 @pytest.mark.parametrize("activation", PLANES)
 def test_every_point_is_a_plain_network_of_the_same_draw(activation):
     settings = PhaseSettings(activation, depth=4, width=30, seed=3)
-    table, plane = phase_table(settings), experiments.Plane(**vars(settings))
+    table, plane = phase_table(settings), experiments.PhasePlane(**vars(settings))
     columns = len(table.diagram.sigma_w)
     for i, j in [(0, 5), (7, 0), (14, 3), (25, 30), (40, 17)]:
         sigma_w, sigma_b = table.diagram.sigma_w[i], table.diagram.sigma_b[j]
@@ -62,7 +62,7 @@ def test_every_point_is_a_plain_network_of_the_same_draw(activation):
 
 
 def test_theory_begins_with_the_numbers_of_the_inputs():
-    x = experiments.Plane(width=10, seed=5).inputs.reshape(-1, 2, 10)
+    x = experiments.PhasePlane(width=10, seed=5).inputs.reshape(-1, 2, 10)
     np.testing.assert_allclose((x * x).mean(axis=-1), 1)
     np.testing.assert_allclose((x[:, 0] * x[:, 1]).mean(axis=-1), experiments.INPUT_CORRELATION)
 
@@ -115,7 +115,7 @@ def test_a_line_that_is_jumped_over_or_never_met_is_none():
 
 @pytest.mark.parametrize("activation", PLANES)
 def test_a_wide_network_does_what_theory_says(activation):
-    plane = experiments.Plane(activation=activation, depth=5, width=1000)
+    plane = experiments.PhasePlane(activation=activation, depth=5, width=1000)
     found = plane.measure(POINTS[activation])
     for name in ("q", "gradient_rms"):
         np.testing.assert_allclose(found[name], found[f"predicted_{name}"], rtol=0.25)
@@ -124,7 +124,9 @@ def test_a_wide_network_does_what_theory_says(activation):
 
 
 def test_overflow_is_seen_and_no_warning():
-    found = experiments.Plane(activation="relu", depth=4, width=10).measure([(1e60, 0), (2, 1)])
+    found = experiments.PhasePlane(activation="relu", depth=4, width=10).measure(
+        [(1e60, 0), (2, 1)]
+    )
     assert not np.isfinite(found["q"][0, 2:]).any()
     assert np.isnan(found["predicted_q"][0, 1:]).all()
     assert np.isnan(found["predicted_gradient_rms"][0]).all()
@@ -134,7 +136,7 @@ def test_overflow_is_seen_and_no_warning():
 @pytest.mark.parametrize("wrong", [(-1, 0), (0, np.nan), ("a", 0)])
 def test_a_point_that_is_none_is_refused(wrong):
     with pytest.raises((ValueError, TypeError), match="sigma_"):
-        experiments.Plane(depth=1, width=4).measure([wrong])
+        experiments.PhasePlane(depth=1, width=4).measure([wrong])
 
 
 @pytest.mark.parametrize(
@@ -147,8 +149,8 @@ def test_a_point_that_is_none_is_refused(wrong):
         (lambda: phases.phase_diagram("tahn", 1.0, 0.0), "tanh"),
         (lambda: phases.critical_lines("tanh", [-1.0]), "sigma_b2"),
         (lambda: experiments.plane_diagram("selu"), "activation"),
-        (lambda: experiments.Plane(width=1), "width"),
-        (lambda: experiments.Plane(seed=-1), "seed"),
+        (lambda: experiments.PhasePlane(width=1), "width"),
+        (lambda: experiments.PhasePlane(seed=-1), "seed"),
     ],
 )
 def test_wrong_arguments_of_theory_and_plane_are_refused_by_name(call, name):
@@ -220,7 +222,7 @@ def test_sliders_take_any_number_and_reading_is_of_that_point():
     assert reading.chi == pytest.approx(theory.chi("tanh", 1.69, 0.09))
     assert reading.depth_scale == pytest.approx(theory.depth_scale("tanh", 1.69, 0.09), rel=0.01)
     assert reading.critical_sigma_w == pytest.approx(theory.critical_line("tanh", 0.09) ** 0.5)
-    found = experiments.Plane(**SMALL).measure([(1.3, 0.3)])
+    found = experiments.PhasePlane(**SMALL).measure([(1.3, 0.3)])
     for name, values in found.items():
         np.testing.assert_allclose(getattr(reading, name), values[0], rtol=1e-9)
     lines = str(reading).splitlines()
@@ -414,7 +416,7 @@ def test_caption_agrees_with_the_numbers(state, begins, says):
 
 def test_caption_of_an_overflow_names_the_layer():
     settings = PhaseSettings("relu", depth=4, width=10)
-    found = experiments.Plane(**vars(settings)).measure([(1e60, 0)])
+    found = experiments.PhasePlane(**vars(settings)).measure([(1e60, 0)])
     row = {name: values[0] for name, values in found.items()}
     layer = int((~np.isfinite(row["q"])).argmax()) + 1
     caption = captions.phase(settings, (1e60, 0.0, np.inf, 5e119, np.inf), row)

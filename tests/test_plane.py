@@ -23,7 +23,7 @@ def test_each_point_has_what_a_plane_measures_seed_by_seed():
     found = experiments.at_points(POINTS, [3, 1], **SMALL)
     assert list(found) == ["order", "chaos"]
     for row, seed in enumerate((3, 1)):
-        plane = experiments.Plane(seed=seed, **SMALL)
+        plane = experiments.PhasePlane(seed=seed, **SMALL)
         for place, name in enumerate(POINTS):
             alone = plane.measure(list(POINTS.values()))
             for quantity in ("q", "correlation", "gradient_rms"):
@@ -60,7 +60,7 @@ def test_points_that_are_none_are_refused(points, seeds, name):
         experiments.at_points(points, seeds, **SMALL)
 
 
-SETTINGS = {"width": 10, "steps": 12, "batch_size": 20, "judged_on": 100, "learning_rate": 0.1}
+SETTINGS = {"width": 10, "steps": 12, "batch_size": 20, "eval_size": 100, "learning_rate": 0.1}
 
 
 def test_the_map_holds_each_network_at_its_place(few):
@@ -75,7 +75,7 @@ def test_the_map_holds_each_network_at_its_place(few):
                 few,
                 steps=12,
                 batch_size=20,
-                judged_on=100,
+                eval_size=100,
                 bias_init=init.normal(np.sqrt(0.3)),
                 progress=False,
             )
@@ -89,7 +89,7 @@ def test_the_map_fills_while_it_is_trained(few):
         few,
         [1.0, 2.0],
         [1, 2],
-        after_rows=lambda so_far: seen.append(np.isfinite(so_far).sum()),
+        on_results=lambda so_far: seen.append(np.isfinite(so_far).sum()),
         **SETTINGS,
     )
     assert seen[0] == 0

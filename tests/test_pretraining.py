@@ -7,9 +7,9 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import sigmoid
-from initlab.blocks import BatchNorm, LayerNorm
 from initlab.layers import Activation, Dense
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam
 from initlab.pretraining import METHODS, RBM, Autoencoder, pretrain
 
@@ -675,7 +675,7 @@ def test_each_layer_learns_to_describe_what_is_below(method):
     optimizer = {"rbm": SGD(0.3, momentum=0.5), "autoencoder": Adam(0.05)}[method]
     errors = pretrain(net, x, method=method, **settings(steps=300, optimizer=optimizer))
     assert np.all(errors[:, -20:].mean(axis=1) < 0.3 * errors[:, 0])
-    h = net.probe().layers[1].forward(net.probe().layers[0].forward(PATTERNS))
+    h = net.view().layers[1].forward(net.view().layers[0].forward(PATTERNS))
     assert np.abs(h[0] - h[1]).max() > 0.5
 
 
@@ -683,7 +683,7 @@ def test_each_layer_learns_to_describe_what_is_below(method):
 def test_a_pretrained_deep_network_notices_which_digit_it_sees(mnist, method, optimizer):
     def across_inputs(net):
         h = mnist.x_test[:500]
-        for layer in net.probe().layers[:-1]:
+        for layer in net.view().layers[:-1]:
             h = layer.forward(h)
         return h.std(axis=0).mean()
 
@@ -883,8 +883,8 @@ OTHER_LAYERS = [
     lambda: network((6, 5, 3), normalization=LayerNorm),
     lambda: network((6, 5, 3), normalization=LayerNorm, output_activation="sigmoid"),
     lambda: network(normalization=BatchNorm),
-    lambda: network((6, 5, 5, 3), residual=1),
-    lambda: network((6, 5, 5, 5, 3), residual=2, normalization=LayerNorm),
+    lambda: network((6, 5, 5, 3), residual_block_size=1),
+    lambda: network((6, 5, 5, 5, 3), residual_block_size=2, normalization=LayerNorm),
 ]
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import relu
-from initlab.blocks import BatchNorm, LayerNorm, Normalize, Residual
 from initlab.datasets import Dataset
 from initlab.experiments.remedies import (
     DEPTH,
@@ -24,7 +23,9 @@ from initlab.experiments.remedies import (
     remedies_by_start,
     slow_start,
 )
+from initlab.layers import Residual
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm, Normalize
 from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.training import evaluate, train
 
@@ -38,7 +39,7 @@ def examples(count=60):
     return Dataset(x[:count], y[:count], x[count:], y[count:], "clouds")
 
 
-SMALL = {"depth": 3, "width": 6, "batch_size": 16, "steps": 25, "judged_on": 20, "progress": False}
+SMALL = {"depth": 3, "width": 6, "batch_size": 16, "steps": 25, "eval_size": 20, "progress": False}
 
 
 def alone(remedy, start, seed):
@@ -103,7 +104,7 @@ def test_the_table_fills_as_the_trainings_end():
         seen.append((table, int(np.isfinite(table.loss).sum())))
 
     found = remedies_by_start(
-        examples(), remedies=OWN, starts=STARTS, seeds=range(3), after_rows=note, **SMALL
+        examples(), remedies=OWN, starts=STARTS, seeds=range(3), on_results=note, **SMALL
     )
     counts = [count for _, count in seen]
     assert counts[0] == 0
@@ -149,7 +150,7 @@ def test_progress_reports_the_whole_of_the_work():
         ({"seeds": [1, 1]}, ValueError, "is there twice"),
         ({"depth": 0}, ValueError, r"each of axes\['depth'\]=0"),
         ({"steps": 0}, ValueError, "steps=0"),
-        ({"after_rows": 3}, TypeError, "after_rows=3: expected a function"),
+        ({"on_results": 3}, TypeError, "on_results=3: expected a function"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(changed, error, message):
@@ -167,7 +168,7 @@ def test_the_remedies_are_what_their_names_say():
         for name, remedy in REMEDIES.items()
     }
     kinds = {
-        name: {type(leaf) for leaf in net.in_order() if isinstance(leaf, Normalize)}
+        name: {type(leaf) for leaf in net.flat_layers if isinstance(leaf, Normalize)}
         for name, net in nets.items()
     }
     assert {name for name, kind in kinds.items() if kind} == {"layer norm", "batch norm"}

@@ -5,9 +5,9 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import identity, relu, sigmoid, tanh
-from initlab.blocks import BatchNorm, LayerNorm, Normalize, Residual
-from initlab.layers import Activation, Dense
+from initlab.layers import Activation, Dense, Residual
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm, Normalize
 from initlab.signals import LayerSignals, Signals, jacobian, measure_signals
 
 NAMES = (
@@ -388,7 +388,7 @@ def built(kind, residual, seed=0, **settings):
     changed = {"sizes": DEEP, "std": 0.8, "normalization": kind, "residual": residual} | settings
     net = network(seed, **changed)
     rng = np.random.default_rng(seed + 50)
-    for leaf in net.in_order():
+    for leaf in net.flat_layers:
         if isinstance(leaf, Normalize):
             leaf.scale += (0.3 * rng.standard_normal(leaf.scale.shape)).astype(net.dtype)
             leaf.shift += (0.3 * rng.standard_normal(leaf.shift.shape)).astype(net.dtype)
@@ -478,7 +478,7 @@ def test_a_stack_of_every_architecture_is_measured_like_its_networks(kind, resid
 def everything(net):
     return [
         (name, id(value), value.tobytes() if isinstance(value, np.ndarray) else value)
-        for leaf in net.in_order()
+        for leaf in net.flat_layers
         for name, value in vars(leaf).items()
     ]
 
@@ -496,7 +496,9 @@ def test_measuring_leaves_no_trace_in_any_architecture(kind, residual, how):
 
 
 def test_overflow_in_a_branch_does_not_look_like_a_vanished_gradient():
-    net = network(sizes=[50] * 31, activation=relu, std=1e3, dtype=np.float32, residual=2)
+    net = network(
+        sizes=[50] * 31, activation=relu, std=1e3, dtype=np.float32, residual_block_size=2
+    )
     signals = measure_signals(net, normal(20, 50), rng=np.random.default_rng(2))
     assert np.isnan(signals.layers[-2].z).any()
     for seen in signals.layers:

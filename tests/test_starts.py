@@ -7,10 +7,10 @@ import pytest
 
 from initlab import fixup, lsuv
 from initlab import initializers as init
-from initlab.blocks import BatchNorm, LayerNorm, Residual
-from initlab.layers import Dense
+from initlab.layers import Dense, Residual
 from initlab.losses import mean_squared_error
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 
 
 def network(
@@ -38,7 +38,7 @@ def normal(*shape, seed=1):
 
 
 def contents(net):
-    return [array.tobytes() for array in net.arrays()]
+    return [array.tobytes() for array in net.state()]
 
 
 X = 3 * normal(40, 5) + 1
@@ -97,9 +97,9 @@ def test_a_variance_within_the_tolerance_is_left_alone():
 @pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
 def test_weights_are_only_scaled_and_nothing_else_is_changed(settings):
     net = network(bias=0.2, **settings)
-    arrays, old = net.arrays(), [array.copy() for array in net.arrays()]
+    arrays, old = net.state(), [array.copy() for array in net.state()]
     lsuv(net, X)
-    assert all(a is b for a, b in zip(net.arrays(), arrays, strict=True))
+    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
     weights = [id(layer.weight) for layer in net.dense]
     for array, before in zip(arrays, old, strict=True):
         if id(array) in weights:
@@ -158,12 +158,12 @@ def test_a_stack_may_be_shown_inputs_of_its_own():
 def test_single_precision_stays_single(std):
     net = network(std=std, dtype=np.float32)
     lsuv(net, X)
-    assert {array.dtype for array in net.arrays()} == {np.dtype(np.float32)}
+    assert {array.dtype for array in net.state()} == {np.dtype(np.float32)}
     np.testing.assert_allclose(variances(net, X.astype(np.float32)), 1, rtol=1e-4)
 
 
 def test_the_data_are_only_read_and_the_network_remembers_nothing_of_them():
-    net, x = network(normalization=BatchNorm, residual=2), X.copy()
+    net, x = network(normalization=BatchNorm, residual_block_size=2), X.copy()
     net.forward(X[:7])
     net.backward(normal(7, 3))
     averages = [net.layers[1].layers[0].running_mean.copy(), net.dense[0].x]
@@ -234,7 +234,7 @@ def test_what_lsuv_cannot_work_with_is_refused_by_name(change, error, message):
 
 def fixed(residual, hidden=7, **settings):
     """Return a network before and after."""
-    net = network(sizes=(5, *[8] * hidden, 3), residual=residual, **settings)
+    net = network(sizes=(5, *[8] * hidden, 3), residual_block_size=residual, **settings)
     return net.copy(), fixup(net)
 
 
@@ -264,7 +264,7 @@ def test_fixup_scales_each_layer_of_a_branch_as_its_rule_says(residual, branches
     others = [
         [
             a.tobytes()
-            for layer in net.in_order()
+            for layer in net.flat_layers
             if not isinstance(layer, Dense)
             for name in getattr(layer, "PARAMETERS", ())
             for a in [getattr(layer, name)]
@@ -279,7 +279,7 @@ def test_fixup_scales_each_layer_of_a_branch_as_its_rule_says(residual, branches
 @pytest.mark.parametrize("residual", [1, 2, 3])
 @pytest.mark.parametrize("bias", [0.0, 0.3])
 def test_a_network_begins_as_the_one_without_its_branches(residual, bias, stacked):
-    nets = [network(k, (5, *[8] * 7, 3), residual=residual, bias=bias) for k in range(2)]
+    nets = [network(k, (5, *[8] * 7, 3), residual_block_size=residual, bias=bias) for k in range(2)]
     net = MLP.stack(nets) if stacked else nets[0]
     assert fixup(net) is net
     np.testing.assert_array_equal(net.forward(X), np.zeros((*net.stack_shape, 40, 3)))
@@ -311,16 +311,16 @@ def test_what_begins_as_nothing_learns_from_the_second_step_on(residual):
 
 
 def test_arrays_are_changed_in_place_and_stay_in_their_precision():
-    net = network(residual=2, dtype=np.float32)
-    arrays = net.arrays()
+    net = network(residual_block_size=2, dtype=np.float32)
+    arrays = net.state()
     fixup(net)
-    assert all(a is b for a, b in zip(net.arrays(), arrays, strict=True))
+    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("sizes", [(5, 8, 8, 8, 3), (5, 8, 3)])
 def test_a_network_without_branches_is_refused_and_stays_as_it_was(sizes):
-    net = network(sizes=sizes, residual=2 if len(sizes) == 3 else None)
+    net = network(sizes=sizes, residual_block_size=2 if len(sizes) == 3 else None)
     before = contents(net)
     with pytest.raises(ValueError, match=r"MLP\(5-8-.* has no residual branches; build it with re"):
         fixup(net)

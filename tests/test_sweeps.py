@@ -16,12 +16,12 @@ import pytest
 from initlab import initializers as init
 from initlab import sweeps
 from initlab.activations import leaky_relu_with, relu, tanh
-from initlab.blocks import BatchNorm, LayerNorm
 from initlab.datasets import Dataset
+from initlab.experiments.sweeps import ASKED, COLUMNS, FOUND, Table, read_sweep, sweep
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.starts import fixup
-from initlab.sweeps import ASKED, COLUMNS, FOUND, Table, read_sweep, sweep
 from initlab.training import evaluate, train
 
 
@@ -159,9 +159,9 @@ def test_a_network_that_diverges_has_its_row_and_disturbs_no_other():
     assert gone["test_accuracy"] == 0
 
 
-def test_networks_are_judged_on_as_many_examples_as_asked_for():
+def test_networks_are_eval_size_as_many_examples_as_asked_for():
     data = examples()
-    found = swept({"width": 5}, steps=1, judged_on=7)
+    found = swept({"width": 5}, steps=1, eval_size=7)
     all_of_them = swept({"width": 5}, steps=1)
     few = Dataset(data.x_train, data.y_train, data.x_test[:7], data.y_test[:7])
     np.testing.assert_allclose(found["test_loss"], swept({"width": 5}, few, steps=1)["test_loss"])
@@ -170,10 +170,10 @@ def test_networks_are_judged_on_as_many_examples_as_asked_for():
     still = {"width": 5, "learning_rate": 0.0}
     short = Dataset(data.x_train[:20], data.y_train[:20], data.x_test, data.y_test)
     np.testing.assert_allclose(
-        swept(still, judged_on=20)["train_loss"], swept(still, short)["train_loss"]
+        swept(still, eval_size=20)["train_loss"], swept(still, short)["train_loss"]
     )
-    assert swept(still, judged_on=20)["train_loss"] != swept(still)["train_loss"]
-    assert all_of_them["judged_on"] == [60]  # more there are not
+    assert swept(still, eval_size=20)["train_loss"] != swept(still)["train_loss"]
+    assert all_of_them["eval_size"] == [60]  # more there are not
 
 
 def test_single_precision_is_what_trains_by_default():
@@ -238,7 +238,7 @@ def test_the_file_is_a_plain_table_and_holds_every_digit(tmp_path, table):
         {"dtype": np.float32},
         {"optimizer": Adam},
         {"bias_init": init.normal(0.1)},
-        {"judged_on": 9},
+        {"eval_size": 9},
         {"dataset": examples(seed=2)},
         {"dataset": examples(name="others")},
         {"axes": {"width": 5, "seed": [0, 1], "initializer": init.he_uniform()}},
@@ -365,7 +365,7 @@ def test_a_sweep_that_was_stopped_goes_on_where_it_was(tmp_path, table, monkeypa
 
     # One at a time, so that none is in flight, and nothing runs on.
     with joblib.parallel_config(n_jobs=1), pytest.raises(StoppedError):
-        swept(file=file, after_rows=stop)
+        swept(file=file, on_results=stop)
     kept = lines(file)
     assert len(kept) == 1 + sum(map(len, seen)) < 33
     sizes = trained(monkeypatch)
@@ -387,7 +387,7 @@ def test_after_an_error_nothing_runs_on(monkeypatch):
 
     monkeypatch.setattr(sweeps, "descend", counting)
     with joblib.parallel_config(n_jobs=2), pytest.raises(StoppedError) as held:
-        swept(GRID | {"seed": range(30)}, after_rows=stop)
+        swept(GRID | {"seed": range(30)}, on_results=stop)
     time.sleep(0.5)  # what was in flight may end
     so_far = len(begun)
     time.sleep(0.5)
@@ -405,7 +405,7 @@ def tell(rows):
 
 if __name__ == "__main__":
     grid = test_sweeps.GRID | {"seed": range(12)}
-    test_sweeps.swept(grid, file=sys.argv[1], after_rows=tell, steps=60)
+    test_sweeps.swept(grid, file=sys.argv[1], on_results=tell, steps=60)
 """
 
 
@@ -508,7 +508,7 @@ def test_two_sweeps_do_not_write_one_file_at_a_time(tmp_path):
         swept({"width": 6}, file=tmp_path / "other.csv")
         said.append(len(lines(file)))
 
-    swept({"width": 5}, file=file, after_rows=meanwhile)
+    swept({"width": 5}, file=file, on_results=meanwhile)
     assert said == [2]
     assert len(swept({"width": 6}, file=file)["width"]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.csv", "rows.csv"]
@@ -559,7 +559,7 @@ def test_a_bar_says_how_much_is_missing_and_how_long_it_takes(tmp_path, capsys):
 
 def test_rows_are_handed_over_as_they_are_finished(table):
     seen = []
-    found = swept(after_rows=lambda rows: seen.append((threading.get_ident(), rows)))
+    found = swept(on_results=lambda rows: seen.append((threading.get_ident(), rows)))
     assert {ident for ident, _ in seen} == {threading.get_ident()}
     rows = [row for _, rows in seen for row in rows]
     assert sorted(row["final_loss"] for row in rows) == sorted(found["final_loss"].tolist())
@@ -677,13 +677,13 @@ WRONG = [
     ({"axes": {"activation": ["relu", relu]}}, ValueError, "is there twice"),
     ({"steps": 0}, ValueError, "steps=0"),
     ({"batch_size": 61}, ValueError, "batch_size=61"),
-    ({"judged_on": 0}, ValueError, "judged_on=0"),
+    ({"eval_size": 0}, ValueError, "eval_size=0"),
     ({"optimizer": SGD(0.1)}, TypeError, "optimizer=SGD\\(0.1\\).*the rate is an axis"),
     ({"optimizer": lambda rate: rate}, TypeError, "expected an optimizer"),
     ({"bias_init": 0.1}, TypeError, "bias_init=0.1: expected an initializer"),
     ({"dtype": np.int64}, TypeError, "dtype="),
     ({"dataset": "mnist"}, TypeError, "dataset is of type str: expected a Dataset"),
-    ({"after_rows": 3}, TypeError, "after_rows=3"),
+    ({"on_results": 3}, TypeError, "on_results=3"),
     ({"progress": "bar"}, TypeError, "progress='bar'"),
 ]
 
@@ -702,11 +702,11 @@ def test_what_makes_no_sense_is_refused_by_name_and_before_any_work(
 # ---------------------------------------------------- networks, optimizers, and grids with holes
 
 BATCH = functools.partial(MLP, normalization=BatchNorm)
-BRANCHES = functools.partial(MLP, residual=2)
+BRANCHES = functools.partial(MLP, residual_block_size=2)
 
 
 def fixed(sizes, **settings):
-    return fixup(MLP(sizes, residual=2, **settings))
+    return fixup(MLP(sizes, residual_block_size=2, **settings))
 
 
 def warm(learning_rate):
@@ -778,7 +778,7 @@ class Eager(MLP):
     ("axis", "one", "other"),
     [
         ("network", MLP, BRANCHES),
-        ("network", BRANCHES, functools.partial(MLP, residual=1)),
+        ("network", BRANCHES, functools.partial(MLP, residual_block_size=1)),
         ("network", BATCH, functools.partial(MLP, normalization=LayerNorm)),
         ("network", MLP, Eager),
         ("network", BRANCHES, fixed),

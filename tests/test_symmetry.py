@@ -29,7 +29,7 @@ def few_digits(mnist):
 def by_hand(perturbation, data, seed, looks, *, hidden=30, weight=0.01, learning_rate=0.5):
     """Return (weights into the hidden layer, its activations, test loss) for each look."""
     rng = np.random.default_rng(seed)
-    features, classes = data.x_train.shape[1], data.classes
+    features, classes = data.x_train.shape[1], data.num_classes
     w = weight + perturbation * rng.standard_normal((features, hidden))
     v = np.full((hidden, classes), float(weight))
     b, c = np.zeros(hidden), np.zeros(classes)

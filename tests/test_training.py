@@ -12,17 +12,17 @@ import pytest
 from initlab import initializers as init
 from initlab import training
 from initlab.activations import relu
-from initlab.blocks import BatchNorm, LayerNorm
 from initlab.datasets import Dataset, minibatches
 from initlab.layers import Dense
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.training import (
     LARGEST_STACK,
     History,
     evaluate,
-    share_out,
+    make_stacks,
     step_cost,
     train,
     train_together,
@@ -341,7 +341,7 @@ def test_results_depend_neither_on_the_workers_nor_on_the_grouping(workers, crow
     nets, rng, seen = crowd(), np.random.default_rng(3), []
     with joblib.parallel_config(**workers):
         found = train_together(
-            nets, examples(), **settings(rng=rng, progress=seen.append, note_gradients=True)
+            nets, examples(), **settings(rng=rng, progress=seen.append, record_gradients=True)
         )
     for history, own, net, other in zip(found, histories, nets, alone, strict=True):
         np.testing.assert_allclose(history.loss, own.loss, rtol=1e-12, atol=1e-12)
@@ -424,7 +424,7 @@ def test_stacks_hold_each_network_once_and_keep_all_workers_busy(sizes, crew):
     ends = np.cumsum([0, *sizes])
     groups = [list(range(a, b)) for a, b in pairwise(ends)]
     with joblib.parallel_config(n_jobs=crew):
-        stacks = share_out(groups, cost=lambda place: 1 + place % 7)
+        stacks = make_stacks(groups, cost=lambda place: 1 + place % 7)
     assert sorted(place for stack in stacks for place in stack) == list(range(ends[-1]))
     for stack in stacks:
         assert 1 <= len(stack) <= LARGEST_STACK
@@ -441,7 +441,9 @@ def test_stacks_hold_each_network_once_and_keep_all_workers_busy(sizes, crew):
 
 def test_many_small_groups_are_not_cut_up():
     with joblib.parallel_config(n_jobs=2):
-        stacks = share_out([[4 * k + i for i in range(4)] for k in range(8)], cost=lambda place: 1)
+        stacks = make_stacks(
+            [[4 * k + i for i in range(4)] for k in range(8)], cost=lambda place: 1
+        )
     assert sorted(stacks) == [[4 * k + i for i in range(4)] for k in range(8)]
 
 
@@ -603,7 +605,7 @@ def rms_by_hand(net, batches, learning_rate):
 
 def test_the_noted_gradients_are_those_of_the_update_they_precede():
     data = examples()
-    history = train(network(), data, **settings(steps=5, note_gradients=True))
+    history = train(network(), data, **settings(steps=5, record_gradients=True))
     batches = minibatches(
         data.x_train, data.y_train, batch_size=16, steps=5, rng=np.random.default_rng(3)
     )
@@ -627,14 +629,16 @@ def test_noting_gradients_changes_nothing_else(optimizer):
     found = train(
         noted,
         examples(),
-        **settings(optimizer=optimizer, note_gradients=True, progress=seen.append),
+        **settings(optimizer=optimizer, record_gradients=True, progress=seen.append),
     )
     assert found.loss.tobytes() == expected.loss.tobytes()
     assert contents(noted) == contents(quiet)
     assert seen == [1] * 12
     quiet, noted = mixed(), mixed()
     expected = train_together(quiet, examples(), **settings(optimizer=optimizer))
-    found = train_together(noted, examples(), **settings(optimizer=optimizer, note_gradients=True))
+    found = train_together(
+        noted, examples(), **settings(optimizer=optimizer, record_gradients=True)
+    )
     for name, history in found.items():
         assert history.loss.tobytes() == expected[name].loss.tobytes()
     assert contents(*noted.values()) == contents(*quiet.values())
@@ -642,26 +646,26 @@ def test_noting_gradients_changes_nothing_else(optimizer):
 
 def test_a_stack_notes_the_gradients_of_each_of_its_networks():
     alone = [network(seed) for seed in (1, 2, 3, 4)]
-    found = train(MLP.stack(alone), examples(), **settings(note_gradients=True)).gradient_rms
+    found = train(MLP.stack(alone), examples(), **settings(record_gradients=True)).gradient_rms
     assert found.shape == (12, 3, 4)
     for k, net in enumerate(alone):
-        own = train(net, examples(), **settings(note_gradients=True)).gradient_rms
+        own = train(net, examples(), **settings(record_gradients=True)).gradient_rms
         np.testing.assert_allclose(found[:, :, k], own, rtol=1e-10)
 
 
 def test_training_together_notes_what_training_alone_notes():
     together = mixed() | {"deep": network(6, sizes=(4, 5, 5, 5, 3))}
     alone = mixed() | {"deep": network(6, sizes=(4, 5, 5, 5, 3))}
-    found = train_together(together, examples(), **settings(note_gradients=True))
+    found = train_together(together, examples(), **settings(record_gradients=True))
     for name, net in alone.items():
-        own = train(net, examples(), **settings(note_gradients=True))
+        own = train(net, examples(), **settings(record_gradients=True))
         assert found[name].gradient_rms.shape == (12, len(net.dense))
         np.testing.assert_allclose(found[name].gradient_rms, own.gradient_rms, rtol=1e-10)
 
 
 def test_the_gradients_noted_of_several_networks_are_their_own():
     histories = train_together(
-        [network(1), network(2)], examples(), **settings(note_gradients=True)
+        [network(1), network(2)], examples(), **settings(record_gradients=True)
     )
     kept = histories[1].gradient_rms.copy()
     histories[0].gradient_rms[:] = 0
@@ -670,7 +674,7 @@ def test_the_gradients_noted_of_several_networks_are_their_own():
 
 
 def test_no_gradients_are_noted_for_steps_not_taken():
-    history = train(diverging(), examples(), **settings(steps=20, note_gradients=True))
+    history = train(diverging(), examples(), **settings(steps=20, record_gradients=True))
     at = history.diverged_at
     assert 0 < at < 19
     assert history.gradient_rms.shape == (20, 5)
@@ -683,12 +687,12 @@ def test_in_a_stack_gradients_are_noted_until_each_diverges():
     stds = [0.3, 10.0, 3.0, 0.5]
     nets = [diverging(k, std) for k, std in enumerate(stds)]
     stack = MLP.stack(nets)
-    history = train(stack, examples(), **settings(steps=20, note_gradients=True))
+    history = train(stack, examples(), **settings(steps=20, record_gradients=True))
     assert [step is None for step in history.diverged_at] == [True, False, False, True]
     assert history.diverged_at[1] != history.diverged_at[2]
-    together = train_together(nets, examples(), **settings(steps=20, note_gradients=True))
+    together = train_together(nets, examples(), **settings(steps=20, record_gradients=True))
     for k, std in enumerate(stds):
-        own = train(diverging(k, std), examples(), **settings(steps=20, note_gradients=True))
+        own = train(diverging(k, std), examples(), **settings(steps=20, record_gradients=True))
         until = own.diverged_at if own.diverged_at is not None else 20
         for found in (history.gradient_rms[:, :, k], together[k].gradient_rms):
             np.testing.assert_allclose(found[:until], own.gradient_rms[:until], rtol=0.01)
@@ -709,7 +713,7 @@ def test_after_divergence_no_gradient_is_noted_even_if_it_is_finite():
     ]
     ones = np.ones((8, 1))
     data = SimpleNamespace(x_train=ones, y_train=0 * ones)
-    call = settings(steps=4, batch_size=8, loss=mean_squared_error, note_gradients=True)
+    call = settings(steps=4, batch_size=8, loss=mean_squared_error, record_gradients=True)
     history = train(MLP.stack(nets), data, **call)
     assert history.diverged_at == [0, None]
     assert np.all(np.isnan(history.gradient_rms[:, 0, 0]))
@@ -720,7 +724,7 @@ def test_after_divergence_no_gradient_is_noted_even_if_it_is_finite():
 def test_a_network_that_starts_diverged_has_no_gradients():
     net = network()
     net.dense[0].weight[0, 0] = np.nan
-    history = train(net, examples(), **settings(note_gradients=True))
+    history = train(net, examples(), **settings(record_gradients=True))
     assert history.gradient_rms.shape == (12, 3)
     assert np.all(np.isnan(history.gradient_rms))
 
@@ -743,7 +747,7 @@ def test_gradients_whose_squares_no_single_precision_holds_are_noted_all_the_sam
     history = train(
         net,
         SimpleNamespace(x_train=ones, y_train=0 * ones),
-        **settings(steps=1, batch_size=8, loss=plain, note_gradients=True),
+        **settings(steps=1, batch_size=8, loss=plain, record_gradients=True),
     )
     np.testing.assert_allclose(history.gradient_rms, [[2 * size]], rtol=1e-5)
 
@@ -1025,9 +1029,9 @@ def test_training_computes_no_gradient_that_nobody_needs(monkeypatch):
     asked = []
     plain = Dense.backward
 
-    def noting(self, grad, *, to_inputs=True):
-        asked.append((self.weight.shape, to_inputs))
-        return plain(self, grad, to_inputs=to_inputs)
+    def noting(self, grad, *, input_grad=True):
+        asked.append((self.weight.shape, input_grad))
+        return plain(self, grad, input_grad=input_grad)
 
     monkeypatch.setattr(Dense, "backward", noting)
     x = np.random.default_rng(0).standard_normal((20, 4))
@@ -1054,20 +1058,20 @@ def built(room, seed=0, **changed):
 
 
 def everything(*networks):
-    return [array.tobytes() for net in networks for array in net.arrays()]
+    return [array.tobytes() for net in networks for array in net.state()]
 
 
 def assert_all_close(network, other, within=1e-10):
-    for a, b in zip(network.arrays(), other.arrays(), strict=True):
+    for a, b in zip(network.state(), other.state(), strict=True):
         np.testing.assert_allclose(a, b, rtol=within, atol=within)
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_step_of_any_architecture_is_forward_loss_backward_step(room):
     data, by_hand, net = examples(), built(room), built(room)
-    arrays = net.arrays()
+    arrays = net.state()
     history = train(net, data, **settings(steps=5))
-    assert all(a is b for a, b in zip(net.arrays(), arrays, strict=True))
+    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
     batches = minibatches(
         data.x_train, data.y_train, batch_size=16, steps=5, rng=np.random.default_rng(3)
     )
@@ -1078,8 +1082,8 @@ def test_a_step_of_any_architecture_is_forward_loss_backward_step(room):
         for parameter, slope in zip(by_hand.parameters(), by_hand.gradients(), strict=True):
             parameter -= 0.1 * slope
     assert everything(net) == everything(by_hand)
-    start = built(room).arrays()
-    for old, new in zip(start, net.arrays(), strict=True):
+    start = built(room).state()
+    for old, new in zip(start, net.state(), strict=True):
         # A shift that a normalization takes out again is not learned; all else is.
         assert (old != new).any() or "norm" in room
 
@@ -1109,14 +1113,14 @@ def test_training_any_architecture_together_is_training_it_alone(optimizer, work
         return [built(room, seed) for seed in range(3) for room in ROOMS] + [network(9, DEEP)]
 
     together, alone = all_of_them(), all_of_them()
-    arrays = [net.arrays() for net in together]
+    arrays = [net.state() for net in together]
     with joblib.parallel_config(**workers):
         found = train_together(together, examples(), **settings(optimizer=optimizer))
     for net, own, history, held in zip(together, alone, found, arrays, strict=True):
         expected = train(own, examples(), **settings(optimizer=optimizer))
         np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-10)
         assert_all_close(net, own, 1e-8)
-        assert all(a is b for a, b in zip(net.arrays(), held, strict=True))
+        assert all(a is b for a, b in zip(net.state(), held, strict=True))
 
 
 def test_an_error_on_the_way_changes_no_running_averages():
@@ -1159,7 +1163,7 @@ def test_who_diverges_in_a_stack_gets_back_parameters_and_averages_of_that_step(
         optimizer = Exploding({...: {1: 4, 3: 7}.get(k, 99)})
         train(own, examples(), **settings(steps=steps, optimizer=optimizer))
         assert_all_close(net, own, 1e-8)
-        averages = net.arrays()[len(net.parameters()) :]
+        averages = net.state()[len(net.parameters()) :]
         assert all(np.isfinite(array).all() for array in averages)
 
 
@@ -1175,7 +1179,7 @@ def test_a_network_alone_that_diverges_gets_back_its_arrays(room):
 @pytest.mark.parametrize("room", ROOMS)
 def test_gradients_are_noted_of_the_dense_layers_of_any_architecture(room):
     net = built(room)
-    history = train(net, examples(), **settings(note_gradients=True, optimizer=SGD(0)))
+    history = train(net, examples(), **settings(record_gradients=True, optimizer=SGD(0)))
     assert history.gradient_rms.shape == (12, 5)
     data = examples()
     x, y = next(
@@ -1194,9 +1198,9 @@ def test_what_evaluate_finds_depends_on_no_batch_and_leaves_no_trace(room, stack
     net, data = built(room), examples()
     net = MLP.stack([net, built(room, 1)]) if stacked else net
     train(net, data, **settings())
-    before = everything(net), [id(value) for la in net.in_order() for value in vars(la).values()]
+    before = everything(net), [id(value) for la in net.flat_layers for value in vars(la).values()]
     found = [evaluate(net, data.x_train, data.y_train, batch_size=k) for k in (1, 7, 60, 1000)]
-    after = everything(net), [id(value) for la in net.in_order() for value in vars(la).values()]
+    after = everything(net), [id(value) for la in net.flat_layers for value in vars(la).values()]
     assert after == before
     for other in found[:-1]:
         np.testing.assert_allclose(other.loss, found[-1].loss, rtol=1e-10)

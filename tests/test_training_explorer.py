@@ -193,15 +193,15 @@ def test_every_start_has_its_std_in_the_picture(few):
     explorer.close()
 
 
-def test_after_step_sees_each_loss_and_can_end_a_training(few):
+def test_callback_sees_each_loss_and_can_end_a_training(few):
     def network():
         rng = np.random.default_rng(0)
         return MLP([784, 20, 10], activation="relu", weight_init=init.he_normal(), rng=rng)
 
-    def run(net, after_step):
+    def run(net, callback):
         rng = np.random.default_rng(1)
         settings = {"optimizer": SGD(0.1), "steps": 8, "batch_size": 32, "rng": rng}
-        return train(net, few, after_step=after_step, **settings)
+        return train(net, few, callback=callback, **settings)
 
     seen = []
     plain, watched, ended = network(), network(), network()
@@ -213,7 +213,7 @@ def test_after_step_sees_each_loss_and_can_end_a_training(few):
     np.testing.assert_array_equal(short.loss, history.loss[:5])
     assert short.diverged_at is None
     assert not np.array_equal(ended.dense[0].weight, plain.dense[0].weight)
-    with pytest.raises(TypeError, match="after_step"):
+    with pytest.raises(TypeError, match="callback"):
         run(network(), 3)
 
 
@@ -234,9 +234,9 @@ def test_six_curves_have_six_colours(few):
 def test_a_huge_loss_is_forgotten_when_it_has_left_the_window(few, monkeypatch):
     losses = np.array([1e30, 1e15] + [2.3] * 38)
 
-    def told(settings, dataset, after_step):
+    def told(settings, dataset, callback):
         for step, loss in enumerate(losses):
-            after_step(step, loss)
+            callback(step, loss)
         return History(losses, None), network
 
     network = training_curve(TrainingSettings(steps=10), few)[1]

@@ -10,16 +10,16 @@ The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses
 ``experiments``, ``ledger``; ``plotting``, ``classroom``; ``explorers``.
 """
 
-from initlab.blocks import BatchNorm, LayerNorm, Residual
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml
+from initlab.experiments.sweeps import sweep
 from initlab.gradient_check import check_gradients
-from initlab.layers import Activation, Dense
+from initlab.layers import Activation, Dense, Residual
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.signals import jacobian, measure_signals
 from initlab.starts import fixup, lsuv
-from initlab.sweeps import sweep
 from initlab.training import History, evaluate, train, train_together
 
 __version__ = "0.1.0"

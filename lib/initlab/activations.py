@@ -19,58 +19,75 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from initlab._checks import finite_number, float_array, known_name
+from initlab._engine.checks import finite_number, float_array, known_name
+from initlab._engine.types import FloatArray
 
 
 @dataclass(frozen=True)
 class ActivationFunction:
-    """An activation function, its derivative and its name.
+    """An activation function and everything that depends on it.
 
-    ``relu(z)`` gives f(z) and ``relu.derivative(z)`` gives f'(z), elementwise: an array of any
-    shape in, a new array of the same shape and precision out. The argument is never changed.
+    ``relu(z)`` gives f(z) and ``relu.derivative(z)`` gives f'(z), elementwise: an array of floats
+    of any shape in, a new array of the same shape and precision out.
 
     Attributes
     ----------
     name : str
         The name, as ``get`` knows it.
+    span : (float, float)
+        Left and right end of a histogram of f(z). For functions with two ends it is their range;
+        for the others some values may lie outside.
+    gain : float
+        The factor by which the std of the weights makes up for the function. For most functions it
+        is 1 / sqrt(E[f(z)**2]) with z ~ N(0, 1), which keeps the size of a standard normal signal;
+        sigmoid, tanh and SELU have the conventional one of PyTorch's ``calculate_gain``.
     saturation : float or None
         The |z| beyond which f(z) lies within 1 % of its range from one of its two ends, for
         functions that have two ends (sigmoid: below 0.01 or above 0.99); None for the others.
+    plane : (float, float)
+        How far the plane of order and chaos reaches: the greatest sigma_w and sigma_b.
     slope : float
         The slope on the negative side, for ``leaky_relu``; 0 otherwise.
 
-    Raises
-    ------
-    TypeError
-        If ``z`` is an array of integers.
+    Examples
+    --------
+    >>> relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    >>> relu.derivative(np.array([-1.0, 2.0]))
+    array([0., 1.])
+    >>> relu, round(relu.gain, 3), relu.span
+    (relu, 1.414, (0.0, 4.0))
     """
 
     name: str
-    function: Callable = field(repr=False)
-    slope_function: Callable = field(repr=False)
-    saturation: float | None = None
-    slope: float = 0.0
+    function: Callable[[Any], Any] = field(repr=False)
+    slope_function: Callable[[Any], Any] = field(repr=False)
+    span: tuple[float, float] = field(kw_only=True)
+    gain: float = field(kw_only=True)
+    saturation: float | None = field(default=None, kw_only=True)
+    plane: tuple[float, float] = field(default=(4.0, 3.0), kw_only=True)
+    slope: float = field(default=0.0, kw_only=True)
 
-    def __call__(self, z):
+    def __call__(self, z: FloatArray | float) -> Any:
         """Return f(z), elementwise."""
         return self.function(_as_floats(z))
 
-    def derivative(self, z):
+    def derivative(self, z: FloatArray | float) -> Any:
         """Return f'(z), elementwise. At a kink (ReLU at 0) this is the slope from the left."""
         return self.slope_function(_as_floats(z))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the name: what legends and captions show."""
-        return (
-            self.name
-            if ACTIVATIONS.get(self.name, self) == self
-            else f"{self.name}({self.slope:g})"
-        )
+        if ACTIVATIONS.get(self.name, self) == self:
+            return self.name
+        short = f"{self.slope:g}"
+        return f"{self.name}({short if float(short) == self.slope else repr(self.slope)})"
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         """Travel to another process by name: functions themselves can't be pickled."""
         if ACTIVATIONS.get(self.name) is self:
             return get, (self.name,)
@@ -79,50 +96,50 @@ class ActivationFunction:
         return super().__reduce__()
 
 
-def _as_floats(z):
+def _as_floats(z: Any) -> Any:
     if isinstance(z, (int, float)) and not isinstance(z, bool):
         return np.float64(z)  # sigmoid(0) at the keyboard is no mistake
     return float_array("z", z)
 
 
-def _decay(z):
+def _decay(z: Any) -> Any:
     # exp(-|z|) never overflows; from it both ends of the sigmoid come out with full precision.
     return np.exp(-np.abs(z))
 
 
-def _sigmoid(z):
+def _sigmoid(z: Any) -> Any:
     # 1 / (1 + exp(-z)) for z >= 0 and exp(z) / (1 + exp(z)) below: neither exponent is positive.
     return np.exp(np.minimum(z, 0)) / (1 + _decay(z))
 
 
-def _tanh_slope(z):
+def _tanh_slope(z: Any) -> Any:
     decay = _decay(z)
     return (2 * decay / (1 + decay**2)) ** 2  # 1 - f(z)**2, but exact where f(z) rounds to 1
 
 
-def _sigmoid_slope(z):
+def _sigmoid_slope(z: Any) -> Any:
     decay = _decay(z)
     return decay / (1 + decay) ** 2  # the same as f(z) (1 - f(z)), but exact where f(z) rounds to 1
 
 
-def _normal_density(z):
+def _normal_density(z: Any) -> Any:
     with np.errstate(over="ignore"):  # z * z may be infinite: the density there is 0
         return np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 
 
-def _normal_cdf(z):
+def _normal_cdf(z: Any) -> Any:
     from scipy.special import ndtr  # scipy takes a while to import, and only gelu needs it
 
     return ndtr(z)
 
 
-def _erf(z):
+def _erf(z: Any) -> Any:
     from scipy.special import erf as error_function
 
     return error_function(z)
 
 
-def _erf_slope(z):
+def _erf_slope(z: Any) -> Any:
     with np.errstate(over="ignore"):
         return 2 / math.sqrt(math.pi) * np.exp(-z * z)
 
@@ -132,37 +149,28 @@ _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
 
 
-def _selu(z):
+def _selu(z: Any) -> Any:
     with np.errstate(over="ignore"):  # 1.05 times the largest float is no float any more
         return _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0)))
 
 
-def _selu_slope(z):
+def _selu_slope(z: Any) -> Any:
     steep = _SELU_SCALE * _SELU_ALPHA * np.exp(np.minimum(z, 0))
     return np.where(z > 0, z.dtype.type(_SELU_SCALE), steep)
 
 
-def leaky_relu_with(slope):
+def leaky_relu_with(slope: float) -> ActivationFunction:
     """Return the leaky ReLU of the given slope: f(z) = z for z > 0, slope * z below.
 
     Parameters
     ----------
     slope : float
-        Finite. ``leaky_relu`` is the one with slope 0.01.
-
-    Returns
-    -------
-    ActivationFunction
-
-    Raises
-    ------
-    ValueError
-        If ``slope`` is not a number between -1e6 and 1e6.
+        Between -1e6 and 1e6. ``leaky_relu`` is the one with slope 0.01.
 
     Notes
     -----
     Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
-    models".
+    models"; of its gain, sqrt(2 / (1 + slope**2)), He et al. (2015), equation 15.
     """
     slope = finite_number("slope", slope)
     if abs(slope) > 1e6:
@@ -171,43 +179,74 @@ def leaky_relu_with(slope):
 
 
 @functools.cache  # one slope, one value: so equal networks are known to be equal
-def _leaky_relu(slope):
+def _leaky_relu(slope: float) -> ActivationFunction:
     return ActivationFunction(
         "leaky_relu",
         lambda z: np.where(z > 0, z, slope * np.minimum(z, 0)),
         lambda z: np.where(z > 0, z.dtype.type(1), z.dtype.type(slope)),
+        span=(-1.0, 4.0),
+        gain=math.sqrt(2 / (1 + slope * slope)),
         slope=slope,
     )
 
 
-identity = ActivationFunction("identity", lambda z: z.copy(), np.ones_like)
+identity = ActivationFunction(
+    "identity", lambda z: z.copy(), np.ones_like, span=(-4.0, 4.0), gain=1.0
+)
 
-sigmoid = ActivationFunction("sigmoid", _sigmoid, _sigmoid_slope, saturation=math.log(99))
+sigmoid = ActivationFunction(
+    "sigmoid",
+    _sigmoid,
+    _sigmoid_slope,
+    span=(0.0, 1.0),
+    gain=1.0,
+    saturation=math.log(99),
+    plane=(16.0, 7.5),
+)
 
-tanh = ActivationFunction("tanh", np.tanh, _tanh_slope, saturation=math.atanh(0.98))
+tanh = ActivationFunction(
+    "tanh", np.tanh, _tanh_slope, span=(-1.0, 1.0), gain=5 / 3, saturation=math.atanh(0.98)
+)
 
 softsign = ActivationFunction(
     "softsign",
     lambda z: z / (1 + np.abs(z)),
     lambda z: (1 / (1 + np.abs(z))) ** 2,
+    span=(-1.0, 1.0),
+    gain=2.3375334,
     saturation=49.0,
 )
 
 # Like tanh, and the means of theory have closed forms: for z ~ N(0, q) that of erf(z)**2 is
 # (2/pi) asin(2q / (1 + 2q)); Williams (1997), "Computing with infinite networks", equation 11.
-erf = ActivationFunction("erf", _erf, _erf_slope, saturation=1.6449763571331870)  # erfinv(0.98)
+erf = ActivationFunction(
+    "erf",
+    _erf,
+    _erf_slope,
+    span=(-1.0, 1.0),
+    gain=1.4671670,
+    saturation=1.6449763571331870,  # erfinv(0.98)
+)
 
-relu = ActivationFunction("relu", lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype))
+relu = ActivationFunction(
+    "relu",
+    lambda z: np.maximum(z, 0),
+    lambda z: (z > 0).astype(z.dtype),
+    span=(0.0, 4.0),
+    gain=math.sqrt(2),
+)
 
 leaky_relu = leaky_relu_with(0.01)
 
-selu = ActivationFunction("selu", _selu, _selu_slope)
+selu = ActivationFunction("selu", _selu, _selu_slope, span=(-2.0, 4.0), gain=3 / 4)
 
 # The exact form: z times the normal cdf.
 gelu = ActivationFunction(
     "gelu",
     lambda z: z * _normal_cdf(z),
     lambda z: _normal_cdf(z) + z * _normal_density(z),
+    span=(-1.0, 4.0),
+    gain=1.5335304,
 )
 
 # Also called swish.
@@ -215,23 +254,18 @@ silu = ActivationFunction(
     "silu",
     lambda z: z * _sigmoid(z),
     lambda z: _sigmoid(z) + z * _sigmoid_slope(z),
+    span=(-1.0, 4.0),
+    gain=1.6765325,
 )
 
+# Whoever offers activations (dropdowns, names as arguments) offers these.
 ACTIVATIONS = {
     f.name: f for f in (identity, sigmoid, tanh, softsign, erf, relu, leaky_relu, selu, gelu, silu)
 }
 
 
-def get(activation):
-    """Return the activation of this name; an ``ActivationFunction`` is returned as it is.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name, with the nearest known one.
-    TypeError
-        For anything that is neither a name nor an ``ActivationFunction``.
-    """
+def get(activation: ActivationFunction | str) -> ActivationFunction:
+    """Return the activation of this name; an ``ActivationFunction`` is returned as it is."""
     if isinstance(activation, ActivationFunction):
         return activation
     return ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)]

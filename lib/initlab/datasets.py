@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from initlab._checks import finite_number, float_array, float_dtype, generator, whole_number
+from initlab._engine.checks import finite_number, float_array, float_dtype, generator, whole_number
 
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 MNIST_BYTES = 11_490_519
@@ -67,7 +67,7 @@ class Dataset:
                 )
 
     @property
-    def classes(self):
+    def num_classes(self):
         """The number of classes: one more than the largest label."""
         return 1 + int(max(y.max(initial=0) for y in (self.y_train, self.y_test)))
 
@@ -75,7 +75,7 @@ class Dataset:
         """Return name and sizes, not the arrays."""
         return (
             f"Dataset({self.name!r}: {len(self.x_train)} to train, {len(self.x_test)} to test, "
-            f"{self.x_train.shape[1]} features, {self.classes} classes)"
+            f"{self.x_train.shape[1]} features, {self.num_classes} classes)"
         )
 
 

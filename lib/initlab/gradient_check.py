@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab._checks import finite_number, float_array
+from initlab._engine.checks import finite_number, float_array
 from initlab.layers import Dense
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -105,7 +105,7 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
         grad_x = grad_x.sum(axis=0)
     arrays = [("input", x, grad_x)]
     count = 0
-    for layer in network.in_order():
+    for layer in network.flat_layers:
         count += isinstance(layer, Dense)  # a normalization goes by the number of its Dense layer
         for name in getattr(layer, "PARAMETERS", ()):
             arrays.append(

@@ -11,7 +11,13 @@ leading axis. A stack of K networks has one of length K, and the code is the sam
 import numpy as np
 
 from initlab import activations
-from initlab._checks import fitting_gradient, float_array, float_dtype, generator, whole_number
+from initlab._engine.checks import (
+    fitting_gradient,
+    float_array,
+    float_dtype,
+    generator,
+    whole_number,
+)
 from initlab.initializers import zeros
 
 
@@ -52,9 +58,9 @@ class Dense:
         bias_init = zeros() if bias_init is None else bias_init
         self.weight = _drawn("weight_init", weight_init, rng, shape, dtype)
         self.bias = _drawn("bias_init", bias_init, rng, (1, fan_out), dtype)
-        self.forget()
+        self.clear_cache()
 
-    def forget(self):
+    def clear_cache(self):
         """Drop what ``forward`` and ``backward`` noted."""
         self.x = self.output_shape = self.weight_grad = self.bias_grad = None
 
@@ -91,7 +97,7 @@ class Dense:
         self.x, self.output_shape = x, z.shape
         return z
 
-    def backward(self, grad, *, to_inputs=True):
+    def backward(self, grad, *, input_grad=True):
         """Return dL/dx, and note dL/dW and dL/db.
 
         z_bj = sum_i x_bi W_ij + b_j, so with G = dL/dz the chain rule gives
@@ -104,7 +110,7 @@ class Dense:
         ----------
         grad : array of float, shape (..., batch, fan_out)
             dL/dz. If L is a mean over the batch, its 1/batch is in here already.
-        to_inputs : bool
+        input_grad : bool
             False where nobody needs dL/dx, as below the first layer: in a network on MNIST that
             product is nearly a quarter of all.
 
@@ -124,7 +130,7 @@ class Dense:
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
         # Column sums, as a product with a row of ones: twice as fast as grad.sum(axis=-2).
         self.bias_grad = np.ones((1, grad.shape[-2]), grad.dtype) @ grad
-        return grad @ np.swapaxes(self.weight, -1, -2) if to_inputs else None
+        return grad @ np.swapaxes(self.weight, -1, -2) if input_grad else None
 
     def __repr__(self):
         """Return the layer's shape."""
@@ -143,9 +149,9 @@ class Activation:
 
     def __init__(self, function):
         self.function = activations.get(function)
-        self.forget()
+        self.clear_cache()
 
-    def forget(self):
+    def clear_cache(self):
         """Drop what ``forward`` noted."""
         self.z = None
 
@@ -181,6 +187,79 @@ class Activation:
     def __repr__(self):
         """Return the function's name."""
         return f"Activation({self.function!r})"
+
+
+class Residual:
+    """A branch beside the direct way: y = x + f(x), where f is a row of layers.
+
+    Parameters
+    ----------
+    layers : list
+        Of layers; what leaves the last has the shape of what enters the first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no list of layers, or there are none.
+
+    Notes
+    -----
+    Source: He, Zhang, Ren, Sun (2016), "Identity mappings in deep residual networks", equations 3
+    and 5.
+    """
+
+    def __init__(self, layers):
+        if not isinstance(layers, (list, tuple)):
+            raise TypeError(f"layers={layers!r}: expected a list of layers")
+        self.layers = list(layers)
+        if not self.layers:
+            raise ValueError("layers=[]: a branch needs at least one layer")
+        for layer in self.layers:
+            if isinstance(layer, type) or not hasattr(layer, "backward"):
+                raise TypeError(f"layers holds {layer!r}: expected a layer, such as Dense")
+
+    def clear_cache(self):
+        """Drop what ``forward`` and ``backward`` noted in the branch."""
+        for layer in self.layers:
+            layer.clear_cache()
+
+    def forward(self, x):
+        """Return x + f(x): shape (..., batch, features) in and out, in the precision of f(x).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``x`` is not what the branch takes, or the branch changes its shape.
+        """
+        x = float_array("x", x, min_dimensions=2)
+        branch = x
+        for layer in self.layers:
+            branch = layer.forward(branch)
+        if branch.shape[-1] != x.shape[-1]:
+            raise ValueError(
+                f"a branch made {branch.shape[-1]} features of {x.shape[-1]}: what is added to its "
+                "input must be as wide"
+            )
+        return x.astype(branch.dtype, copy=False) + branch
+
+    def backward(self, grad):
+        """Return dL/dx = dL/dy + f'(x)^T dL/dy: one copy goes straight on, one through the branch.
+
+        Raises
+        ------
+        RuntimeError
+            If ``forward`` was not called before.
+        TypeError, ValueError
+            If ``grad`` does not hold floats, or its shape is not that of the output.
+        """
+        branch = grad
+        for layer in reversed(self.layers):
+            branch = layer.backward(branch)
+        return float_array("grad", grad, dtype=branch.dtype) + branch
+
+    def __repr__(self):
+        """Return what is in the branch."""
+        return f"Residual({', '.join(map(repr, self.layers))})"
 
 
 def checked_recipe(argument, recipe):

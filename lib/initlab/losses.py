@@ -6,7 +6,7 @@ outputs are, and the gradient with which backpropagation starts.
 
 import numpy as np
 
-from initlab._checks import float_array, integer_labels
+from initlab._engine.checks import float_array, integer_labels
 
 
 def softmax_cross_entropy(logits, labels):

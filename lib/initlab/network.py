@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 
 from initlab import activations
-from initlab._checks import float_dtype, generator, overflow_allowed, whole_number
-from initlab.blocks import BatchNorm, Normalize, Residual
-from initlab.layers import Activation, Dense
+from initlab._engine.checks import float_dtype, generator, overflow_allowed, whole_number
+from initlab.layers import Activation, Dense, Residual
+from initlab.normalization import BatchNorm, Normalize
 
 
 def checked_sizes(sizes):
@@ -45,7 +45,7 @@ class MLP:
     normalization : BatchNorm or LayerNorm (the class), optional
         Stands between each hidden Dense layer and its activation. Anything will do that makes a
         layer when it is called with a number of features and ``dtype``.
-    residual : int, optional
+    residual_block_size : int, optional
         The hidden layers behind the first are gathered in branches of so many; the last branch
         takes what is left. A branch begins with an activation and ends with a Dense layer, whose
         output is added to what entered the branch. The hidden layers must be equally wide.
@@ -79,7 +79,7 @@ class MLP:
         bias_init=None,
         output_activation=activations.identity,
         normalization=None,
-        residual=None,
+        residual_block_size=None,
         dtype=np.float64,
     ):
         self.sizes = checked_sizes(sizes)
@@ -88,12 +88,12 @@ class MLP:
         self.dtype = float_dtype(dtype)
         if normalization is not None:
             checked_normalization(normalization)
-        if residual is not None:
-            residual = whole_number("residual", residual)
+        if residual_block_size is not None:
+            size = whole_number("residual_block_size", residual_block_size)
             if len(set(self.sizes[1:-1])) > 1:
                 raise ValueError(
                     f"sizes={self.sizes}: what is added to a branch's input must be as wide, so "
-                    "with residual all hidden layers need the same width"
+                    "with residual branches all hidden layers need the same width"
                 )
         pairs = list(pairwise(self.sizes))
         dense = [
@@ -106,8 +106,8 @@ class MLP:
             norm = [] if normalization is None else [normalization(width, dtype=self.dtype)]
             units.append([*norm, Activation(self.activation), layer])
         hidden, last = units[:-1], units[-1:]
-        branches = [] if residual is None else range(0, len(hidden), residual)
-        blocks = [Residual(_row(hidden[start : start + residual])) for start in branches]
+        starts = [] if residual_block_size is None else range(0, len(hidden), size)
+        blocks = [Residual(_row(hidden[start : start + size])) for start in starts]
         self.layers = [dense[0], *(blocks or _row(hidden)), *_row(last)]
         if self.output_activation is not activations.identity:
             self.layers.append(Activation(self.output_activation))
@@ -115,10 +115,11 @@ class MLP:
     @property
     def dense(self):
         """The Dense layers, in order."""
-        return [layer for layer in self.in_order() if isinstance(layer, Dense)]
+        return [layer for layer in self.flat_layers if isinstance(layer, Dense)]
 
-    def in_order(self):
-        """Return all layers in the order in which a signal meets them, branches spread out."""
+    @property
+    def flat_layers(self):
+        """All layers in the order in which a signal meets them, branches spread out."""
         return list(_leaves(self.layers))
 
     @property
@@ -148,13 +149,13 @@ class MLP:
                 x = layer.forward(x)
         return x
 
-    def backward(self, grad, *, to_inputs=True):
+    def backward(self, grad, *, input_grad=True):
         """Return dL/dx, given dL/d(outputs), and fill the gradients of every Dense layer.
 
         Parameters
         ----------
         grad : array of float, shape (..., batch, outputs)
-        to_inputs : bool
+        input_grad : bool
             Training needs no dL/dx, and saves the time with False.
 
         Returns
@@ -173,7 +174,7 @@ class MLP:
             for layer in reversed(others):
                 grad = layer.backward(grad)
             # The first layer is a Dense, and can leave out the gradient at the inputs.
-            return first.backward(grad) if to_inputs else first.backward(grad, to_inputs=False)
+            return first.backward(grad) if input_grad else first.backward(grad, input_grad=False)
 
     def parameters(self):
         """Return the arrays that are learned, [weight, bias, weight, bias, ...] in order.
@@ -195,7 +196,7 @@ class MLP:
         """
         return [getattr(layer, f"{name}_grad") for layer, name in self._learned()]
 
-    def arrays(self):
+    def state(self):
         """Return all that a training changes: ``parameters()``, then running averages.
 
         Returns
@@ -207,18 +208,18 @@ class MLP:
         return self.parameters() + [getattr(layer, name) for layer, name in self._averaged()]
 
     def _learned(self):
-        leaves = self.in_order()
+        leaves = self.flat_layers
         return [(leaf, name) for leaf in leaves for name in getattr(leaf, "PARAMETERS", ())]
 
     def _averaged(self):
-        leaves = self.in_order()
+        leaves = self.flat_layers
         return [(leaf, name) for leaf in leaves for name in getattr(leaf, "AVERAGES", ())]
 
     def copy(self):
         """Return a network of its own with equal parameters, and nothing remembered yet."""
-        return self._with([array.copy() for array in self.arrays()])
+        return self._with([array.copy() for array in self.state()])
 
-    def probe(self):
+    def view(self):
         """Return a network that shares this one's parameters, but remembers on its own.
 
         What runs through the probe leaves no trace in the network: its gradients, what its layers
@@ -234,8 +235,8 @@ class MLP:
         What it says of an example depends on no other one. Without ``BatchNorm`` it is a probe like
         any other.
         """
-        other = self.probe()
-        for layer in other.in_order():
+        other = self.view()
+        for layer in other.flat_layers:
             if isinstance(layer, BatchNorm):
                 layer.inference = True
         return other
@@ -283,7 +284,7 @@ class MLP:
                     f"{network!r} cannot be stacked with {networks[0]!r}: "
                     "sizes, layers and precision must be equal"
                 )
-        rows = zip(*(network.arrays() for network in networks), strict=True)
+        rows = zip(*(network.state() for network in networks), strict=True)
         return networks[0]._with([np.stack(row) for row in rows])
 
     def unstack(self):
@@ -297,13 +298,13 @@ class MLP:
         if not self.stack_shape:
             raise ValueError(f"{self!r} is a single network, not a stack")
         return [
-            self._with([array[k].copy() for array in self.arrays()])
+            self._with([array[k].copy() for array in self.state()])
             for k in range(self.stack_shape[0])
         ]
 
     def __repr__(self):
         """Return what the network is."""
-        leaves, blocks = self.in_order(), [la for la in self.layers if isinstance(la, Residual)]
+        leaves, blocks = self.flat_layers, [la for la in self.layers if isinstance(la, Residual)]
         kinds = {type(leaf).__name__: None for leaf in leaves if isinstance(leaf, Normalize)}
         extra = "".join(f", {kind}" for kind in kinds)
         extra += f", {len(blocks)} residual branches" if blocks else ""
@@ -338,5 +339,5 @@ def _without_memory(layer):
     layer = copy.copy(layer)
     if isinstance(layer, Residual):
         layer.layers = [_without_memory(inner) for inner in layer.layers]
-    layer.forget()
+    layer.clear_cache()
     return layer

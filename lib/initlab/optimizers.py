@@ -8,16 +8,16 @@ import copy
 
 import numpy as np
 
-from initlab._checks import finite_number, whole_number
+from initlab._engine.checks import finite_number, whole_number
 
 
 class _Optimizer:
     """What the optimizers share: memory that belongs to one list of parameters."""
 
-    def fresh(self):
+    def reset_copy(self):
         """Return an optimizer with the same settings that remembers nothing."""
         other = copy.copy(self)
-        other.forget()
+        other._clear()
         return other
 
     def _fitting(self, parameters, gradients, *memories):
@@ -58,9 +58,9 @@ class SGD(_Optimizer):
     def __init__(self, learning_rate, momentum=0.0):
         self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
         self.momentum = _fraction("momentum", momentum)
-        self.forget()
+        self._clear()
 
-    def forget(self):
+    def _clear(self):
         """Drop what was remembered."""
         self.velocities = None
 
@@ -120,9 +120,9 @@ class Adam(_Optimizer):
         self.beta1 = _fraction("beta1", beta1)
         self.beta2 = _fraction("beta2", beta2)
         self.epsilon = finite_number("epsilon", epsilon, above=0)
-        self.forget()
+        self._clear()
 
-    def forget(self):
+    def _clear(self):
         """Drop what was remembered."""
         self.means = self.squares = None
         self.steps = 0
@@ -186,12 +186,12 @@ class WarmUp:
     """
 
     def __init__(self, optimizer, steps):
-        if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
+        if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
             raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
-        self.optimizer, self.steps = optimizer.fresh(), whole_number("steps", steps)
+        self.optimizer, self.steps = optimizer.reset_copy(), whole_number("steps", steps)
         self.learning_rate, self.taken = self.optimizer.learning_rate, 0
 
-    def fresh(self):
+    def reset_copy(self):
         """Return an optimizer with the same settings that remembers nothing."""
         return WarmUp(self.optimizer, self.steps)
 

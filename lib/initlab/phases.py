@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab import activations
-from initlab._checks import finite_number, overflow_allowed, whole_number
+from initlab._engine.checks import finite_number, overflow_allowed, whole_number
 from initlab.theory import gaussian_mean
 
 # How many terms of the series below are kept.

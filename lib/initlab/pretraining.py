@@ -7,14 +7,14 @@ an autoencoder. The weights found that way were the start of the real training.
 
 import numpy as np
 
-from initlab._checks import (
+from initlab._engine.checks import (
     float_array,
     generator,
     known_name,
     overflow_allowed,
     whole_number,
 )
-from initlab._parallel import one_blas_thread
+from initlab._engine.parallel import one_blas_thread
 from initlab.activations import sigmoid
 from initlab.datasets import minibatches
 from initlab.initializers import normal, xavier_normal
@@ -204,7 +204,7 @@ class Autoencoder:
         """
         v = _units("v", v, self.network.sizes[0], self.network.dtype)
         error, grad = mean_squared_error(self.network.forward(v), v)
-        self.network.backward(grad, to_inputs=False)
+        self.network.backward(grad, input_grad=False)
         return float(error), self.network.gradients()
 
     def parameters(self):
@@ -288,7 +288,7 @@ def pretrain(
     hidden = _sigmoid_layers(network)
     x = _units("x", x, network.sizes[0], network.dtype)
     optimizer = usual if optimizer is None else optimizer
-    if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
+    if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
     errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
     children = generator(rng).spawn(len(hidden))
@@ -300,8 +300,8 @@ def pretrain(
         for depth, (dense, learner, child) in enumerate(
             zip(hidden, learners, children, strict=True)
         ):
-            step_maker = optimizer.fresh()
-            below = network.probe().layers[: 2 * depth]
+            step_maker = optimizer.reset_copy()
+            below = network.view().layers[: 2 * depth]
             batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
             for step, (v, _) in enumerate(batches):
                 for layer in below:

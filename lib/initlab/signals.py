@@ -11,11 +11,11 @@ from itertools import takewhile
 
 import numpy as np
 
-from initlab._checks import float_array, generator, known_name, overflow_allowed
+from initlab._engine.checks import float_array, generator, known_name, overflow_allowed
 from initlab.activations import ActivationFunction, identity
-from initlab.blocks import Normalize, Residual
-from initlab.layers import Activation, Dense
+from initlab.layers import Activation, Dense, Residual
 from initlab.network import MLP
+from initlab.normalization import Normalize
 
 MEASUREMENTS = (
     "pooled_std",
@@ -177,7 +177,7 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
         raise TypeError(f"network={network!r}: expected an MLP")
     if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
         raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
-    probe = network.probe()
+    probe = network.view()
     with overflow_allowed():
         outputs = {}
         x = _forward(probe.layers, x, outputs)
@@ -192,7 +192,7 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
         _backward(probe.layers, np.broadcast_to(gradient, x.shape), gradients)
 
     measured = []
-    leaves = probe.in_order()
+    leaves = probe.flat_layers
     for index, layer in enumerate(leaves):
         if isinstance(layer, Dense):
             # The next activation before the next Dense layer, if there is one.

@@ -6,9 +6,8 @@ each layer by what it sees; ``fixup`` counts the residual branches and starts th
 
 import numpy as np
 
-from initlab._checks import finite_number, float_array, overflow_allowed, whole_number
-from initlab.blocks import Residual
-from initlab.layers import Dense
+from initlab._engine.checks import finite_number, float_array, overflow_allowed, whole_number
+from initlab.layers import Dense, Residual
 from initlab.network import MLP
 
 
@@ -129,7 +128,9 @@ def fixup(network):
     _check(network)
     branches = [layer for layer in network.layers if isinstance(layer, Residual)]
     if not branches:
-        raise ValueError(f"{network!r} has no residual branches; build it with residual=2")
+        raise ValueError(
+            f"{network!r} has no residual branches; build it with residual_block_size=2"
+        )
     for branch in branches:
         *others, last = [layer for layer in branch.layers if isinstance(layer, Dense)]
         for layer in others:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab import activations
-from initlab._checks import finite_number, overflow_allowed, whole_number
+from initlab._engine.checks import finite_number, overflow_allowed, whole_number
 
 # ------------------------------------------------------------------- the mean over a Gaussian
 

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from initlab._checks import (
+from initlab._engine.checks import (
     float_array,
     integer_labels,
     overflow_allowed,
     whole_number,
 )
-from initlab._parallel import as_finished, one_blas_thread, workers
-from initlab._progress import check_progress, listener
+from initlab._engine.parallel import as_completed, one_blas_thread, workers
+from initlab._engine.progress import check_progress, listener
 from initlab.datasets import minibatches
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -102,9 +102,9 @@ def train(
     batch_size,
     rng,
     loss=softmax_cross_entropy,
-    note_gradients=False,
+    record_gradients=False,
     progress=None,
-    after_step=None,
+    callback=None,
 ):
     """Train a network, or a stack of them, and say how it went. The network is changed.
 
@@ -122,11 +122,11 @@ def train(
         Shuffles the examples; see ``datasets.minibatches``.
     loss : callable
         ``softmax_cross_entropy`` or ``mean_squared_error``.
-    note_gradients : bool
+    record_gradients : bool
         Whether the history is to hold ``gradient_rms``.
     progress : callable, optional
         Called with the number 1 after each step, e.g. the ``update`` of a tqdm bar.
-    after_step : callable, optional
+    callback : callable, optional
         Called after each step with its number, from 0, and its loss: to watch a training, or to
         stop it. If it returns True, the history ends there.
 
@@ -141,8 +141,8 @@ def train(
         that is not finite raises nothing: the history says at which step it happened.
     """
     _check(network, dataset, optimizer, loss, progress)
-    if after_step is not None and not callable(after_step):
-        raise TypeError(f"after_step={after_step!r}: expected a function of a number and a loss")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback={callback!r}: expected a function of a number and a loss")
     batches = minibatches(
         dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
     )
@@ -152,9 +152,9 @@ def train(
         optimizer,
         steps=steps,
         loss=loss,
-        note_gradients=note_gradients,
+        record_gradients=record_gradients,
         progress=progress,
-        after_step=after_step,
+        callback=callback,
     )
 
 
@@ -165,15 +165,15 @@ def descend(
     *,
     steps,
     loss=softmax_cross_entropy,
-    note_gradients=False,
+    record_gradients=False,
     progress=None,
-    after_step=None,
+    callback=None,
 ):
     """Forward, loss, backward, step, again and again: what ``train`` does, all being checked.
 
     Parameters
     ----------
-    network, optimizer, steps, loss, note_gradients, progress, after_step
+    network, optimizer, steps, loss, record_gradients, progress, callback
         As for ``train``.
     batches : iterable of (x, y)
         ``steps`` of them.
@@ -182,10 +182,10 @@ def descend(
     -------
     History
     """
-    optimizer = optimizer.fresh()
+    optimizer = optimizer.reset_copy()
     losses = np.full((steps, *network.stack_shape), np.nan)
     gradient_rms = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
-    parameters, arrays = network.parameters(), network.arrays()
+    parameters, arrays = network.parameters(), network.state()
     diverged = {}  # which network of the stack: at which step, and its arrays at that time
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
     # cores are busy.
@@ -198,13 +198,13 @@ def descend(
                     diverged[index] = step, [array[index].copy() for array in arrays]
             if len(diverged) == losses[step].size:
                 break
-            network.backward(grad, to_inputs=False)
-            if note_gradients:
+            network.backward(grad, input_grad=False)
+            if record_gradients:
                 gradient_rms[step] = [_rms(layer.weight_grad) for layer in network.dense]
             optimizer.step(parameters, network.gradients())
             if progress is not None:
                 progress(1)
-            if after_step is not None and after_step(step, losses[step]):
+            if callback is not None and callback(step, losses[step]):
                 losses, gradient_rms = losses[: step + 1], gradient_rms[: step + 1]
                 break
     for index, (step, kept) in diverged.items():
@@ -216,7 +216,7 @@ def descend(
     diverged_at = steps_of.get(())
     if network.stack_shape:
         diverged_at = [steps_of.get((k,)) for k in range(network.stack_shape[0])]
-    return History(losses, diverged_at, gradient_rms if note_gradients else None)
+    return History(losses, diverged_at, gradient_rms if record_gradients else None)
 
 
 def _rms(array):
@@ -232,7 +232,7 @@ def train_together(
     batch_size,
     rng,
     loss=softmax_cross_entropy,
-    note_gradients=False,
+    record_gradients=False,
     progress=None,
 ):
     """Train several networks on the same minibatches, on all cores. The networks are changed.
@@ -244,7 +244,7 @@ def train_together(
     ----------
     networks : dict or list of MLP
         Networks of one architecture are trained as stacks, and the stacks side by side.
-    dataset, optimizer, steps, batch_size, rng, loss, note_gradients
+    dataset, optimizer, steps, batch_size, rng, loss, record_gradients
         As for ``train``.
     progress : callable or bool, optional
         True shows a bar. A function is called with the number of networks that took a step, as
@@ -292,17 +292,17 @@ def train_together(
     x, y = dataset.x_train, dataset.y_train
     minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng)  # refuses what doesn't fit
 
-    stacks = share_out(groups.values(), lambda place: step_cost(members[place].sizes))
+    stacks = make_stacks(groups.values(), lambda place: step_cost(members[place].sizes))
     settings = {"optimizer": optimizer, "steps": steps, "batch_size": batch_size}
-    settings |= {"rng": rng, "loss": loss, "note_gradients": note_gradients}
-    tasks = [([members[place].probe() for place in places], settings) for places in stacks]
+    settings |= {"rng": rng, "loss": loss, "record_gradients": record_gradients}
+    tasks = [([members[place].view() for place in places], settings) for places in stacks]
     with listener(progress, steps * len(members), "training") as report:
-        trained = dict(as_finished(_train_stack, tasks, (x, y), progress=report))
+        trained = dict(as_completed(_train_stack, tasks, (x, y), progress=report))
     # Only now, when nothing can go wrong any more, are the networks changed.
     histories = [None] * len(members)
     for task, (arrays, history, _) in trained.items():
         for k, place in enumerate(stacks[task]):
-            for array, result in zip(members[place].arrays(), arrays, strict=True):
+            for array, result in zip(members[place].state(), arrays, strict=True):
                 array[...] = result[k]
             histories[place] = history.of(k)
     # The caller's generator moves on as by one training: the longest, for some may have diverged.
@@ -324,10 +324,10 @@ def _train_stack(task, x, y, report):
         settings["optimizer"],
         steps=steps,
         loss=settings["loss"],
-        note_gradients=settings["note_gradients"],
+        record_gradients=settings["record_gradients"],
         progress=lambda done: report(done * len(networks)),
     )
-    return stack.arrays(), history, rng.bit_generator.state
+    return stack.state(), history, rng.bit_generator.state
 
 
 def minibatches_by_seed(x, y, seeds, *, batch_size, steps):
@@ -380,7 +380,7 @@ def step_cost(sizes):
     return sum(neurons * (fan_in + 40) for fan_in, neurons in pairwise(sizes))
 
 
-def share_out(groups, cost):
+def make_stacks(groups, cost):
     """Return stacks of networks that keep all workers busy, the most expensive stack first.
 
     Parameters
@@ -463,7 +463,7 @@ def check_training(sizes, dataset, optimizer, loss):
     TypeError, ValueError
         Naming the argument.
     """
-    if isinstance(optimizer, type) or not hasattr(optimizer, "fresh"):
+    if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
         raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
     for name in ("x_train", "y_train"):
         if not hasattr(dataset, name):

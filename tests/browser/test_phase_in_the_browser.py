@@ -8,7 +8,7 @@ __all__ = ["lab"]  # the fixture: a JupyterLab for the tests of this file
 MOST = (4.0, 3.0)
 
 
-class Plane(Explorer):
+class PhasePlane(Explorer):
     """A PhaseExplorer with a hand in its plane."""
 
     def place(self, sigma_w, sigma_b):
@@ -34,7 +34,7 @@ class Plane(Explorer):
 
 @pytest.fixture(scope="module")
 def opened(lab):
-    return Plane(lab, "PhaseExplorer(depth=5, width=50)", ["sigma_w", "sigma_b"])
+    return PhasePlane(lab, "PhaseExplorer(depth=5, width=50)", ["sigma_w", "sigma_b"])
 
 
 @pytest.fixture

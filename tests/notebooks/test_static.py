@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from initlab import ledger
+from initlab.classroom import ledger
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

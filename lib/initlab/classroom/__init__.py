@@ -5,8 +5,8 @@ answer with the right one and with the likely wrong ones, ``exercises`` holds on
 exercise of the series.
 """
 
-from initlab._progress import progress_bar
-from initlab.classroom.answers import Answer, Check
+from initlab._engine.progress import progress_bar
+from initlab.classroom.checks import Answer, Check
 from initlab.classroom.exercises import (
     check_accuracy,
     check_backward_through_layer,

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from initlab.activations import sigmoid
-from initlab.classroom.answers import Check, Wrong
+from initlab.classroom.checks import Check, Wrong
 
 STD_FOR_VARIANCE = "that is the variance; the standard deviation is its square root"
 FROM_0_TO_1 = "rng.random draws from 0 to 1; a bell curve around 0 comes from rng.standard_normal"

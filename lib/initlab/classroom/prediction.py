@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from initlab._checks import finite_number, known_name
+from initlab._engine.checks import finite_number, known_name
 
 
 @dataclass

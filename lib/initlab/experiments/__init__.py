@@ -8,12 +8,11 @@ Each builds networks out of the library, measures them, and returns plain result
 does. ``plane``: order and chaos. ``remedies``: what makes the start matter less.
 """
 
-from initlab.experiments.gaussian import against_std, five_layers, over_seeds
-from initlab.experiments.peers import DEFAULTS, scikit_learn_start, train_scikit_learn
+from initlab.experiments.gaussian import five_layers, over_seeds, over_stds
 from initlab.experiments.plane import (
     INPUT_CORRELATION,
     PLANES,
-    Plane,
+    PhasePlane,
     PlaneDiagram,
     at_points,
     plane_diagram,
@@ -43,36 +42,37 @@ from initlab.experiments.remedies import (
     cost_of_remedies,
     remedies_by_start,
 )
-from initlab.experiments.rescaled import Rescaled
+from initlab.experiments.rescaled import ScaledNetwork
+from initlab.experiments.sklearn_mlp import LIBRARY_DEFAULTS, scikit_learn_start, train_scikit_learn
 from initlab.experiments.symmetry import Symmetry, break_symmetry
 
 __all__ = [
     "AS_CODED",
     "AS_LABELLED",
-    "DEFAULTS",
     "FIVE_STARTS",
     "INPUT_CORRELATION",
+    "LIBRARY_DEFAULTS",
     "MNIST_SIZES",
     "PLANES",
     "REMEDIES",
     "RESCUES",
     "AcrossInputs",
-    "Plane",
+    "PhasePlane",
     "PlaneDiagram",
     "PretrainingRace",
     "Race",
     "Remedy",
     "RemedyTable",
-    "Rescaled",
+    "ScaledNetwork",
     "Symmetry",
     "across_inputs_before_training",
-    "against_std",
     "at_points",
     "break_symmetry",
     "cost_of_remedies",
     "five_layers",
     "mnist_race",
     "over_seeds",
+    "over_stds",
     "plane_diagram",
     "pretraining_race",
     "pretraining_steps_in_all",

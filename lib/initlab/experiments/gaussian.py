@@ -3,10 +3,10 @@
 import numpy as np
 
 from initlab import initializers as init
-from initlab._checks import whole_number
+from initlab._engine.checks import whole_number
 from initlab.activations import sigmoid
 from initlab.datasets import gaussian_inputs
-from initlab.experiments._seeds import checked_seeds
+from initlab.experiments._checks import checked_seeds
 from initlab.network import MLP
 from initlab.signals import MEASUREMENTS, measure_signals
 
@@ -84,7 +84,7 @@ def over_seeds(weight_init, seeds, **settings):
     return {name: np.array([run.each(name) for run in runs]) for name in MEASUREMENTS}
 
 
-def against_std(stds, seeds, **settings):
+def over_stds(stds, seeds, **settings):
     """Repeat ``over_seeds`` for Gaussian weights of several standard deviations.
 
     Parameters

@@ -16,11 +16,11 @@ import numpy as np
 
 from initlab import activations, phases
 from initlab import initializers as init
-from initlab._checks import finite_number, known_name, overflow_allowed, whole_number
+from initlab._engine.checks import finite_number, known_name, overflow_allowed, whole_number
 from initlab.activations import tanh
-from initlab.experiments._seeds import checked_seeds
+from initlab.experiments._checks import checked_seeds
+from initlab.experiments.sweeps import sweep
 from initlab.network import MLP
-from initlab.sweeps import sweep
 
 # How far the plane of an activation function reaches: the greatest sigma_w and sigma_b.
 PLANES = {"tanh": (4.0, 3.0), "erf": (4.0, 3.0), "relu": (4.0, 3.0), "sigmoid": (16.0, 7.5)}
@@ -98,7 +98,7 @@ def plane_diagram(activation):
     return PlaneDiagram(*arrays)
 
 
-class Plane:
+class PhasePlane:
     """Pairs of inputs, and a network whose sigma_w and sigma_b are 1 until others are asked for.
 
     Parameters
@@ -247,12 +247,12 @@ def at_points(points, seeds, **settings):
     points : dict of str to (sigma_w, sigma_b)
     seeds : iterable of int
     **settings
-        As for ``Plane``: activation, depth, width.
+        As for ``PhasePlane``: activation, depth, width.
 
     Returns
     -------
     dict of str to dict of str to array
-        For each point what ``Plane.measure`` measures, of shape (seeds, layers), and what it
+        For each point what ``PhasePlane.measure`` measures, of shape (seeds, layers), and what it
         predicts, of shape (layers,).
 
     Raises
@@ -263,7 +263,8 @@ def at_points(points, seeds, **settings):
     if not isinstance(points, dict) or not points:
         raise TypeError(f"points={points!r}: expected a dict of at least one")
     runs = [
-        Plane(seed=seed, **settings).measure(list(points.values())) for seed in checked_seeds(seeds)
+        PhasePlane(seed=seed, **settings).measure(list(points.values()))
+        for seed in checked_seeds(seeds)
     ]
     return {
         name: {
@@ -288,8 +289,8 @@ def trainability(
     steps=200,
     batch_size=64,
     seed=0,
-    judged_on=1000,
-    after_rows=None,
+    eval_size=1000,
+    on_results=None,
 ):
     """Train a network for each sigma_w2 and depth, and say how many training images it has right.
 
@@ -303,9 +304,9 @@ def trainability(
     sigma_b2 : float
         The variance of a bias.
     activation : ActivationFunction or str
-    width, learning_rate, steps, batch_size, seed, judged_on
+    width, learning_rate, steps, batch_size, seed, eval_size
         As for ``sweeps.sweep``, with plain gradient descent.
-    after_rows : callable, optional
+    on_results : callable, optional
         Called with the array so far, at the beginning and whenever something was added: NaN stands
         where a network isn't trained yet.
 
@@ -332,8 +333,8 @@ def trainability(
         for row in rows:
             place = depths.index(row["depth"]), list(recipes).index(row["initializer"])
             accuracy[place] = row["train_accuracy"]
-        if after_rows is not None:
-            after_rows(accuracy)
+        if on_results is not None:
+            on_results(accuracy)
 
     fill_in([])
     sweep(
@@ -349,8 +350,8 @@ def trainability(
         steps=steps,
         batch_size=batch_size,
         bias_init=init.normal(math.sqrt(sigma_b2)),
-        judged_on=judged_on,
-        after_rows=fill_in,
+        eval_size=eval_size,
+        on_results=fill_in,
         progress=False,
     )
     return accuracy

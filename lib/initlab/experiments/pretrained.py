@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab import initializers as init
-from initlab._checks import whole_number
-from initlab._parallel import in_threads
+from initlab._engine.checks import whole_number
+from initlab._engine.parallel import thread_map
 from initlab.activations import sigmoid
-from initlab.experiments._seeds import checked_seeds
+from initlab.experiments._checks import checked_seeds
 from initlab.experiments.race import Race
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -85,14 +85,14 @@ def pretraining_race(
     whole_number("steps", steps)
     whole_number("width", width)
     # Now rather than after the race, which a mistake in the test data must not cost.
-    ends = [dataset.x_train.shape[1], dataset.classes]
+    ends = [dataset.x_train.shape[1], dataset.num_classes]
     check_examples(ends, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
     together = {"steps": steps, "batch_size": batch_size, "optimizer": SGD(0.01)}
 
     def one_seed(seed, progress):
         def fresh(depth):
             return MLP(
-                [dataset.x_train.shape[1], *[width] * depth, dataset.classes],
+                [dataset.x_train.shape[1], *[width] * depth, dataset.num_classes],
                 activation=sigmoid,
                 weight_init=init.xavier_normal(),
                 rng=np.random.default_rng([seed, 0]),
@@ -135,7 +135,7 @@ def pretraining_race(
             found[depth] = networks, seen
         return starts, errors, found
 
-    runs = in_threads(one_seed, checked_seeds(seeds), progress=progress)
+    runs = thread_map(one_seed, checked_seeds(seeds), progress=progress)
     races = {}
     for depth in depths:
         networks = {name: [run[2][depth][0][name] for run in runs] for name in runs[0][2][depth][0]}

@@ -7,10 +7,10 @@ import numpy as np
 
 from initlab import activations, theory
 from initlab import initializers as init
-from initlab._checks import float_array, known_name
-from initlab._parallel import in_threads
+from initlab._engine.checks import float_array, known_name
+from initlab._engine.parallel import thread_map
 from initlab.activations import relu, sigmoid, tanh
-from initlab.experiments._seeds import checked_seeds
+from initlab.experiments._checks import checked_seeds
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP, checked_sizes
 from initlab.optimizers import SGD
@@ -21,8 +21,8 @@ from initlab.training import (
     check_training,
     descend,
     evaluate,
+    make_stacks,
     minibatches_by_seed,
-    share_out,
 )
 
 # Two versions of the article's comparison: who starts how, and with which activation.
@@ -80,7 +80,7 @@ class Race:
         """
         known_name("name", name, self.histories)
         if self.histories[name][0].gradient_rms is None:
-            raise ValueError("no gradients were noted; call mnist_race with note_gradients=True")
+            raise ValueError("no gradients were noted; call mnist_race with record_gradients=True")
         return np.array([history.gradient_rms for history in self.histories[name]])
 
     def __or__(self, other):
@@ -104,7 +104,7 @@ def mnist_race(
     optimizer=None,
     sizes=MNIST_SIZES,
     dtype=np.float32,
-    note_gradients=False,
+    record_gradients=False,
     progress=None,
 ):
     """The article's second experiment: the same network, from several starts, in a race.
@@ -122,7 +122,7 @@ def mnist_race(
         The article's ``SGD(0.01)`` by default.
     sizes : list of int
     dtype : np.float32 or np.float64
-    note_gradients : bool
+    record_gradients : bool
         Whether ``Race.gradient_rms`` is to be had.
     progress : callable, optional
         Called with the number of networks that took a step, as they take it: in all,
@@ -160,7 +160,7 @@ def mnist_race(
             minibatches_by_seed(x, y, own_seeds, batch_size=batch_size, steps=steps),
             optimizer,
             steps=steps,
-            note_gradients=note_gradients,
+            record_gradients=record_gradients,
             progress=None if progress is None else lambda done: progress(done * len(members)),
         )
         return history, evaluate(stack, dataset.x_test, dataset.y_test).accuracy, stack.unstack()
@@ -169,10 +169,10 @@ def mnist_race(
     groups = {}  # those that can be stacked
     for place, (_, name) in enumerate(everyone):
         groups.setdefault(activations.get(contestants[name][1]), []).append(place)
-    stacks = share_out(groups.values(), lambda place: 1)
+    stacks = make_stacks(groups.values(), lambda place: 1)
     results = {}
     for places, (history, accuracies, networks) in zip(
-        stacks, in_threads(run, stacks, progress=progress), strict=True
+        stacks, thread_map(run, stacks, progress=progress), strict=True
     ):
         for k, place in enumerate(places):
             results[everyone[place]] = history.of(k), accuracies[k], networks[k]

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab import initializers as init
-from initlab._checks import whole_number
+from initlab._engine.checks import whole_number
 from initlab.activations import relu
-from initlab.blocks import BatchNorm, LayerNorm
-from initlab.experiments._seeds import checked_seeds
+from initlab.experiments._checks import checked_seeds
+from initlab.experiments.sweeps import sweep
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.starts import fixup
-from initlab.sweeps import sweep
 from initlab.training import train
 
 # The experiment: hidden layers, neurons in each, images in a batch, and steps.
@@ -37,7 +37,7 @@ def fixup_network(sizes, **settings):
     -------
     MLP
     """
-    return fixup(MLP(sizes, residual=2, **settings))
+    return fixup(MLP(sizes, residual_block_size=2, **settings))
 
 
 def slow_start(learning_rate):
@@ -89,7 +89,7 @@ REMEDIES = {
     "Adam": Remedy(MLP, Adam, 0.001),
     "layer norm": Remedy(functools.partial(MLP, normalization=LayerNorm), SGD, 0.01),
     "batch norm": Remedy(functools.partial(MLP, normalization=BatchNorm), SGD, 0.1),
-    "residual": Remedy(functools.partial(MLP, residual=2), SGD, 0.1),
+    "residual": Remedy(functools.partial(MLP, residual_block_size=2), SGD, 0.1),
     "residual, Fixup": Remedy(fixup_network, SGD, 0.1),
 }
 
@@ -127,8 +127,8 @@ def remedies_by_start(
     width=WIDTH,
     batch_size=BATCH_SIZE,
     steps=STEPS,
-    judged_on=2000,
-    after_rows=None,
+    eval_size=2000,
+    on_results=None,
     progress=True,
 ):
     """Train deep ReLU networks with each remedy from each start, all with the same budget of steps.
@@ -141,9 +141,9 @@ def remedies_by_start(
     starts : dict of str to initializer, optional
         By default ``FIVE_STARTS``.
     seeds : iterable of int
-    depth, width, batch_size, steps, judged_on
+    depth, width, batch_size, steps, eval_size
         As for ``sweeps.sweep``.
-    after_rows : callable, optional
+    on_results : callable, optional
         Called with the table so far, at the beginning and whenever something was added.
     progress : bool or callable
         As for ``sweeps.sweep``.
@@ -162,8 +162,8 @@ def remedies_by_start(
     for name, value in {"remedies": remedies, "starts": starts}.items():
         if not isinstance(value, dict) or not value:
             raise TypeError(f"{name}={value!r}: expected a dict, under names")
-    if after_rows is not None and not callable(after_rows):
-        raise TypeError(f"after_rows={after_rows!r}: expected a function of a RemedyTable")
+    if on_results is not None and not callable(on_results):
+        raise TypeError(f"on_results={on_results!r}: expected a function of a RemedyTable")
     seeds = checked_seeds(seeds)
     shape = len(remedies), len(starts), len(seeds)
     table = RemedyTable(
@@ -178,8 +178,8 @@ def remedies_by_start(
                 seeds.index(row["seed"]),
             )
             table.loss[place], table.accuracy[place] = row["final_loss"], row["test_accuracy"]
-        if after_rows is not None:
-            after_rows(table)
+        if on_results is not None:
+            on_results(table)
 
     fill_in([])
     # Network, optimizer and rate go together: of the grid of all three we want the diagonal.
@@ -197,12 +197,12 @@ def remedies_by_start(
         dataset,
         steps=steps,
         batch_size=batch_size,
-        judged_on=judged_on,
+        eval_size=eval_size,
         only=lambda at: (
             at["network"] == at["optimizer"]
             and at["learning_rate"] == remedies[at["network"]].learning_rate
         ),
-        after_rows=fill_in,
+        on_results=fill_in,
         progress=progress,
     )
     fill_in(found.rows())
@@ -236,7 +236,7 @@ def cost_of_remedies(dataset, *, remedies=None, rounds=5, steps=3, count=5):
     """
     remedies = REMEDIES if remedies is None else remedies
     whole_number("rounds", rounds)
-    sizes = [dataset.x_train.shape[1], *[WIDTH] * DEPTH, dataset.classes]
+    sizes = [dataset.x_train.shape[1], *[WIDTH] * DEPTH, dataset.num_classes]
     settings = {"activation": relu, "weight_init": init.he_normal(), "dtype": np.float32}
     networks = {
         name: [

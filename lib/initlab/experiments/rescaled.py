@@ -4,48 +4,25 @@
 number for number these are the networks of ``five_layers``, in a fraction of its time.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from initlab import activations, theory
-from initlab import initializers as init
-from initlab._checks import finite_number, generator, known_name, overflow_allowed, whole_number
+from initlab._engine.checks import (
+    finite_number,
+    generator,
+    known_name,
+    overflow_allowed,
+    whole_number,
+)
 from initlab.datasets import gaussian_inputs
+from initlab.initializers import DISTRIBUTIONS
 from initlab.network import MLP
 from initlab.signals import measure_signals
 
-# Initializers of std 1, given the width: whatever is drawn, the slider sets its scale.
-UNIT_DRAWS = {
-    "normal": lambda width: init.normal(1.0),
-    "uniform": lambda width: init.uniform(1.0),
-    "truncated_normal": lambda width: init.truncated_normal(1.0),
-    "orthogonal": lambda width: init.orthogonal(math.sqrt(width)),
-}
-# What a histogram shows of the functions that have no two ends. The inputs are standard normal, so
-# that 4 is large; a signal that explodes leaves the picture, and is counted there.
-_SPANS = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "softsign": (-1.0, 1.0),
-    "identity": (-4.0, 4.0),
-    "relu": (0.0, 4.0),
-    "leaky_relu": (-1.0, 4.0),
-    "selu": (-2.0, 4.0),
-    "gelu": (-1.0, 4.0),
-    "silu": (-1.0, 4.0),
-}
 # Dead units are looked for among these first inputs; what moves there need not be looked at again.
 _FIRST = 16
-
-
-def histogram_span(activation):
-    """Return the left and right end of the histograms of an activation function.
-
-    For functions with two ends it is their range. For the others some values may lie outside.
-    """
-    return _SPANS[activations.get(activation).name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +32,7 @@ class ActivationCounts:
     Attributes
     ----------
     counts : array of uint32, shape (layers, bins)
-        How many activations lie in each bin of ``histogram_span``, without exact zeros.
+        How many activations lie in each bin of the activation's ``span``, without exact zeros.
     zeros : array of uint32, shape (layers,)
         How many are exactly 0, for functions with f(0) = 0.
     below, above, not_numbers : array of uint32, shape (layers,)
@@ -75,15 +52,15 @@ class ActivationCounts:
     dead_fraction: np.ndarray
 
 
-class Rescaled:
+class ScaledNetwork:
     """Inputs, and a network whose weights have std 1 until a std is asked for.
 
     Parameters
     ----------
     activation : ActivationFunction or str
         Follows every layer, the last one too.
-    initializer : {"normal", "uniform", "truncated_normal", "orthogonal"}
-        The distribution of the weights.
+    initializer : str
+        The distribution of the weights, one of ``initializers.DISTRIBUTIONS``.
     depth, width, inputs : int
         Layers, neurons in each (and features of an input), and how many inputs.
     seed : int
@@ -112,7 +89,7 @@ class Rescaled:
         dtype=np.float32,
     ):
         self.activation = activations.get(activation)
-        known_name("initializer", initializer, UNIT_DRAWS)
+        scheme = DISTRIBUTIONS[known_name("initializer", initializer, DISTRIBUTIONS)]
         seed = whole_number("seed", seed, at_least=0)
         # As in five_layers: so that both see the same inputs, weights and gradient.
         input_rng, weight_rng, self._gradient_rng = np.random.default_rng(seed).spawn(3)
@@ -120,10 +97,12 @@ class Rescaled:
             [whole_number("width", width)] * (whole_number("depth", depth) + 1),
             activation=self.activation,
             output_activation=self.activation,
-            weight_init=UNIT_DRAWS[initializer](width),
+            weight_init=scheme,
             rng=weight_rng,
             dtype=np.float64,  # multiplied first and rounded then, as an initializer does it
         )
+        for layer in self._network.dense:
+            layer.weight /= scheme.std(layer.weight.shape)
         self.dtype = np.dtype(dtype)
         self._x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
         # Memory of its own, used again for each layer: fresh memory would cost more than the sums.
@@ -165,7 +144,7 @@ class Rescaled:
         -------
         ActivationCounts
         """
-        span, ends = histogram_span(self.activation), self.activation.saturation is not None
+        span, ends = self.activation.span, self.activation.saturation is not None
         rows = []
         with overflow_allowed():
             for z, h in self.forward(std):
@@ -217,7 +196,7 @@ class Rescaled:
             forward_rms, forward_median: of the size of h; gradient_rms, gradient_median: of the
             size of dL/dz, with a standard normal gradient at the last layer's output.
         """
-        stack = self._network.probe()
+        stack = self._network.view()
         for layer in stack.dense:
             layer.weight = np.multiply.outer(np.asarray(stds, dtype=np.float64), layer.weight)
             layer.weight = layer.weight.astype(self.dtype)

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 
 from initlab import initializers as init
-from initlab._checks import finite_number, whole_number
-from initlab._parallel import in_threads
+from initlab._engine.checks import finite_number, whole_number
+from initlab._engine.parallel import thread_map
 from initlab.activations import sigmoid
-from initlab.experiments._seeds import checked_seeds
+from initlab.experiments._checks import checked_seeds
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.training import evaluate, train
@@ -82,7 +82,7 @@ def break_symmetry(
     perturbation = finite_number("perturbation", perturbation, at_least=0)
     steps, every = whole_number("steps", steps), whole_number("every", every)
     hidden, weight = whole_number("hidden", hidden), finite_number("weight", weight)
-    sizes = [dataset.x_train.shape[1], hidden, dataset.classes]
+    sizes = [dataset.x_train.shape[1], hidden, dataset.num_classes]
     x, y = dataset.x_test[:1000], dataset.y_test[:1000]
     looks = [*range(0, steps, every), steps]
 
@@ -104,13 +104,13 @@ def break_symmetry(
             found.append(_look(network, x, y))
         return found
 
-    found = np.array(in_threads(one_seed, checked_seeds(seeds), progress=progress))
+    found = np.array(thread_map(one_seed, checked_seeds(seeds), progress=progress))
     difference, rank, loss = np.moveaxis(found, -1, 0)
     return Symmetry(np.array(looks), difference, rank.astype(int), loss)
 
 
 def _look(network, x, y):
-    probe = network.probe()
+    probe = network.view()
     loss = evaluate(probe, x, y).loss
     weight = probe.dense[0].weight
     size = np.sqrt(np.square(weight).mean())

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from initlab.experiments.rescaled import Rescaled, histogram_span
+from initlab import activations
+from initlab.experiments.rescaled import ScaledNetwork
 from initlab.explorers import captions
 from initlab.explorers.explorer import (
     ACTIVATIONS,
@@ -42,7 +43,7 @@ class ActivationSettings:
 
     def open(self):
         """Draw, and return a function that measures at a std."""
-        drawn = Rescaled(**asdict(self))
+        drawn = ScaledNetwork(**asdict(self))
 
         def measure(std):
             found = dict(vars(drawn.activation_counts(std)))
@@ -54,7 +55,7 @@ class ActivationSettings:
 
     def words(self):
         """Return what the picture writes at its axes."""
-        return {"name": self.activation, "span": histogram_span(self.activation)}
+        return {"name": self.activation, "span": activations.get(self.activation).span}
 
 
 def activation_table(settings):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from initlab.activations import ACTIVATIONS
 from initlab.experiments.plane import INPUT_CORRELATION
-from initlab.experiments.rescaled import histogram_span
 
 
 def number(value):
@@ -49,7 +49,7 @@ def activations(settings, label, row):
         seen = "most neurons are dead: they let no gradient through"
     elif saturated > 0.5:
         seen = "most activations are saturated"
-    elif outside > 0.5 or pooled > histogram_span(settings.activation)[1]:
+    elif outside > 0.5 or pooled > ACTIVATIONS[settings.activation].span[1]:
         seen = "the signal has exploded"
     elif across < 1e-3 and pooled < 0.05:
         seen = "the signal has died out"

@@ -8,11 +8,11 @@ from numbers import Integral
 import ipywidgets as widgets
 
 from initlab import activations
-from initlab._checks import known_name
-from initlab.experiments.rescaled import UNIT_DRAWS
+from initlab._engine.checks import known_name
 from initlab.explorers.picture import Picture
 from initlab.explorers.positions import PositionSlider, StdSlider, named_stds, nearest_std
 from initlab.explorers.tables import Filler
+from initlab.initializers import DISTRIBUTIONS
 
 _WIDE = widgets.Layout(width="100%")
 # The explorers of a cell, by the cell: a re-run closes those that it replaces.
@@ -330,7 +330,7 @@ def network_controls(settings, limits):
 
 
 ACTIVATIONS = list(activations.ACTIVATIONS)
-INITIALIZERS = list(UNIT_DRAWS)
+INITIALIZERS = list(DISTRIBUTIONS)
 
 
 def row(*children, name="row"):
@@ -356,8 +356,8 @@ def checked_settings(settings, **limits):
         if field.name.startswith("activation"):
             settings = replace(settings, **{field.name: known_activation(field.name, value)})
         elif field.name.startswith("initializer"):
-            if value not in UNIT_DRAWS:
-                raise ValueError(f"{field.name}={value!r}: choose from {', '.join(UNIT_DRAWS)}")
+            if value not in DISTRIBUTIONS:
+                raise ValueError(f"{field.name}={value!r}: choose from {', '.join(DISTRIBUTIONS)}")
         else:
             low, high = limits[field.name]
             whole = isinstance(value, Integral) and not isinstance(value, bool)

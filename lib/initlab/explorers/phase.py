@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 import ipywidgets as widgets
 import numpy as np
 
-from initlab._checks import known_name
-from initlab._parallel import one_blas_thread
-from initlab.experiments.plane import INPUT_CORRELATION, PLANES, Plane, plane_diagram
+from initlab._engine.checks import known_name
+from initlab._engine.parallel import one_blas_thread
+from initlab.experiments.plane import INPUT_CORRELATION, PLANES, PhasePlane, plane_diagram
 from initlab.explorers import captions
 from initlab.explorers.explorer import (
     ScrubbingExplorer,
@@ -32,7 +32,7 @@ class PhaseSettings:
     ----------
     activation : {"tanh", "erf", "relu", "sigmoid"}
     depth, width, seed : int
-        As for ``experiments.Plane``.
+        As for ``experiments.PhasePlane``.
     """
 
     activation: str = "tanh"
@@ -42,7 +42,7 @@ class PhaseSettings:
 
     def open(self):
         """Draw, and return a function that measures at several points of the plane."""
-        return Plane(**asdict(self)).measure
+        return PhasePlane(**asdict(self)).measure
 
     def words(self):
         """Return what the picture writes at its axes."""
@@ -165,7 +165,7 @@ class PhaseReading:
         Where chi is 1 with this sigma_b; NaN if there is no such place.
     q, correlation, gradient_rms : array, shape (layers,)
         The mean of z**2, the correlation of two inputs' z, and the root mean square of dL/dz: see
-        ``experiments.Plane.measure``.
+        ``experiments.PhasePlane.measure``.
     predicted_q, predicted_correlation, predicted_gradient_rms : array, shape (layers,)
         The same by mean-field theory; NaN where it overflows.
     caption : str

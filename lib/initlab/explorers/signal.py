@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from initlab.experiments.rescaled import Rescaled
+from initlab.experiments.rescaled import ScaledNetwork
 from initlab.explorers import captions
 from initlab.explorers.explorer import (
     ACTIVATIONS,
@@ -45,7 +45,7 @@ class SignalSettings:
 
     def open(self):
         """Draw, and return a function that measures at a std."""
-        drawn = Rescaled(**asdict(self), dtype=np.float64)
+        drawn = ScaledNetwork(**asdict(self), dtype=np.float64)
 
         def measure(std):
             measured = {name: values[0] for name, values in drawn.sizes([std]).items()}

@@ -8,7 +8,7 @@ from operator import getitem
 
 import numpy as np
 
-from initlab._parallel import one_blas_thread
+from initlab._engine.parallel import one_blas_thread
 from initlab.explorers.positions import std_positions
 
 

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from initlab import initializers as init
-from initlab._checks import known_name
+from initlab._engine.checks import known_name
 from initlab.datasets import load_mnist
 from initlab.experiments import MNIST_SIZES, REMEDIES
 from initlab.explorers import captions
@@ -98,7 +98,7 @@ class TrainingSettings:
         return f"{self.start}, {self.activation}, {layers}, rate {self.rate:g}{remedy}"
 
 
-def training_curve(settings, dataset, after_step=None):
+def training_curve(settings, dataset, callback=None):
     """Train the network that the settings describe.
 
     Parameters
@@ -106,7 +106,7 @@ def training_curve(settings, dataset, after_step=None):
     settings : TrainingSettings
     dataset : Dataset
         Of MNIST's shape.
-    after_step : callable, optional
+    callback : callable, optional
         As for ``training.train``.
 
     Returns
@@ -129,7 +129,7 @@ def training_curve(settings, dataset, after_step=None):
         steps=settings.steps,
         batch_size=128,
         rng=np.random.default_rng([settings.seed, 1]),
-        after_step=after_step,
+        callback=callback,
     )
     return history, network
 
@@ -152,7 +152,7 @@ class _Run:
 
     def _train(self):
         try:
-            history, network = training_curve(self.settings, self._dataset(), self._after_step)
+            history, network = training_curve(self.settings, self._dataset(), self._callback)
             self.diverged_at = history.diverged_at
             if self.done == self.settings.steps or self.diverged_at is not None:
                 data = self._dataset()
@@ -163,7 +163,7 @@ class _Run:
             self.running = False
             self._publish()
 
-    def _after_step(self, step, loss):
+    def _callback(self, step, loss):
         self.losses[step] = loss
         self.done = step + 1
         now = time.monotonic()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from initlab._checks import whole_number
+from initlab._engine.checks import whole_number
 
 
 def checked_seeds(seeds):

@@ -15,32 +15,39 @@ import numpy as np
 
 from initlab import activations
 from initlab import initializers as init
-from initlab._checks import (
+from initlab._engine.checks import (
     finite_number,
     float_dtype,
     known_name,
     overflow_allowed,
     whole_number,
 )
-from initlab._parallel import as_finished
-from initlab._progress import check_progress, listener
+from initlab._engine.parallel import as_completed
+from initlab._engine.progress import check_progress, listener
 from initlab.activations import ActivationFunction, relu
+from initlab.experiments.results import (
+    Table,
+    checked_path,
+    only_writer,
+    read_rows,
+    write_rows,
+    written,
+)
 from initlab.layers import checked_recipe
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD
-from initlab.results import Table, checked_path, only_writer, read_rows, write_rows, written
 from initlab.training import (
     check_training,
     descend,
     evaluate,
+    make_stacks,
     minibatches_by_seed,
-    share_out,
     step_cost,
 )
 
 # What an axis that is not named stands at: the article's network, four hidden layers of a hundred.
-DEFAULTS = {
+AXIS_DEFAULTS = {
     "network": MLP,
     "initializer": init.he_normal(),
     "activation": relu,
@@ -49,7 +56,7 @@ DEFAULTS = {
     "learning_rate": 0.01,
     "seed": 0,
 }
-AXES = (*DEFAULTS, "std", "optimizer")
+AXES = (*AXIS_DEFAULTS, "std", "optimizer")
 
 # The columns of a table and of its file. What was asked for identifies a row ...
 ASKED = {
@@ -66,7 +73,7 @@ ASKED = {
     "optimizer": str,
     "bias": str,
     "dtype": str,
-    "judged_on": int,
+    "eval_size": int,
     "dataset": str,
     "checksum": str,
 }
@@ -113,10 +120,10 @@ def sweep(
     optimizer=SGD,
     bias_init=None,
     dtype=np.float32,
-    judged_on=10_000,
+    eval_size=10_000,
     only=None,
     file=None,
-    after_rows=None,
+    on_results=None,
     progress=True,
 ):
     """Train a network for every point of a grid, and return a table with a row for each.
@@ -138,7 +145,7 @@ def sweep(
         - "seed": of weights and minibatches. All networks of one seed start from the same draw, but
           for its scale, and see the same minibatches.
 
-        An axis that is not named stands at its entry in ``DEFAULTS``.
+        An axis that is not named stands at its entry in ``AXIS_DEFAULTS``.
     dataset : Dataset
     steps, batch_size : int
     optimizer : callable
@@ -147,7 +154,7 @@ def sweep(
     bias_init : initializer, optional
         Of all biases; zeros by default.
     dtype : np.float32 or np.float64
-    judged_on : int
+    eval_size : int
         How many of the training examples, and of the test examples, the trained networks are judged
         on: the first ones.
     only : callable, optional
@@ -156,7 +163,7 @@ def sweep(
     file : path-like, optional
         Where finished rows are kept, as CSV. Rows that are there already, of an earlier sweep that
         was stopped or smaller, are not trained again. For one sweep at a time.
-    after_rows : callable, optional
+    on_results : callable, optional
         Called with each list of rows that were finished together, as they arrive.
     progress : bool or callable
         True shows a bar with the time left. A function is called with the share of the work that
@@ -184,21 +191,21 @@ def sweep(
     Where the networks are trained is joblib's to say; see ``train_together``. The results depend
     neither on that nor on what else is in the grid.
     """
-    if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "classes")):
+    if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "num_classes")):
         raise TypeError(f"dataset is of type {type(dataset).__name__}: expected a Dataset")
     check_progress(progress, bar=True)
-    if after_rows is not None and not callable(after_rows):
-        raise TypeError(f"after_rows={after_rows!r}: expected a function of a list of rows")
+    if on_results is not None and not callable(on_results):
+        raise TypeError(f"on_results={on_results!r}: expected a function of a list of rows")
     most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
         "steps": whole_number("steps", steps),
         "batch_size": whole_number("batch_size", batch_size),
-        "judged_on": min(whole_number("judged_on", judged_on), most),
+        "eval_size": min(whole_number("eval_size", eval_size), most),
         "dtype": float_dtype(dtype).name,
         "dataset": _name_and_checksum(dataset),
     }
     bias_init = init.zeros() if bias_init is None else bias_init
-    ends = [dataset.x_train.shape[1], dataset.classes]
+    ends = [dataset.x_train.shape[1], dataset.num_classes]
     runs = _runs(axes, ends, optimizer, bias_init, settings, only)
     for made, rate in {(run.optimizer, run.learning_rate) for run in runs}:
         check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
@@ -213,7 +220,7 @@ def sweep(
         for number, run in enumerate(runs):
             if _key(run.asked) not in rows:
                 groups.setdefault(run.stackable, []).append(number)
-        stacks = share_out(groups.values(), lambda number: step_cost(runs[number].sizes))
+        stacks = make_stacks(groups.values(), lambda number: step_cost(runs[number].sizes))
         work = sum(step_cost(runs[number].sizes) * steps for stack in stacks for number in stack)
         tasks = [
             ([runs[number] for number in stack], bias_init, settings, work) for stack in stacks
@@ -222,7 +229,7 @@ def sweep(
         words = f"training {sum(map(len, stacks))} of {len(runs)} networks"
         with (
             listener(progress if tasks else None, 1, words) as report,
-            closing(as_finished(_train_and_judge, tasks, arrays, progress=report)) as finished,
+            closing(as_completed(_train_and_judge, tasks, arrays, progress=report)) as finished,
         ):
             for task, found in finished:
                 asked = [runs[number].asked for number in stacks[task]]
@@ -230,8 +237,8 @@ def sweep(
                 rows |= {_key(row): row for row in new}
                 if path is not None:
                     write_rows(path, rows.values(), COLUMNS)
-                if after_rows is not None:
-                    after_rows(new)
+                if on_results is not None:
+                    on_results(new)
     return Table.of([rows[_key(run.asked)] for run in runs], COLUMNS)
 
 
@@ -256,7 +263,9 @@ def _runs(axes, ends, optimizer, bias_init, settings, only):
     for point in itertools.product(*lists.values()):
         if only is not None and not only(_named(lists, point)):
             continue
-        at = DEFAULTS | {"initializer": (repr(DEFAULTS["initializer"]), DEFAULTS["initializer"])}
+        at = AXIS_DEFAULTS | {
+            "initializer": (repr(AXIS_DEFAULTS["initializer"]), AXIS_DEFAULTS["initializer"])
+        }
         at |= {"network": ("MLP", MLP), "optimizer": (None, optimizer)}
         at |= dict(zip(lists, point, strict=True))
         label, recipe = at.pop("std", None) or at["initializer"]
@@ -400,7 +409,7 @@ def _made(optimizer, learning_rate):
             "the rate is an axis"
         )
     made = optimizer(learning_rate)
-    if not hasattr(made, "fresh"):
+    if not hasattr(made, "reset_copy"):
         raise TypeError(f"optimizer: it makes {made!r}; expected an optimizer, as SGD makes")
     return made
 
@@ -409,7 +418,7 @@ def _settings_of(optimizer):
     """Return kind and settings of an optimizer, to the last digit, but for the rate."""
     shown = []
     for name, value in vars(optimizer).items():
-        if hasattr(value, "fresh"):  # one inside of another, as in WarmUp
+        if hasattr(value, "reset_copy"):  # one inside of another, as in WarmUp
             shown.append(f"{name}={_settings_of(value)}")
         elif isinstance(value, (int, float, str)) and name != "learning_rate":
             shown.append(f"{name}={value!r}")
@@ -456,7 +465,7 @@ def _built(name, make, sizes, function, recipe, bias_init):
         raise ValueError(
             f"network {name} made {network!r} of sizes {sizes}; expected an MLP of them"
         )
-    samples = [sample for array in network.arrays() for sample in _samples_of(array)]
+    samples = [sample for array in network.state() for sample in _samples_of(array)]
     # (Shapes and settings of the layers are in their reprs.)
     return [repr(network.layers), *(f"{sample:.8g}" for sample in samples)]
 
@@ -472,7 +481,7 @@ def _name_and_checksum(dataset):
 def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
     """Train networks that can be stacked: a task for a worker, maybe in another process."""
     runs, bias_init, settings, work = task
-    first, steps, judged_on = runs[0], settings["steps"], settings["judged_on"]
+    first, steps, eval_size = runs[0], settings["steps"], settings["eval_size"]
     stack = MLP.stack(
         [
             run.network(
@@ -504,8 +513,8 @@ def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
     taken = np.isfinite(history.loss).any(axis=1).sum()
     report(float(steps - taken) * share)  # of steps that nobody took, for all had diverged
     # A stack of batches of 200 fits into the cache; of 1000 it takes a third longer.
-    train = evaluate(stack, x_train[:judged_on], y_train[:judged_on], batch_size=200)
-    test = evaluate(stack, x_test[:judged_on], y_test[:judged_on], batch_size=200)
+    train = evaluate(stack, x_train[:eval_size], y_train[:eval_size], batch_size=200)
+    test = evaluate(stack, x_test[:eval_size], y_test[:eval_size], batch_size=200)
     found = {
         "first_loss": history.loss[0],
         "final_loss": history.final_loss(LAST_STEPS),

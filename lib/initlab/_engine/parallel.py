@@ -11,7 +11,7 @@ import threading
 import traceback
 import warnings
 
-from initlab._progress import check_progress
+from initlab._engine.progress import check_progress
 
 # How often in a row tasks are handed out again, without any result, after a worker was lost. (A
 # cluster does so by itself, too.)
@@ -62,7 +62,7 @@ def _let_any_thread_decide():
 
 
 def workers():
-    """Return how many tasks ``as_finished`` works on at a time.
+    """Return how many tasks ``as_completed`` works on at a time.
 
     As many as ``joblib.parallel_config`` says, where it was asked; else all cores, and one inside
     of a task.
@@ -116,7 +116,7 @@ class _Reports:
                     raise
 
 
-def as_finished(function, items, shared=(), *, progress=None):
+def as_completed(function, items, shared=(), *, progress=None):
     """Yield (place, function(item, *shared, report)) for each item, as they get done.
 
     Parameters
@@ -220,7 +220,7 @@ def _elsewhere(function, place, item, *shared):
     raise _FailedError(error)
 
 
-def in_threads(function, items, *, progress=None):
+def thread_map(function, items, *, progress=None):
     """Return [function(item, progress) for each item], several of them at a time.
 
     Always in threads of this process, so that ``function`` may be a closure and share memory.

@@ -12,11 +12,11 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import tanh
-from initlab.blocks import BatchNorm, LayerNorm, Normalize, Residual
 from initlab.gradient_check import check_gradients
-from initlab.layers import Activation, Dense
+from initlab.layers import Activation, Dense, Residual
 from initlab.losses import mean_squared_error
 from initlab.network import MLP
+from initlab.normalization import BatchNorm, LayerNorm, Normalize
 
 KINDS = {"none": None, "batch norm": BatchNorm, "layer norm": LayerNorm}
 each_norm = pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
@@ -307,7 +307,7 @@ def test_what_is_forgotten_cannot_be_derived(name):
         layer.backward(normal(6, 4))
     layer.forward(normal(6, 4))
     layer.backward(normal(6, 4))
-    layer.forget()
+    layer.clear_cache()
     with pytest.raises(RuntimeError, match="backward was called before forward"):
         layer.backward(normal(6, 4))
 
@@ -317,7 +317,7 @@ def test_batch_norm_forgets_the_batch_and_not_the_averages():
     layer.forward(normal(6, 4))
     layer.backward(normal(6, 4))
     mean = layer.running_mean.copy()
-    layer.forget()
+    layer.clear_cache()
     assert [layer.batch_mean, layer.batch_variance, layer.scale_grad, layer.shift_grad] == [
         None
     ] * 4
@@ -371,11 +371,11 @@ def network(kind=None, residual=None, seed=0, sizes=(4, 5, 5, 5, 5, 3), **settin
         bias_init=init.normal(0.3),
         rng=np.random.default_rng(seed),
         normalization=kind,
-        residual=residual,
+        residual_block_size=residual,
         **settings,
     )
     rng = np.random.default_rng(seed + 100)
-    for layer in net.in_order():
+    for layer in net.flat_layers:
         if isinstance(layer, Normalize):
             layer.scale += 0.3 * rng.standard_normal(layer.scale.shape).astype(net.dtype)
             layer.shift += 0.3 * rng.standard_normal(layer.shift.shape).astype(net.dtype)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from initlab._checks import known_name
+from initlab._engine.checks import known_name
 
 KINDS = {str: str, int: np.int64, float: np.float64}
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from initlab import initializers as init
-from initlab._checks import float_dtype, known_name, whole_number
-from initlab._parallel import one_blas_thread
+from initlab._engine.checks import float_dtype, known_name, whole_number
+from initlab._engine.parallel import one_blas_thread
 from initlab.datasets import minibatches
 from initlab.network import MLP, checked_sizes
 from initlab.training import check_examples
@@ -15,7 +15,7 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 # What libraries draw a layer's weights from, unless they are told otherwise. The first two are
 # measured in notebook 06. Sources: PyTorch 2, nn.Linear, "Variables"; Keras 3, Dense,
 # kernel_initializer.
-DEFAULTS = {
+LIBRARY_DEFAULTS = {
     "scikit-learn, relu or tanh": init.xavier_uniform(),
     "scikit-learn, logistic": init.variance_scaling(1 / 3, "fan_avg", "uniform"),
     "PyTorch": init.variance_scaling(1 / 3, "fan_in", "uniform"),

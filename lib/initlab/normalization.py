@@ -8,7 +8,13 @@ derives; a stack of K networks has one more axis in front.
 
 import numpy as np
 
-from initlab._checks import finite_number, fitting_gradient, float_array, float_dtype, whole_number
+from initlab._engine.checks import (
+    finite_number,
+    fitting_gradient,
+    float_array,
+    float_dtype,
+    whole_number,
+)
 
 
 class Normalize:
@@ -47,9 +53,9 @@ class Normalize:
         shape = 1, whole_number("features", features)
         self.epsilon = finite_number("epsilon", epsilon, above=0)
         self.scale, self.shift = np.ones(shape, dtype), np.zeros(shape, dtype)
-        self.forget()
+        self.clear_cache()
 
-    def forget(self):
+    def clear_cache(self):
         """Drop what ``forward`` and ``backward`` noted."""
         self.normalized = self.std = self.output_shape = None
         self.scale_grad = self.shift_grad = None
@@ -119,9 +125,9 @@ class Normalize:
         grad = fitting_gradient(grad, self.output_shape, self.scale.dtype)
         self.scale_grad = (grad * self.normalized).sum(axis=-2, keepdims=True)
         self.shift_grad = grad.sum(axis=-2, keepdims=True)
-        return self._to_inputs(grad * self.scale)
+        return self._input_grad(grad * self.scale)
 
-    def _to_inputs(self, grad):
+    def _input_grad(self, grad):
         common = grad.mean(axis=self.AXIS, keepdims=True)
         along = (grad * self.normalized).mean(axis=self.AXIS, keepdims=True)
         return (grad - common - self.normalized * along) / self.std
@@ -189,9 +195,9 @@ class BatchNorm(Normalize):
         self.running_mean, self.running_variance = self.shift.copy(), self.scale.copy()
         self.inference = False
 
-    def forget(self):
+    def clear_cache(self):
         """Drop what ``forward`` and ``backward`` noted; the running averages stay."""
-        super().forget()
+        super().clear_cache()
         self.batch_mean = self.batch_variance = None
 
     def _statistics(self, x):
@@ -202,87 +208,14 @@ class BatchNorm(Normalize):
         self.batch_mean, self.batch_variance = super()._statistics(x)
         return self.batch_mean, self.batch_variance
 
-    def _to_inputs(self, grad):
+    def _input_grad(self, grad):
         if self.inference:
             return grad / self.std  # mean and std are constants: no example meets another one
         self.running_mean += self.momentum * (self.batch_mean - self.running_mean)
         self.running_variance += self.momentum * (self.batch_variance - self.running_variance)
-        return super()._to_inputs(grad)
+        return super()._input_grad(grad)
 
     def __repr__(self):
         """Return kind and settings."""
         momentum = f", momentum={self.momentum!r})" if self.momentum != 0.1 else ")"
         return super().__repr__()[:-1] + momentum
-
-
-class Residual:
-    """A branch beside the direct way: y = x + f(x), where f is a row of layers.
-
-    Parameters
-    ----------
-    layers : list
-        Of layers; what leaves the last has the shape of what enters the first.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no list of layers, or there are none.
-
-    Notes
-    -----
-    Source: He, Zhang, Ren, Sun (2016), "Identity mappings in deep residual networks", equations 3
-    and 5.
-    """
-
-    def __init__(self, layers):
-        if not isinstance(layers, (list, tuple)):
-            raise TypeError(f"layers={layers!r}: expected a list of layers")
-        self.layers = list(layers)
-        if not self.layers:
-            raise ValueError("layers=[]: a branch needs at least one layer")
-        for layer in self.layers:
-            if isinstance(layer, type) or not hasattr(layer, "backward"):
-                raise TypeError(f"layers holds {layer!r}: expected a layer, such as Dense")
-
-    def forget(self):
-        """Drop what ``forward`` and ``backward`` noted in the branch."""
-        for layer in self.layers:
-            layer.forget()
-
-    def forward(self, x):
-        """Return x + f(x): shape (..., batch, features) in and out, in the precision of f(x).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If ``x`` is not what the branch takes, or the branch changes its shape.
-        """
-        x = float_array("x", x, min_dimensions=2)
-        branch = x
-        for layer in self.layers:
-            branch = layer.forward(branch)
-        if branch.shape[-1] != x.shape[-1]:
-            raise ValueError(
-                f"a branch made {branch.shape[-1]} features of {x.shape[-1]}: what is added to its "
-                "input must be as wide"
-            )
-        return x.astype(branch.dtype, copy=False) + branch
-
-    def backward(self, grad):
-        """Return dL/dx = dL/dy + f'(x)^T dL/dy: one copy goes straight on, one through the branch.
-
-        Raises
-        ------
-        RuntimeError
-            If ``forward`` was not called before.
-        TypeError, ValueError
-            If ``grad`` does not hold floats, or its shape is not that of the output.
-        """
-        branch = grad
-        for layer in reversed(self.layers):
-            branch = layer.backward(branch)
-        return float_array("grad", grad, dtype=branch.dtype) + branch
-
-    def __repr__(self):
-        """Return what is in the branch."""
-        return f"Residual({', '.join(map(repr, self.layers))})"
