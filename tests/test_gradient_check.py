@@ -4,7 +4,7 @@ import pytest
 from initlab import initializers as init
 from initlab.activations import ActivationFunction, _sigmoid, sigmoid
 from initlab.gradient_check import GradientCheck, check_gradients
-from initlab.layers import Activation, Dense, Residual
+from initlab.layers import Activation, Dense, Residual, run_backward
 from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
@@ -200,7 +200,9 @@ def test_a_slope_taken_at_h_instead_of_z_is_caught_below_the_activation(monkeypa
 
 
 def test_a_wrong_derivative_is_caught():
-    wrong = ActivationFunction("wrong", _sigmoid, lambda z: np.full_like(z, 0.25))
+    wrong = ActivationFunction(
+        "wrong", _sigmoid, lambda z: np.full_like(z, 0.25), span=(0, 1), gain=1
+    )
     found = checked(network(activation=wrong))
     assert not found
     assert not found.place.startswith("layer 3")
@@ -263,10 +265,8 @@ def test_a_normalization_that_takes_mean_and_std_for_constants_is_caught(monkeyp
 
 
 def test_a_forgotten_direct_way_is_caught(monkeypatch):
-    def backward(self, grad):
-        for layer in reversed(self.layers):
-            grad = layer.backward(grad)
-        return grad
+    def backward(self, grad, observe):
+        return run_backward(self.layers, grad, observe)
 
     monkeypatch.setattr(Residual, "backward", backward)
     found = checked(network(sizes=(4, 4, 4, 4, 3), residual_block_size=2))
@@ -302,9 +302,9 @@ def test_the_tolerance_decides():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"step": 0}, ValueError, "step=0: expected a finite number above 0"),
-        ({"step": "small"}, TypeError, "step='small': expected a real number"),
-        ({"tolerance": -1.0}, ValueError, r"tolerance=-1\.0: expected a finite number above 0"),
+        ({"step": 0}, ValueError, "step=0 must be a finite number above 0"),
+        ({"step": "small"}, TypeError, "step='small' must be a real number"),
+        ({"tolerance": -1.0}, ValueError, r"tolerance=-1\.0 must be a finite number above 0"),
     ],
 )
 def test_wrong_settings_are_named(settings, error, message):
@@ -313,7 +313,7 @@ def test_wrong_settings_are_named(settings, error, message):
 
 
 def test_what_is_no_network_and_no_array_of_floats_is_refused():
-    with pytest.raises(TypeError, match="network='MLP': expected an MLP"):
+    with pytest.raises(TypeError, match="network='MLP' must be an MLP"):
         check_gradients("MLP", normal(BATCH, 4), LABELS)
     with pytest.raises(TypeError, match="x has dtype int"):
         check_gradients(network(), np.ones((BATCH, 4), dtype=int), LABELS)

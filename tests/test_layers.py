@@ -186,9 +186,9 @@ def test_a_recipe_that_was_not_called_is_refused_with_the_remedy(which, factory)
     "recipe", [None, 0.01, "he_normal", np.zeros((5, 3))], ids=lambda recipe: type(recipe).__name__
 )
 def test_what_cannot_be_called_is_no_initializer(recipe):
-    with pytest.raises(TypeError, match=r"expected an initializer, e\.g\. he_normal") as caught:
+    with pytest.raises(TypeError, match=r"must be an initializer, e\.g\. he_normal") as caught:
         Dense(5, 3, weight_init=recipe, rng=np.random.default_rng(0))
-    assert str(caught.value).startswith(f"weight_init={recipe!r}: ")
+    assert str(caught.value).startswith(f"weight_init={recipe!r} must be ")
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5,), (), (1, 5, 3)], ids=str)
@@ -206,11 +206,11 @@ def test_weights_of_another_shape_are_refused_naming_both(shape):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"fan_in": 0}, ValueError, "fan_in=0: expected a whole number of at least 1"),
-        ({"fan_in": 5.0}, TypeError, r"fan_in=5\.0: expected a whole number"),
-        ({"fan_out": -1}, ValueError, "fan_out=-1: expected a whole number of at least 1"),
-        ({"fan_out": True}, TypeError, "fan_out=True: expected a whole number"),
-        ({"rng": 0}, TypeError, r"rng=0: expected a numpy\.random\.Generator"),
+        ({"fan_in": 0}, ValueError, "fan_in=0 must be a whole number of at least 1"),
+        ({"fan_in": 5.0}, TypeError, r"fan_in=5\.0 must be a whole number"),
+        ({"fan_out": -1}, ValueError, "fan_out=-1 must be a whole number of at least 1"),
+        ({"fan_out": True}, TypeError, "fan_out=True must be a whole number"),
+        ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
         ({"dtype": int}, TypeError, r"dtype=.*expected np\.float32"),
         ({"dtype": np.float16}, TypeError, r"dtype=.*expected np\.float32"),
     ],

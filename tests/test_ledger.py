@@ -73,7 +73,7 @@ def test_the_verdict_on_any_two_parts_and_three_seeds():
 
 @pytest.mark.parametrize("parts", [[], [[]], [[True], []], [np.empty(0, bool)], [[], [False]]])
 def test_there_is_no_verdict_without_anything_to_judge_by(parts):
-    with pytest.raises(ValueError, match=r"^parts=\[.*: expected at least one.* one seed"):
+    with pytest.raises(ValueError, match=r"^parts=\[.* must be at least one.* one seed"):
         verdict(parts)
 
 
@@ -573,7 +573,7 @@ def test_claim_13_some_rescue_learns(losses, word):
 
 @pytest.mark.parametrize("losses", [{}, {"Xavier, tanh": seeds(0.3, 0.3)}], ids=["none", "tanh"])
 def test_claim_13_needs_a_network_with_sigmoid(losses):
-    with pytest.raises(ValueError, match=r"^losses=.*: expected at least one network with sigmoid"):
+    with pytest.raises(ValueError, match=r"^losses=.* must have at least one network with sigmoid"):
         judge(13, losses)
 
 
@@ -670,7 +670,7 @@ def test_claim_17_tells_what_was_only_read():
 
 
 def test_claim_17_needs_a_library():
-    with pytest.raises(ValueError, match=r"^measured and read are empty: expected at least one"):
+    with pytest.raises(ValueError, match=r"^measured and read are empty must be at least one"):
         judge(17, {}, {})
 
 

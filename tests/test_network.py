@@ -341,7 +341,7 @@ def test_a_stack_is_not_stacked_again_nothing_is_no_stack_and_one_is_not_unstack
 
 
 def test_only_networks_are_stacked():
-    with pytest.raises(TypeError, match="networks holds 'relu': expected an MLP"):
+    with pytest.raises(TypeError, match="network='relu' must be an MLP"):
         MLP.stack([network(), "relu"])
 
 
@@ -403,21 +403,21 @@ def test_repr_says_what_the_network_is():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"sizes": [4]}, ValueError, r"sizes=\[4\]: expected at least inputs and outputs"),
-        ({"sizes": 4}, TypeError, "sizes=4: expected a list"),
-        ({"sizes": [4, 0, 3]}, ValueError, r"sizes\[1\]=0: expected a whole number of at least 1"),
-        ({"sizes": [4, 2.5, 3]}, TypeError, r"sizes\[1\]=2\.5: expected a whole number"),
-        ({"sizes": [4, True]}, TypeError, r"sizes\[1\]=True: expected a whole number"),
+        ({"sizes": [4]}, ValueError, r"sizes=\[4\] must hold at least inputs and outputs"),
+        ({"sizes": 4}, TypeError, "sizes=4 must be a list"),
+        ({"sizes": [4, 0, 3]}, ValueError, r"sizes\[1\]=0 must be a whole number of at least 1"),
+        ({"sizes": [4, 2.5, 3]}, TypeError, r"sizes\[1\]=2\.5 must be a whole number"),
+        ({"sizes": [4, True]}, TypeError, r"sizes\[1\]=True must be a whole number"),
         ({"activation": "relux"}, ValueError, "activation='relux'.*did you mean 'relu'"),
-        ({"activation": np.tanh}, TypeError, "activation=<ufunc 'tanh'>: expected one of the name"),
+        ({"activation": np.tanh}, TypeError, "activation=<ufunc 'tanh'> must be one of the name"),
         ({"output_activation": "sigmoyd"}, ValueError, "'sigmoyd'.*did you mean 'sigmoid'"),
-        ({"dtype": np.float16}, TypeError, r"dtype=.*float16.*: expected np\.float32"),
-        ({"dtype": int}, TypeError, r"dtype=.*int.*: expected np\.float32"),
-        ({"dtype": None}, TypeError, r"dtype=None: expected np\.float32"),
-        ({"rng": 0}, TypeError, r"rng=0: expected a numpy\.random\.Generator"),
-        ({"weight_init": 0.1}, TypeError, r"weight_init=0\.1: expected an initializer"),
+        ({"dtype": np.float16}, TypeError, r"dtype=.*float16.* must be np\.float32"),
+        ({"dtype": int}, TypeError, r"dtype=.*int.* must be np\.float32"),
+        ({"dtype": None}, TypeError, r"dtype=None must be np\.float32"),
+        ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
+        ({"weight_init": 0.1}, TypeError, r"weight_init=0\.1 must be an initializer"),
         ({"weight_init": init.he_normal}, TypeError, "call it first"),
-        ({"bias_init": "zeros"}, TypeError, "bias_init='zeros': expected an initializer"),
+        ({"bias_init": "zeros"}, TypeError, "bias_init='zeros' must be an initializer"),
     ],
 )
 def test_wrong_arguments_are_named_with_value_and_remedy(wrong, error, message):
@@ -456,7 +456,7 @@ def test_inputs_of_another_stack_are_refused_and_both_right_shapes_named():
 
 def test_one_network_is_no_list_of_them():
     net = MLP([3, 2], activation=tanh, weight_init=init.zeros(), rng=np.random.default_rng(0))
-    with pytest.raises(TypeError, match=r"networks=MLP\(3-2, tanh, float64\): expected a list"):
+    with pytest.raises(TypeError, match=r"networks=MLP\(3-2, tanh, float64\) must be a list"):
         MLP.stack(net)
 
 
@@ -635,7 +635,7 @@ def state(net):
 
 @each_kind
 @each_residual
-@pytest.mark.parametrize("way", ["probe", "for_inference"])
+@pytest.mark.parametrize("way", ["view", "for_inference"])
 def test_a_probe_of_any_architecture_shares_parameters_and_leaves_no_trace(kind, residual, way):
     net = used(kind, residual)
     before = state(net)
@@ -648,7 +648,7 @@ def test_a_probe_of_any_architecture_shares_parameters_and_leaves_no_trace(kind,
     assert state(net) == before
     net.parameters()[0][...] = 0.0
     x = normal(7, 4)
-    expected = net.forward(x) if way == "probe" else net.for_inference().forward(x)
+    expected = net.forward(x) if way == "view" else net.for_inference().forward(x)
     np.testing.assert_array_equal(getattr(net, way)().forward(x), expected)
 
 
@@ -714,19 +714,25 @@ def test_no_architecture_changes_its_arguments_or_parameters(kind, residual):
 @pytest.mark.parametrize(
     "other",
     [
-        {"normalization": LayerNorm, "residual": 2},
-        {"residual": 2},
+        {"normalization": LayerNorm, "residual_block_size": 2},
+        {"residual_block_size": 2},
         {"normalization": BatchNorm},
-        {"normalization": BatchNorm, "residual": 1},
-        {"normalization": BatchNorm, "residual": 3},
-        {"normalization": functools.partial(BatchNorm, momentum=0.2), "residual": 2},
-        {"normalization": functools.partial(BatchNorm, momentum=0.10000001), "residual": 2},
-        {"normalization": functools.partial(BatchNorm, epsilon=1.0000001e-5), "residual": 2},
+        {"normalization": BatchNorm, "residual_block_size": 1},
+        {"normalization": BatchNorm, "residual_block_size": 3},
+        {"normalization": functools.partial(BatchNorm, momentum=0.2), "residual_block_size": 2},
+        {
+            "normalization": functools.partial(BatchNorm, momentum=0.10000001),
+            "residual_block_size": 2,
+        },
+        {
+            "normalization": functools.partial(BatchNorm, epsilon=1.0000001e-5),
+            "residual_block_size": 2,
+        },
     ],
     ids=str,
 )
 def test_networks_of_other_layers_are_not_stacked(other):
-    mine = {"normalization": BatchNorm, "residual": 2}
+    mine = {"normalization": BatchNorm, "residual_block_size": 2}
     nets = [network(sizes=DEEP, **settings) for settings in (mine, other)]
     assert nets[0].architecture != nets[1].architecture
     with pytest.raises(ValueError, match="sizes, layers and precision must be equal"):
@@ -747,19 +753,27 @@ def test_repr_says_what_is_between_the_dense_layers():
     ("wrong", "error", "message"),
     [
         (
-            {"residual": 0},
+            {"residual_block_size": 0},
             ValueError,
-            "residual_block_size=0: expected a whole number of at least 1",
+            "residual_block_size=0 must be a whole number of at least 1",
         ),
-        ({"residual": 2.0}, TypeError, "residual_block_size=2.0: expected a whole number"),
-        ({"residual": True}, TypeError, "residual=True: expected a whole number"),
         (
-            {"residual": 1, "sizes": (4, 6, 5, 3)},
+            {"residual_block_size": 2.0},
+            TypeError,
+            "residual_block_size=2.0 must be a whole number",
+        ),
+        (
+            {"residual_block_size": True},
+            TypeError,
+            "residual_block_size=True must be a whole number",
+        ),
+        (
+            {"residual_block_size": 1, "sizes": (4, 6, 5, 3)},
             ValueError,
             r"sizes=\[4, 6, 5, 3\]: .*all hidden layers need the same width",
         ),
-        ({"normalization": "batch"}, TypeError, "normalization='batch': expected BatchNorm or Lay"),
-        ({"normalization": BatchNorm(5)}, TypeError, r"normalization=BatchNorm\(5\): expected Bat"),
+        ({"normalization": "batch"}, TypeError, "normalization='batch' must be BatchNorm or Lay"),
+        ({"normalization": BatchNorm(5)}, TypeError, r"normalization=BatchNorm\(5\) must be Bat"),
     ],
 )
 def test_what_makes_no_normalization_and_no_branch_is_refused(wrong, error, message):
@@ -768,7 +782,7 @@ def test_what_makes_no_normalization_and_no_branch_is_refused(wrong, error, mess
 
 
 def test_inputs_of_another_stack_are_refused_by_every_architecture():
-    for settings in ({"normalization": BatchNorm}, {"residual": 2}):
+    for settings in ({"normalization": BatchNorm}, {"residual_block_size": 2}):
         stack = MLP.stack([network(k, sizes=DEEP, **settings) for k in range(2)])
         with pytest.raises(ValueError, match=r"expected \(2, batch, 4\) or \(batch, 4\)"):
             stack.forward(np.ones((3, 7, 4)))

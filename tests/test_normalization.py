@@ -191,7 +191,7 @@ def test_each_backward_moves_the_running_averages_a_part_of_the_way(momentum):
             column = x[:, f].tolist()
             m = sum(column) / 6
             mean[f] = (1 - momentum) * mean[f] + momentum * m
-            v = sum((value - m) ** 2 for value in column) / 6
+            v = sum((value - m) ** 2 for value in column) / 5  # unbiased
             variance[f] = (1 - momentum) * variance[f] + momentum * v
         np.testing.assert_allclose(layer.running_mean, [mean], rtol=1e-12)
         np.testing.assert_allclose(layer.running_variance, [variance], rtol=1e-12)
@@ -444,18 +444,26 @@ def test_a_block_prints_as_what_it_is(layer, shown):
     ("make", "error", "message"),
     [
         (lambda: Normalize(4), TypeError, "take one of them"),
-        (lambda: LayerNorm(0), ValueError, "features=0: expected a whole number of at least 1"),
-        (lambda: LayerNorm(2.5), TypeError, r"features=2\.5: expected a whole number"),
-        (lambda: LayerNorm(4, epsilon=0), ValueError, "epsilon=0: expected a finite number above"),
-        (lambda: LayerNorm(4, epsilon=math.nan), ValueError, "epsilon=nan: expected a finite"),
-        (lambda: LayerNorm(4, dtype=int), TypeError, r"dtype=.*int.*: expected np\.float32"),
-        (lambda: BatchNorm(4, momentum=0), ValueError, "momentum=0: expected a finite number abo"),
-        (lambda: BatchNorm(4, momentum=1.5), ValueError, r"momentum=1\.5: .* and at most 1"),
-        (lambda: BatchNorm(4, momentum="0.1"), TypeError, r"momentum='0\.1': expected a real"),
+        (lambda: LayerNorm(0), ValueError, "features=0 must be a whole number of at least 1"),
+        (lambda: LayerNorm(2.5), TypeError, r"features=2\.5 must be a whole number"),
+        (lambda: LayerNorm(4, epsilon=0), ValueError, "epsilon=0 must be a finite number above"),
+        (lambda: LayerNorm(4, epsilon=math.nan), ValueError, "epsilon=nan must be a finite"),
+        (lambda: LayerNorm(4, dtype=int), TypeError, r"dtype=.*int.* must be np\.float32"),
+        (lambda: BatchNorm(4, momentum=0), ValueError, "momentum=0 must be a finite number abo"),
+        (lambda: BatchNorm(4, momentum=1.5), ValueError, r"momentum=1\.5 must.* and at most 1"),
+        (lambda: BatchNorm(4, momentum="0.1"), TypeError, r"momentum='0\.1' must be a real"),
         (lambda: Residual([]), ValueError, r"layers=\[\]: a branch needs at least one layer"),
-        (lambda: Residual(dense()), TypeError, r"layers=Dense\(4 -> 4\): expected a list of lay"),
-        (lambda: Residual([dense(), "relu"]), TypeError, "layers holds 'relu': expected a layer"),
-        (lambda: Residual([Dense]), TypeError, "layers holds <class .*Dense'>: expected a layer"),
+        (lambda: Residual(dense()), TypeError, r"layers=Dense\(4 -> 4\) must be a list of lay"),
+        (
+            lambda: Residual([dense(), "relu"]),
+            TypeError,
+            "layers holds 'relu'; each must be a layer",
+        ),
+        (
+            lambda: Residual([Dense]),
+            TypeError,
+            "layers holds <class .*Dense'>; each must be a layer",
+        ),
     ],
 )
 def test_a_block_is_not_made_from_what_is_none(make, error, message):

@@ -268,7 +268,7 @@ def test_each_of_several_can_report_though_nobody_asked_and_a_single_one_gets_no
 @pytest.mark.parametrize("items", [[], [4], [1, 2, 3]], ids=str)
 def test_progress_that_cannot_be_called_is_refused_before_any_work(items, progress):
     done = []
-    said = f"progress={progress!r}: expected a function to be called with a number"
+    said = f"progress={progress!r} must be a function to be called with a number"
     with pytest.raises(TypeError, match=f"^{re.escape(said)}$"):
         thread_map(lambda item, progress: done.append(item), items, progress=progress)
     assert done == []

@@ -105,11 +105,11 @@ def test_a_learner_takes_a_copy_of_what_its_initializer_returns(learner_class):
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"visible": 0}, ValueError, "visible=0: expected a whole number of at least 1"),
-        ({"hidden": 2.0}, TypeError, "hidden=2.0: expected a whole number"),
-        ({"rng": 0}, TypeError, "rng=0: expected a numpy.random.Generator"),
+        ({"visible": 0}, ValueError, "visible=0 must be a whole number of at least 1"),
+        ({"hidden": 2.0}, TypeError, "hidden=2.0 must be a whole number"),
+        ({"rng": 0}, TypeError, "rng=0 must be a numpy.random.Generator"),
         ({"dtype": int}, TypeError, "dtype=.*expected np.float32"),
-        ({"weight_init": 0.1}, TypeError, "weight_init=0.1: expected an initializer"),
+        ({"weight_init": 0.1}, TypeError, "weight_init=0.1 must be an initializer"),
         ({"weight_init": init.normal}, TypeError, "weight_init=normal: call it first"),
         (
             {"weight_init": lambda rng, shape, dtype: np.ones((2, 2))},
@@ -285,7 +285,7 @@ def test_the_mean_over_many_draws_is_the_expectation_over_all_decisions():
 
 
 def test_without_a_generator_nothing_is_decided():
-    with pytest.raises(TypeError, match=r"rng=0: expected a numpy.random.Generator"):
+    with pytest.raises(TypeError, match=r"rng=0 must be a numpy.random.Generator"):
         machine().gradients(GREYS, rng=0)
 
 
@@ -850,13 +850,13 @@ WRONG = [
     ({"method": "rmb"}, ValueError, "method='rmb': no such method; did you mean 'rbm'?"),
     ({"method": "xyz"}, ValueError, "method='xyz': no such method; choose from rbm, autoencoder"),
     ({"method": RBM}, TypeError, "method=.*expected one of the names rbm, autoencoder"),
-    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.*: expected an optimizer, e.g. SGD\(0.1\)"),
-    ({"optimizer": 0.1}, TypeError, r"optimizer=0.1: expected an optimizer, e.g. SGD\(0.1\)"),
-    ({"steps": 0}, ValueError, "steps=0: expected a whole number of at least 1"),
-    ({"steps": 7.0}, TypeError, "steps=7.0: expected a whole number"),
+    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e.g. SGD\(0.1\)"),
+    ({"optimizer": 0.1}, TypeError, r"optimizer=0.1 must be an optimizer, e.g. SGD\(0.1\)"),
+    ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
+    ({"steps": 7.0}, TypeError, "steps=7.0 must be a whole number"),
     ({"batch_size": 41}, ValueError, "batch_size=41 is larger than the data: there are 40"),
-    ({"batch_size": 0}, ValueError, "batch_size=0: expected a whole number of at least 1"),
-    ({"rng": 3}, TypeError, "rng=3: expected a numpy.random.Generator"),
+    ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
+    ({"rng": 3}, TypeError, "rng=3 must be a numpy.random.Generator"),
     ({"weight_init": init.normal}, TypeError, "weight_init=normal: call it first"),
     (
         {"weight_init": fits_the_first_layer_only},
@@ -908,7 +908,7 @@ def test_a_network_that_cannot_be_pretrained_is_refused_and_stays_as_it_was(make
 
 @pytest.mark.parametrize("wrong", [None, [6, 5, 3], MLP, "sigmoid"], ids=repr)
 def test_what_is_no_network_is_refused(wrong):
-    with pytest.raises(TypeError, match=r"network=.*: expected an MLP"):
+    with pytest.raises(TypeError, match=r"network=.* must be an MLP"):
         pretrain(wrong, GREYS, **settings())
 
 

@@ -139,18 +139,18 @@ def test_progress_reports_the_whole_of_the_work():
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
-        ({"starts": [init.he_normal()]}, TypeError, r"starts=\[he_normal\(\)\]: expected a dict"),
-        ({"starts": {}}, TypeError, "starts={}: expected a dict"),
-        ({"starts": {"a": 3}}, TypeError, "=3: expected an initializer"),
-        ({"remedies": {}}, TypeError, "remedies={}: expected a dict"),
-        ({"remedies": ["none"]}, TypeError, r"remedies=\['none'\]: expected a dict"),
+        ({"starts": [init.he_normal()]}, TypeError, r"starts=\[he_normal\(\)\] must be a dict"),
+        ({"starts": {}}, TypeError, "starts={} must be a dict"),
+        ({"starts": {"a": 3}}, TypeError, "=3 must be an initializer"),
+        ({"remedies": {}}, TypeError, "remedies={} must be a dict"),
+        ({"remedies": ["none"]}, TypeError, r"remedies=\['none'\] must be a dict"),
         ({"remedies": {"a": Remedy(MLP, SGD, -1)}}, ValueError, r"learning_rate'\]=-1"),
-        ({"seeds": []}, ValueError, "seeds: expected at least one"),
-        ({"seeds": [0.5]}, TypeError, "each of seeds=0.5: expected a whole number"),
+        ({"seeds": []}, ValueError, "seeds must hold at least one"),
+        ({"seeds": [0.5]}, TypeError, "each of seeds=0.5 must be a whole number"),
         ({"seeds": [1, 1]}, ValueError, "is there twice"),
         ({"depth": 0}, ValueError, r"each of axes\['depth'\]=0"),
         ({"steps": 0}, ValueError, "steps=0"),
-        ({"on_results": 3}, TypeError, "on_results=3: expected a function"),
+        ({"on_results": 3}, TypeError, "on_results=3 must be a function"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(changed, error, message):

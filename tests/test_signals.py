@@ -326,7 +326,7 @@ def test_the_layers_of_a_stack_are_printed_with_one_number_a_network():
             TypeError,
             "either rng or output_gradient, and not both",
         ),
-        ({"rng": 0}, TypeError, r"rng=0: expected a numpy\.random\.Generator"),
+        ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
         (
             {"output_gradient": np.ones((7, 4))},
             ValueError,
@@ -361,7 +361,7 @@ def test_only_measurements_can_be_asked_for_by_name(name):
 
 
 def test_what_is_no_network_and_what_is_no_input_are_refused():
-    with pytest.raises(TypeError, match="network='MLP': expected an MLP"):
+    with pytest.raises(TypeError, match="network='MLP' must be an MLP"):
         measure_signals("MLP", normal(7, 4), rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one input"):
         measure_signals(network(), np.ones((0, 4)), rng=np.random.default_rng(0))
@@ -385,7 +385,12 @@ def architectures(test):
 
 def built(kind, residual, seed=0, **settings):
     """A network with drawn parameters, and averages of a few batches."""
-    changed = {"sizes": DEEP, "std": 0.8, "normalization": kind, "residual": residual} | settings
+    changed = {
+        "sizes": DEEP,
+        "std": 0.8,
+        "normalization": kind,
+        "residual_block_size": residual,
+    } | settings
     net = network(seed, **changed)
     rng = np.random.default_rng(seed + 50)
     for leaf in net.flat_layers:
@@ -558,7 +563,7 @@ def test_the_jacobian_of_a_linear_network_is_the_product_of_its_matrices():
 @pytest.mark.parametrize(
     ("net", "x", "error", "message"),
     [
-        ("MLP", np.ones(4), TypeError, "network='MLP': expected an MLP"),
+        ("MLP", np.ones(4), TypeError, "network='MLP' must be an MLP"),
         (network(), np.ones(5), ValueError, r"x has shape \(5,\); expected one input, \(4,\)"),
         (network(), np.ones((1, 4)), ValueError, r"x has shape \(1, 4\); expected one input"),
         (network(), np.ones(4, int), TypeError, "x has dtype int"),

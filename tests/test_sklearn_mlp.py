@@ -233,16 +233,16 @@ def test_neither_data_nor_the_global_generator_is_touched(few_digits):
 # ------------------------------------------------------------------------------- what is refused
 
 WRONG = [
-    ({"sizes": 5}, TypeError, "sizes=5: expected a list"),
-    ({"sizes": [784]}, ValueError, r"sizes=\[784\]: expected at least inputs and outputs"),
-    ({"sizes": [784, 0, 10]}, ValueError, r"sizes\[1\]=0: expected a whole number of at least 1"),
-    ({"sizes": [784, 5, 2]}, ValueError, r"sizes=\[784, 5, 2\]: expected at least 3 outputs"),
+    ({"sizes": 5}, TypeError, "sizes=5 must be a list"),
+    ({"sizes": [784]}, ValueError, r"sizes=\[784\] must hold at least inputs and outputs"),
+    ({"sizes": [784, 0, 10]}, ValueError, r"sizes\[1\]=0 must be a whole number of at least 1"),
+    ({"sizes": [784, 5, 2]}, ValueError, r"sizes=\[784, 5, 2\] must have at least 3 outputs"),
     ({"activation": "rellu"}, ValueError, "activation='rellu': .*did you mean 'relu'"),
     ({"activation": "logistic"}, ValueError, "activation='logistic': no such activation"),
-    ({"activation": activations.relu}, TypeError, "activation=relu: expected one of the names"),
-    ({"seed": -1}, ValueError, "seed=-1: expected a whole number of at least 0"),
-    ({"seed": 0.5}, TypeError, r"seed=0\.5: expected a whole number"),
-    ({"seed": None}, TypeError, "seed=None: expected a whole number"),
+    ({"activation": activations.relu}, TypeError, "activation=relu must be one of the names"),
+    ({"seed": -1}, ValueError, "seed=-1 must be a whole number of at least 0"),
+    ({"seed": 0.5}, TypeError, r"seed=0\.5 must be a whole number"),
+    ({"seed": None}, TypeError, "seed=None must be a whole number"),
 ]
 
 
@@ -250,8 +250,8 @@ WRONG = [
     ("wrong", "error", "message"),
     [
         *WRONG,
-        ({"dtype": int}, TypeError, "dtype=.*int.*: expected np.float32"),
-        ({"dtype": None}, TypeError, "dtype=None: expected np.float32"),
+        ({"dtype": int}, TypeError, "dtype=.*int.* must be np.float32"),
+        ({"dtype": None}, TypeError, "dtype=None must be np.float32"),
     ],
 )
 def test_a_start_is_refused_by_name(wrong, error, message):
@@ -265,8 +265,8 @@ def test_a_start_is_refused_by_name(wrong, error, message):
         *WRONG,
         ({"sizes": [7, 5, 10]}, ValueError, r"dataset\.x_train .* sizes \[7, 5, 10\]"),
         ({"sizes": [784, 5, 9]}, ValueError, r"dataset\.y_train holds 9, but 9 classes"),
-        ({"steps": 0}, ValueError, "steps=0: expected a whole number of at least 1"),
-        ({"batch_size": 0}, ValueError, "batch_size=0: expected a whole number of at least 1"),
+        ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
         ({"batch_size": 201}, ValueError, "batch_size=201 is larger than the data"),
         ({"learning_rate": -1}, ValueError, "learning_rate"),
     ],

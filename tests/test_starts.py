@@ -48,9 +48,9 @@ ROOMS = {
     "sigmoid": {"activation": "sigmoid"},
     "batch norm": {"normalization": BatchNorm},
     "layer norm": {"normalization": LayerNorm},
-    "residual": {"residual": 2},
-    "residual of one": {"residual": 1},
-    "residual, batch norm": {"residual": 2, "normalization": BatchNorm},
+    "residual": {"residual_block_size": 2},
+    "residual of one": {"residual_block_size": 1},
+    "residual, batch norm": {"residual_block_size": 2, "normalization": BatchNorm},
 }
 
 
@@ -208,7 +208,7 @@ def test_outputs_that_are_not_finite_are_refused_without_a_warning():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"network": "MLP"}, TypeError, "network='MLP': expected an MLP"),
+        ({"network": "MLP"}, TypeError, "network='MLP' must be an MLP"),
         ({"x": np.ones((3, 5), int)}, TypeError, "x has dtype int"),
         ({"x": np.ones((3, 4))}, ValueError, r"x of shape \(3, 4\) doesn't fit"),
         ({"x": np.ones(5)}, ValueError, r"x has shape \(5,\), but needs at least 2 dimensions"),
@@ -217,10 +217,10 @@ def test_outputs_that_are_not_finite_are_refused_without_a_warning():
             ValueError,
             r"x has shape \(0, 5\); expected at least one example",
         ),
-        ({"tolerance": 0}, ValueError, "tolerance=0: expected a finite number above 0"),
-        ({"tolerance": "1 %"}, TypeError, "tolerance='1 %': expected a real number"),
-        ({"rounds": 0}, ValueError, "rounds=0: expected a whole number of at least 1"),
-        ({"rounds": 2.0}, TypeError, "rounds=2.0: expected a whole number"),
+        ({"tolerance": 0}, ValueError, "tolerance=0 must be a finite number above 0"),
+        ({"tolerance": "1 %"}, TypeError, "tolerance='1 %' must be a real number"),
+        ({"rounds": 0}, ValueError, "rounds=0 must be a whole number of at least 1"),
+        ({"rounds": 2.0}, TypeError, "rounds=2.0 must be a whole number"),
     ],
 )
 def test_what_lsuv_cannot_work_with_is_refused_by_name(change, error, message):
@@ -318,9 +318,17 @@ def test_arrays_are_changed_in_place_and_stay_in_their_precision():
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
+def test_one_hidden_layer_has_no_branch_and_only_its_outputs_are_silenced():
+    net = network(sizes=(5, 8, 3), residual_block_size=2)
+    first = net.dense[0].weight.copy()
+    assert fixup(net) is net
+    np.testing.assert_array_equal(net.dense[0].weight, first)
+    assert not net.forward(X).any()
+
+
 @pytest.mark.parametrize("sizes", [(5, 8, 8, 8, 3), (5, 8, 3)])
-def test_a_network_without_branches_is_refused_and_stays_as_it_was(sizes):
-    net = network(sizes=sizes, residual_block_size=2 if len(sizes) == 3 else None)
+def test_a_network_built_without_branches_is_refused_and_stays_as_it_was(sizes):
+    net = network(sizes=sizes)
     before = contents(net)
     with pytest.raises(ValueError, match=r"MLP\(5-8-.* has no residual branches; build it with re"):
         fixup(net)
@@ -328,5 +336,5 @@ def test_a_network_without_branches_is_refused_and_stays_as_it_was(sizes):
 
 
 def test_what_is_no_network_has_no_branches():
-    with pytest.raises(TypeError, match=r"network=\[\]: expected an MLP"):
+    with pytest.raises(TypeError, match=r"network=\[\] must be an MLP"):
         fixup([])

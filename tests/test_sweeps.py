@@ -521,7 +521,7 @@ def test_a_file_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, m
     with pytest.raises(FileExistsError, match="that is no file; name another"):
         swept(file=tmp_path)
     for wrong in (3, "", True, b"rows.csv"):
-        with pytest.raises(TypeError, match="expected a path"):
+        with pytest.raises(TypeError, match="must be a path"):
             swept(file=wrong)
     with pytest.raises(FileNotFoundError):
         read_sweep(tmp_path / "nowhere.csv")
@@ -635,8 +635,8 @@ def test_a_std_that_is_not_known_is_a_value_of_a_grid_like_any_other():
 
 WRONG = [
     ({"axes": [1, 2]}, TypeError, "axes=.*expected a dict"),
-    ({"axes": {"seed": 2**63}}, ValueError, "axes\\['seed'\\]=9223372036854775808: expected a"),
-    ({"axes": {"seed": {"a": 1}}}, TypeError, "expected a list; only initializers have names"),
+    ({"axes": {"seed": 2**63}}, ValueError, "axes\\['seed'\\]=9223372036854775808 must be a"),
+    ({"axes": {"seed": {"a": 1}}}, TypeError, "must be a list; only initializers have names"),
     ({"axes": {"initializer": {"a\rb": init.zeros()}}}, TypeError, "is no name"),
     ({"axes": {"initializer": {"\udc80": init.zeros()}}}, TypeError, "is no name"),
     ({"axes": {"initializer": {1: init.zeros()}}}, TypeError, "is no name"),
@@ -658,20 +658,20 @@ WRONG = [
     ({"bias_init": init.zeros}, TypeError, "bias_init=zeros: call it first"),
     ({"bias_init": lambda rng, shape, dtype: 0.0}, ValueError, r"bias_init returned shape \(\)"),
     ({"axes": {"dept": 3}}, ValueError, "axis='dept': no such axis; did you mean 'depth'?"),
-    ({"axes": {"depth": []}}, ValueError, "axes\\['depth'\\]: expected at least one value"),
-    ({"axes": {"initializer": {}}}, ValueError, "expected at least one value"),
+    ({"axes": {"depth": []}}, ValueError, "axes\\['depth'\\] must be at least one value"),
+    ({"axes": {"initializer": {}}}, ValueError, "must be at least one value"),
     ({"axes": {"depth": 0}}, ValueError, "each of axes\\['depth'\\]=0"),
-    ({"axes": {"width": [5, 2.5]}}, TypeError, "axes\\['width'\\]=2.5: expected a whole number"),
+    ({"axes": {"width": [5, 2.5]}}, TypeError, "axes\\['width'\\]=2.5 must be a whole number"),
     ({"axes": {"seed": -1}}, ValueError, "axes\\['seed'\\]=-1"),
     ({"axes": {"std": [0.1, -1]}}, ValueError, "axes\\['std'\\]=-1"),
     ({"axes": {"std": "0.1"}}, TypeError, "axes\\['std'\\]='0.1'"),
     ({"axes": {"learning_rate": math.nan}}, ValueError, "axes\\['learning_rate'\\]=nan"),
     ({"axes": {"activation": "relux"}}, ValueError, "did you mean 'relu'"),
     ({"axes": {"activation": 3}}, TypeError, "activation=3"),
-    ({"axes": {"initializer": "he_normal"}}, TypeError, "='he_normal': expected an init"),
+    ({"axes": {"initializer": "he_normal"}}, TypeError, "='he_normal' must be an init"),
     ({"axes": {"initializer": init.he_normal}}, TypeError, "he_normal: call it first"),
     ({"axes": {"initializer": [lambda rng, shape, dtype: 0]}}, TypeError, "give it a name"),
-    ({"axes": {"initializer": [None]}}, TypeError, "=None: expected an initializer"),
+    ({"axes": {"initializer": [None]}}, TypeError, "=None must be an initializer"),
     ({"axes": {"std": 1, "initializer": init.zeros()}}, ValueError, "std is that of Gaussian"),
     ({"axes": {"seed": [1, 2, 1]}}, ValueError, "is there twice"),
     ({"axes": {"activation": ["relu", relu]}}, ValueError, "is there twice"),
@@ -679,10 +679,10 @@ WRONG = [
     ({"batch_size": 61}, ValueError, "batch_size=61"),
     ({"eval_size": 0}, ValueError, "eval_size=0"),
     ({"optimizer": SGD(0.1)}, TypeError, "optimizer=SGD\\(0.1\\).*the rate is an axis"),
-    ({"optimizer": lambda rate: rate}, TypeError, "expected an optimizer"),
-    ({"bias_init": 0.1}, TypeError, "bias_init=0.1: expected an initializer"),
+    ({"optimizer": lambda rate: rate}, TypeError, "must be an optimizer"),
+    ({"bias_init": 0.1}, TypeError, "bias_init=0.1 must be an initializer"),
     ({"dtype": np.int64}, TypeError, "dtype="),
-    ({"dataset": "mnist"}, TypeError, "dataset is of type str: expected a Dataset"),
+    ({"dataset": "mnist"}, TypeError, "dataset is of type str must be a Dataset"),
     ({"on_results": 3}, TypeError, "on_results=3"),
     ({"progress": "bar"}, TypeError, "progress='bar'"),
 ]
@@ -843,7 +843,7 @@ def test_holes_of_a_grid_are_not_trained(made, tmp_path, monkeypatch):
         seen.append(at)
         return (at["network"] == "fixed") == (at["optimizer"] == "Adam") and at["seed"] == 1
 
-    found = swept(MADE, only=only)
+    found = swept(MADE, where=only)
     assert sum(sizes) == len(found["seed"]) == 7
     points = list(itertools.product([5], [3], [0.1], NETWORKS, OPTIMIZERS, [0, 1]))
     assert [tuple(at.values()) for at in seen] == points
@@ -869,13 +869,13 @@ def test_a_point_is_shown_by_values_and_names():
         "width": np.array([5]),
         "learning_rate": 1,
     }
-    swept(axes, steps=1, only=lambda at: seen.append(at) or True)
+    swept(axes, steps=1, where=lambda at: seen.append(at) or True)
     expected = {"initializer": "he_normal()", "depth": 2, "width": 5, "learning_rate": 1.0}
     assert seen == [expected | {"activation": name} for name in ("relu", "tanh")]
-    swept({"std": [0.0, 0.1], "width": 5}, steps=1, only=lambda at: seen.append(at) or True)
+    swept({"std": [0.0, 0.1], "width": 5}, steps=1, where=lambda at: seen.append(at) or True)
     assert seen[2:] == [{"std": 0.0, "width": 5}, {"std": 0.1, "width": 5}]
     axes = {"initializer": {"mine": init.he_normal()}, "width": 5}
-    swept(axes, steps=1, only=lambda at: seen.append(at) or True)
+    swept(axes, steps=1, where=lambda at: seen.append(at) or True)
     assert seen[4:] == [{"initializer": "mine", "width": 5}]
 
 
@@ -890,7 +890,7 @@ def test_points_that_are_left_out_may_not_even_be_possible():
     with pytest.raises(ValueError, match="not with tanh"):
         swept(axes, steps=1)
     found = swept(
-        axes, steps=1, only=lambda at: at["network"] == "plain" or at["activation"] != "tanh"
+        axes, steps=1, where=lambda at: at["network"] == "plain" or at["activation"] != "tanh"
     )
     assert len(found["seed"]) == 3
 
@@ -907,25 +907,25 @@ WRONG_MAKERS = [
         r"network a made MLP\(4-5-5-5, .* of sizes \[4, 5, 5, 5, 3\]; expected an MLP of them",
     ),
     ({"axes": {"network": {"a": two}}}, ValueError, r"network a made 2 x MLP\("),
-    ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP': expected a dict of names and"),
+    ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP' must be a dict of names and"),
     ({"axes": {"network": [MLP]}}, TypeError, r"\['network'\]=\[.*expected a dict of names and"),
-    ({"axes": {"network": BATCH}}, TypeError, r"\['network'\]=functools.*: expected a dict of nam"),
-    ({"axes": {"network": {}}}, TypeError, r"\['network'\]={}: expected a dict of names"),
-    ({"axes": {"network": {"a": 3}}}, TypeError, r"\['network'\]\['a'\]=3: expected what makes a"),
+    ({"axes": {"network": BATCH}}, TypeError, r"\['network'\]=functools.* must be a dict of nam"),
+    ({"axes": {"network": {}}}, TypeError, r"\['network'\]={} must be a dict of names"),
+    ({"axes": {"network": {"a": 3}}}, TypeError, r"\['network'\]\['a'\]=3 must be what makes a"),
     ({"axes": {"network": {"": MLP}}}, TypeError, "'' is no name"),
     ({"axes": {"network": {1: MLP}}}, TypeError, "1 is no name"),
     ({"axes": {"network": {"a\nb": MLP}}}, TypeError, r"'a\\nb' is no name"),
-    ({"axes": {"optimizer": Adam}}, TypeError, r"\['optimizer'\]=<class.*: expected a dict"),
-    ({"axes": {"optimizer": {"a": SGD(0.1)}}}, TypeError, r"\['a'\]=SGD\(0\.1\): expected what ma"),
+    ({"axes": {"optimizer": Adam}}, TypeError, r"\['optimizer'\]=<class.* must be a dict"),
+    ({"axes": {"optimizer": {"a": SGD(0.1)}}}, TypeError, r"\['a'\]=SGD\(0\.1\) must be what ma"),
     (
         {"axes": {"optimizer": {"a": lambda rate: 3}}},
         TypeError,
         "it makes 3; expected an optimizer",
     ),
-    ({"only": "seed"}, TypeError, "only='seed': expected a function of a dict of axes to values"),
-    ({"only": lambda at: False}, ValueError, "only: it leaves no point of the grid"),
-    ({"only": lambda at: None}, ValueError, "only: it leaves no point of the grid"),
-    ({"only": lambda at: at["sed"]}, KeyError, "sed"),
+    ({"where": "seed"}, TypeError, "where='seed' must be a function of a dict of axes to values"),
+    ({"where": lambda at: False}, ValueError, "where: it leaves no point of the grid"),
+    ({"where": lambda at: None}, ValueError, "where: it leaves no point of the grid"),
+    ({"where": lambda at: at["sed"]}, KeyError, "sed"),
 ]
 
 

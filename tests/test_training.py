@@ -11,6 +11,7 @@ import pytest
 
 from initlab import initializers as init
 from initlab import training
+from initlab._engine.stacks import LARGEST_STACK, make_stacks, step_cost
 from initlab.activations import relu
 from initlab.datasets import Dataset, minibatches
 from initlab.layers import Dense
@@ -18,15 +19,7 @@ from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
-from initlab.training import (
-    LARGEST_STACK,
-    History,
-    evaluate,
-    make_stacks,
-    step_cost,
-    train,
-    train_together,
-)
+from initlab.training import History, evaluate, train, train_together
 
 
 def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.float64, **others):
@@ -787,13 +780,13 @@ WRONG = [
     ({"y": Y.tolist()}, TypeError, "must be NumPy arrays"),
     ({"x": (X * 255).astype(np.uint8)}, TypeError, r"x_train has dtype uint8.*astype\(np\.float32"),
     ({"batch_size": 61}, ValueError, "batch_size=61 is larger than the data: .* 60 examples"),
-    ({"batch_size": 0}, ValueError, "batch_size=0: expected a whole number of at least 1"),
-    ({"steps": 0}, ValueError, "steps=0: expected a whole number of at least 1"),
-    ({"steps": 2.5}, TypeError, r"steps=2\.5: expected a whole number"),
-    ({"optimizer": 0.01}, TypeError, r"optimizer=0\.01: expected an optimizer, e\.g\. SGD"),
-    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.*: expected an optimizer, e\.g\. SGD"),
-    ({"rng": 0}, TypeError, r"rng=0: expected a numpy\.random\.Generator"),
-    ({"loss": "cross-entropy"}, TypeError, "loss='cross-entropy': expected a loss function"),
+    ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
+    ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
+    ({"steps": 2.5}, TypeError, r"steps=2\.5 must be a whole number"),
+    ({"optimizer": 0.01}, TypeError, r"optimizer=0\.01 must be an optimizer, e\.g\. SGD"),
+    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e\.g\. SGD"),
+    ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
+    ({"loss": "cross-entropy"}, TypeError, "loss='cross-entropy' must be a loss function"),
     ({"progress": 5}, TypeError, "progress=5"),
     ({"loss": mean_squared_error}, TypeError, "has dtype int64, but floats are needed"),
     ({"loss": mean_squared_error, "y": np.ones((60, 2))}, ValueError, r"shape \(\d+, 2\)"),
@@ -858,11 +851,11 @@ def test_the_same_network_twice_a_stack_and_nothing_are_refused():
 
 
 def test_what_is_no_network_and_no_dataset_is_refused():
-    with pytest.raises(TypeError, match="network='MLP': expected an MLP"):
+    with pytest.raises(TypeError, match="network='MLP' must be an MLP"):
         train("MLP", examples(), **settings())
     with pytest.raises(TypeError, match=r"networks=MLP.*expected a dict or list.*train\(\)"):
         train_together(network(), examples(), **settings())
-    with pytest.raises(TypeError, match="networks holds 3: expected an MLP"):
+    with pytest.raises(TypeError, match="network=3 must be an MLP"):
         train_together([network(), 3], examples(), **settings())
     with pytest.raises(
         TypeError, match=r"dataset, of type \w+, has no y_train; expected a Dataset"
@@ -922,9 +915,9 @@ def test_history_in_print():
 @pytest.mark.parametrize("method", ["smoothed", "final_loss"])
 def test_windows_are_whole_numbers_of_at_least_one(method):
     history = History(np.ones(7), None)
-    with pytest.raises(ValueError, match="=0: expected a whole number of at least 1"):
+    with pytest.raises(ValueError, match="=0 must be a whole number of at least 1"):
         getattr(history, method)(0)
-    with pytest.raises(TypeError, match=r"=2\.0: expected a whole number"):
+    with pytest.raises(TypeError, match=r"=2\.0 must be a whole number"):
         getattr(history, method)(2.0)
 
 
@@ -997,7 +990,7 @@ def test_a_network_that_diverged_can_be_evaluated():
 @pytest.mark.parametrize(
     ("x", "y", "batch_size", "error", "message"),
     [
-        (X, Y, 0, ValueError, "batch_size=0: expected a whole number of at least 1"),
+        (X, Y, 0, ValueError, "batch_size=0 must be a whole number of at least 1"),
         (X, Y + 1, 9, ValueError, "y holds 3, but 3 classes go from 0 to 2"),
         (X, Y[:-1], 9, ValueError, r"y has shape \(59,\), but x has shape \(60, 4\)"),
         (
@@ -1048,8 +1041,8 @@ DEEP = (4, 5, 5, 5, 5, 3)
 ROOMS = {
     "batch norm": {"normalization": BatchNorm},
     "layer norm": {"normalization": LayerNorm},
-    "residual": {"residual": 2},
-    "residual, batch norm": {"residual": 2, "normalization": BatchNorm},
+    "residual": {"residual_block_size": 2},
+    "residual, batch norm": {"residual_block_size": 2, "normalization": BatchNorm},
 }
 
 

@@ -174,7 +174,7 @@ def leaky_relu_with(slope: float) -> ActivationFunction:
     """
     slope = finite_number("slope", slope)
     if abs(slope) > 1e6:
-        raise ValueError(f"slope={slope!r}: expected a number between -1e6 and 1e6")
+        raise ValueError(f"slope={slope!r} must be a number between -1e6 and 1e6")
     return _leaky_relu(slope)
 
 

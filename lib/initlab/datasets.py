@@ -8,15 +8,29 @@ import gzip
 import hashlib
 import io
 import re
+import threading
 import warnings
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import finite_number, float_array, float_dtype, generator, whole_number
+from initlab._engine.checks import (
+    check_finite,
+    finite_number,
+    float_array,
+    float_dtype,
+    generator,
+    integer_labels,
+    whole_number,
+)
+from initlab._engine.read_only import read_only
+from initlab._engine.types import DTypeLike, FloatArray, IntArray
 
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 MNIST_BYTES = 11_490_519
@@ -26,52 +40,44 @@ MNIST_BYTES = 11_490_519
 class Dataset:
     """Examples to train on and examples to test on.
 
+    All is checked when it is made, and the arrays are read-only, so that it stays true.
+
     Attributes
     ----------
-    x_train, x_test : array of float32, shapes (train examples, features), (test examples, features)
-        In [0, 1].
-    y_train, y_test : array of int64, shapes (train examples,), (test examples,)
+    x_train, x_test : array of float, shapes (train examples, features), (test examples, features)
+        Finite; in [0, 1] where they come from this module.
+    y_train, y_test : array of int, shapes (train examples,), (test examples,)
         The class of each example, from 0.
     name : str
-
-    Raises
-    ------
-    TypeError
-        If the features are not floats.
-    ValueError
-        If the shapes don't fit each other.
+    num_classes : int
+        One more than the largest label.
     """
 
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+    x_train: FloatArray
+    y_train: IntArray
+    x_test: FloatArray
+    y_test: IntArray
     name: str = "data"
+    num_classes: int = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuse parts that are not what they should be, or don't fit each other."""
         for part in ("train", "test"):
-            x = float_array(f"x_{part}", getattr(self, f"x_{part}"))
-            y = np.asarray(getattr(self, f"y_{part}"))
-            object.__setattr__(self, f"x_{part}", x)
-            object.__setattr__(self, f"y_{part}", y)
-            if (
-                y.ndim == 0
-                or x.ndim != 2
-                or len(x) != len(y)
-                or x.shape[1] != self.x_train.shape[1]
-            ):
+            x_name, y_name = f"x_{part}", f"y_{part}"
+            x, y = float_array(x_name, getattr(self, x_name)), np.asarray(getattr(self, y_name))
+            if x.ndim != 2 or y.shape != x.shape[:1] or x.shape[1] != self.x_train.shape[1]:
                 raise ValueError(
-                    f"{self.name}: x_{part} of shape {x.shape} and y_{part} of shape {y.shape} "
+                    f"{self.name}: {x_name} of shape {x.shape} and {y_name} of shape {y.shape} "
                     f"don't fit; expected (examples, {self.x_train.shape[-1]}) and (examples,)"
                 )
+            check_finite(x_name, x)
+            integer_labels(y_name, y)
+            object.__setattr__(self, x_name, read_only(x))
+            object.__setattr__(self, y_name, read_only(y))
+        most = max(int(y.max(initial=0)) for y in (self.y_train, self.y_test))
+        object.__setattr__(self, "num_classes", most + 1)
 
-    @property
-    def num_classes(self):
-        """The number of classes: one more than the largest label."""
-        return 1 + int(max(y.max(initial=0) for y in (self.y_train, self.y_test)))
-
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return name and sizes, not the arrays."""
         return (
             f"Dataset({self.name!r}: {len(self.x_train)} to train, {len(self.x_test)} to test, "
@@ -79,29 +85,20 @@ class Dataset:
         )
 
 
-def gaussian_inputs(count, features, *, rng, dtype=np.float64):
-    """Return standard normal examples: the article's input, 1000 rows of 100 features.
+def gaussian_inputs(
+    count: int, features: int, *, rng: np.random.Generator, dtype: DTypeLike = np.float64
+) -> FloatArray:
+    """Return standard normal examples, shape (count, features).
 
-    Parameters
-    ----------
-    count, features : int
-    rng : numpy.random.Generator
-    dtype : np.float32 or np.float64
-
-    Returns
-    -------
-    array, shape (count, features)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``count`` or ``features`` is not a whole number of at least 1, or ``rng`` no generator.
+    The article's input are 1000 rows of 100 features.
     """
     shape = whole_number("count", count), whole_number("features", features)
     return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
 
 
-def minibatches(x, y, *, batch_size, steps, rng):
+def minibatches(
+    x: Any, y: Any, *, batch_size: int, steps: int, rng: np.random.Generator
+) -> Iterator[tuple[Any, Any]]:
     """Yield ``steps`` pairs of ``batch_size`` examples, each example once before any comes again.
 
     Parameters
@@ -120,12 +117,6 @@ def minibatches(x, y, *, batch_size, steps, rng):
     ------
     x_batch : array, shape (batch_size, features)
     y_batch : array, shape (batch_size, ...)
-
-    Raises
-    ------
-    ValueError
-        If ``x`` and ``y`` are not equally long, the batch is larger than the data, or ``steps``
-        or ``batch_size`` is below 1.
     """
     batch_size = whole_number("batch_size", batch_size)
     steps = whole_number("steps", steps)
@@ -136,10 +127,12 @@ def minibatches(x, y, *, batch_size, steps, rng):
         raise ValueError(
             f"batch_size={batch_size} is larger than the data: there are {len(x)} examples"
         )
-    return _shuffled_passes(x, y, batch_size, steps, rng)
+    return _shuffled_passes(np.asarray(x), np.asarray(y), batch_size, steps, rng)
 
 
-def _shuffled_passes(x, y, batch_size, steps, rng):
+def _shuffled_passes(
+    x: Any, y: Any, batch_size: int, steps: int, rng: np.random.Generator
+) -> Iterator[tuple[Any, Any]]:
     waiting = np.empty(0, dtype=np.intp)
     for _ in range(steps):
         if len(waiting) < batch_size:
@@ -151,8 +144,10 @@ def _shuffled_passes(x, y, batch_size, steps, rng):
 # ---------------------------------------------------------------------------------------- MNIST
 
 
-def load_mnist(path=None):
+def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
     """Return MNIST: 60,000 handwritten digits to train on and 10,000 to test on.
+
+    It is read once and then shared by all who ask for it; to change an array, take a ``.copy()``.
 
     Parameters
     ----------
@@ -174,11 +169,27 @@ def load_mnist(path=None):
     Notes
     -----
     Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits"; CC BY-SA 3.0.
+
+    Examples
+    --------
+    >>> mnist = load_mnist()
+    >>> mnist
+    Dataset('MNIST': 60000 to train, 10000 to test, 784 features, 10 classes)
+    >>> mnist.x_train.shape, mnist.y_train[:5]
+    ((60000, 784), array([5, 0, 4, 1, 9]))
     """
     restore = "restore it with `git checkout -- data/mnist.npz`, or install initlab again" + (
         "" if path is None else "; or leave path out"
     )
-    path = _mnist_path() if path is None else _checked_path("path", path)
+    with _mnist_lock:
+        return _read_mnist(_mnist_path() if path is None else _checked_path("path", path), restore)
+
+
+_mnist_lock = threading.Lock()
+
+
+@cache
+def _read_mnist(path: Path, restore: str) -> Dataset:
     if not path.is_file():
         raise FileNotFoundError(f"MNIST is missing: there is no file {path}; {restore}")
     content = path.read_bytes()
@@ -194,22 +205,22 @@ def load_mnist(path=None):
         )
 
 
-def _mnist_path():
+def _mnist_path() -> Path:
     room = Path(__file__).resolve()
     checkout = room.parents[2]
     inside = (checkout / "pyproject.toml").is_file()  # else the file was installed with the package
     return (checkout if inside else room.parent) / "data" / "mnist.npz"
 
 
-def _checked_path(name, value):
+def _checked_path(name: str, value: Any) -> Path:
     if not isinstance(value, (str, PathLike)):
-        raise TypeError(f"{name}={value!r}: expected a path")
+        raise TypeError(f"{name}={value!r} must be a path")
     return Path(value)
 
 
-def _from_pixels(name, x_train, y_train, x_test, y_test):
-    def scaled(pixels):
-        x = pixels.reshape(len(pixels), -1).astype(np.float32)
+def _from_pixels(name: str, x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Dataset:
+    def scaled(pixels: Any) -> FloatArray:
+        x: FloatArray = pixels.reshape(len(pixels), -1).astype(np.float32)
         x /= 255  # in place: 60,000 images are 188 MB
         return x
 
@@ -223,7 +234,7 @@ def _from_pixels(name, x_train, y_train, x_test, y_test):
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def load_idx(folder):
+def load_idx(folder: str | PathLike[str]) -> Dataset:
     """Read a data set that comes as four IDX files, as MNIST, Fashion-MNIST and KMNIST do.
 
     Parameters
@@ -273,7 +284,7 @@ def load_idx(folder):
     return _from_pixels(folder.resolve().name, *parts["train"], *parts["test"])
 
 
-def _find_idx(folder, part, kind):
+def _find_idx(folder: Path, part: str, kind: str) -> Path:
     which = {"train": "train", "test": "(t10k|test)"}[part]
     pattern = re.compile(rf"(.*-)?{which}-{kind}[-.]idx\d-\w+(\.gz)?", re.IGNORECASE)
     found = sorted(
@@ -293,7 +304,7 @@ def _find_idx(folder, part, kind):
     return found[0]
 
 
-def _read_idx(path):
+def _read_idx(path: Path) -> Any:
     content = path.read_bytes()
     if content[:2] == b"\x1f\x8b":
         try:
@@ -326,7 +337,14 @@ def _read_idx(path):
 # -------------------------------------------------------------------------------------- OpenML
 
 
-def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=None):
+def load_openml(
+    name: str,
+    *,
+    version: int | str = "active",
+    test_size: float = 1 / 7,
+    data_home: str | PathLike[str] | None = None,
+    rng: np.random.Generator | None = None,
+) -> Dataset:
     """Download a data set from openml.org by name, or read it from scikit-learn's cache.
 
     Parameters
@@ -362,10 +380,10 @@ def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=
     learning"; fetched by ``sklearn.datasets.fetch_openml``.
     """
     if not isinstance(name, str) or not name:
-        raise TypeError(f"name={name!r}: expected the name of an OpenML data set")
+        raise TypeError(f"name={name!r} must be the name of an OpenML data set")
     test_size = finite_number("test_size", test_size, above=0)
     if test_size >= 1:
-        raise ValueError(f"test_size={test_size}: expected a share below 1")
+        raise ValueError(f"test_size={test_size} must be a share below 1")
     from urllib.error import URLError
 
     from sklearn.datasets import fetch_openml  # takes long to import, and few need it
@@ -397,7 +415,7 @@ def load_openml(name, *, version="active", test_size=1 / 7, data_home=None, rng=
     return Dataset(x[:split], y[:split], x[split:], y[split:], name)
 
 
-def _class_numbers(targets):
+def _class_numbers(targets: Any) -> IntArray:
     try:
         targets = targets.astype(np.int64)  # "10" comes after "9"
     except (TypeError, ValueError):

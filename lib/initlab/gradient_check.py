@@ -1,18 +1,21 @@
-"""Part nine of the story: how do you know that backpropagation is right? Measure the slope.
+"""Part seven of the story: how do you know that backpropagation is right? Measure the slope.
 
 Move one parameter a little up, then a little down, and see how the loss changes: that is its
 derivative, slowly, without any formula. Where it differs from what ``backward`` says, one of the
 two is wrong, and this room says at which entry of which layer.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from initlab._engine.checks import finite_number, float_array
+from initlab._engine.types import FloatArray
 from initlab.layers import Dense
-from initlab.losses import softmax_cross_entropy
-from initlab.network import MLP
+from initlab.losses import Loss, softmax_cross_entropy
+from initlab.network import MLP, check_mlp
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,11 @@ class GradientCheck:
     error: float
     entries: int
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         """Return whether all is well."""
         return self.ok
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return the finding in one sentence."""
         verdict = "all agree; the largest difference is" if self.ok else "they differ; most"
         return (
@@ -52,14 +55,23 @@ class GradientCheck:
         )
 
 
-def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tolerance=1e-6):
+def check_gradients(
+    network: MLP,
+    x: FloatArray,
+    y: Any,
+    *,
+    loss: Loss = softmax_cross_entropy,
+    step: float = 1e-5,
+    tolerance: float = 1e-6,
+) -> GradientCheck:
     """Compare every gradient of a network with central differences of its loss.
 
     Parameters
     ----------
     network : MLP
-        In float64. A small one: each parameter costs two forward passes. Not changed. Its
-        activation should have no kink where a z happens to lie.
+        In float64: in float32 differences would be rounding noise. A small one: each parameter
+        costs two forward passes. Not changed. Its activation should have no kink where a z happens
+        to lie.
     x : array of float, shape (..., batch, inputs)
     y : array
         What ``loss`` compares the outputs with.
@@ -75,19 +87,20 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
     GradientCheck
         Of the parameters of every layer, and of the gradient with respect to ``x``.
 
-    Raises
-    ------
-    TypeError
-        If the network is not in float64: differences would be rounding noise.
-
     Notes
     -----
     (L(w + step) - L(w - step)) / (2 step) differs from the derivative by a term in step**2 and by
     rounding, 1e-16 / step: together least around 1e-5.
+
+    Examples
+    --------
+    >>> from initlab.initializers import he_normal
+    >>> rng = np.random.default_rng(0)
+    >>> network = MLP([4, 5, 3], activation="tanh", weight_init=he_normal(), rng=rng)
+    >>> check_gradients(network, rng.standard_normal((6, 4)), np.array([0, 1, 2, 0, 1, 2])).ok
+    True
     """
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
-    if network.dtype != np.float64:
+    if check_mlp("network", network).dtype != np.float64:
         raise TypeError(
             f"network has dtype {network.dtype}, but differences need np.float64: "
             "build it with dtype=np.float64"
@@ -97,7 +110,7 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
     network = network.copy()
     x = float_array("x", x).astype(np.float64)  # a copy, to be moved about
 
-    def total():
+    def total() -> float:
         return float(np.sum(loss(network.forward(x), y)[0]))
 
     grad_x = network.backward(loss(network.forward(x), y)[1])
@@ -115,7 +128,7 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
     # Each difference is judged against the largest gradient of its array, so that a wrong factor
     # shows whatever the size; below what rounding of the loss does to a difference, nothing can.
     noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
-    worst, entries = None, 0
+    findings = []
     for name, array, gradient in arrays:
         differences = np.empty_like(array)
         for index in np.ndindex(array.shape):
@@ -128,14 +141,12 @@ def check_gradients(network, x, y, *, loss=softmax_cross_entropy, step=1e-5, tol
             differences[index] = (up - down) / (2 * step)
         errors = np.abs(gradient - differences)
         errors /= np.abs(differences).max() + noise / tolerance
-        index = np.unravel_index(np.argmax(errors), errors.shape)
-        entries += array.size
-        # A gradient that is not a number is the worst of all; argmax finds it, comparisons don't.
-        if (
-            worst is None
-            or errors[index] > worst[-1]
-            or np.isnan(errors[index]) > np.isnan(worst[-1])
-        ):
-            place = f"{name}[{', '.join(str(i) for i in index)}]"
-            worst = place, float(gradient[index]), float(differences[index]), float(errors[index])
+        most = np.unravel_index(np.argmax(errors), errors.shape)  # a NaN, if there is one
+        place = f"{name}[{', '.join(str(i) for i in most)}]"
+        findings.append(
+            (place, float(gradient[most]), float(differences[most]), float(errors[most]))
+        )
+    # A gradient that is not a number is the worst of all.
+    worst = max(findings, key=lambda found: math.inf if math.isnan(found[-1]) else found[-1])
+    entries = sum(array.size for _, array, _ in arrays)
     return GradientCheck(worst[-1] <= tolerance, *worst, entries)

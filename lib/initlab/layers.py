@@ -1,12 +1,21 @@
-"""Part four of the story: the two kinds of layer, and how a gradient passes through each.
+"""Part four of the story: the kinds of layer, and how a gradient passes through each.
 
 ``forward`` remembers what ``backward`` will need. ``backward`` is handed dL/d(output) and returns
 dL/d(input); on the way a layer notes the gradients of its own parameters. Neither changes its
 argument.
 
 Shapes: data ``(..., batch, features)``, weights ``(..., fan_in, fan_out)``. One network has no
-leading axis. A stack of K networks has one of length K, and the code is the same.
+leading axis. A stack of K networks has one of length K, and the code is the same; data without
+leading axes serve every network of a stack.
+
+Errors: what doesn't fit is a ValueError, arrays that don't hold floats are a TypeError, and
+``backward`` before ``forward`` is a RuntimeError.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,7 +27,28 @@ from initlab._engine.checks import (
     generator,
     whole_number,
 )
-from initlab.initializers import zeros
+from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab.initializers import Initializer, zeros
+
+
+class Layer(Protocol):
+    """What a network is made of.
+
+    A layer with parameters names them in ``PARAMETERS``; that of ``weight`` has its gradient in
+    ``weight_grad``.
+    """
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        """Return the outputs, and remember what ``backward`` needs."""
+        ...
+
+    def backward(self, grad: FloatArray) -> FloatArray:
+        """Return dL/dx, given dL/d(output), and note the gradients of the parameters."""
+        ...
+
+    def clear_cache(self) -> None:
+        """Drop what ``forward`` and ``backward`` noted."""
+        ...
 
 
 class Dense:
@@ -28,8 +58,8 @@ class Dense:
     ----------
     fan_in, fan_out : int
         The number of inputs and of neurons.
-    weight_init, bias_init : initializer
-        Called with (rng, shape, dtype=dtype); see ``initlab.initializers``.
+    weight_init, bias_init : Initializer
+        See ``initlab.initializers``; zeros are the default of ``bias_init``.
     rng : numpy.random.Generator
     dtype : np.float32 or np.float64
 
@@ -39,11 +69,6 @@ class Dense:
     bias, bias_grad : array, shape (..., 1, fan_out)
         The gradients are None before the first ``backward``.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here, or an initializer returns another shape.
-
     Notes
     -----
     Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating
@@ -52,7 +77,22 @@ class Dense:
 
     PARAMETERS = ("weight", "bias")
 
-    def __init__(self, fan_in, fan_out, *, weight_init, bias_init=None, rng, dtype=np.float64):
+    # None until there is something to remember.
+    x: Any
+    output_shape: Any
+    weight_grad: Any
+    bias_grad: Any
+
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        *,
+        weight_init: Initializer,
+        bias_init: Initializer | None = None,
+        rng: np.random.Generator,
+        dtype: DTypeLike = np.float64,
+    ):
         shape = whole_number("fan_in", fan_in), whole_number("fan_out", fan_out)
         dtype, rng = float_dtype(dtype), generator(rng)
         bias_init = zeros() if bias_init is None else bias_init
@@ -60,29 +100,21 @@ class Dense:
         self.bias = _drawn("bias_init", bias_init, rng, (1, fan_out), dtype)
         self.clear_cache()
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Drop what ``forward`` and ``backward`` noted."""
         self.x = self.output_shape = self.weight_grad = self.bias_grad = None
 
-    def forward(self, x):
+    def forward(self, x: FloatArray) -> FloatArray:
         """Return z = x W + b.
 
         Parameters
         ----------
         x : array of float, shape (..., batch, fan_in)
-            Without leading axes it serves every network of a stack. It is cast to the precision of
-            the weights.
+            It is cast to the precision of the weights.
 
         Returns
         -------
         array, shape (..., batch, fan_out)
-
-        Raises
-        ------
-        TypeError
-            If ``x`` does not hold floats.
-        ValueError
-            If the shapes don't fit.
         """
         x = float_array("x", x, dtype=self.weight.dtype, min_dimensions=2)
         *stack, fan_in, _ = self.weight.shape
@@ -97,7 +129,7 @@ class Dense:
         self.x, self.output_shape = x, z.shape
         return z
 
-    def backward(self, grad, *, input_grad=True):
+    def backward(self, grad: FloatArray, *, input_grad: bool = True) -> Any:
         """Return dL/dx, and note dL/dW and dL/db.
 
         z_bj = sum_i x_bi W_ij + b_j, so with G = dL/dz the chain rule gives
@@ -117,13 +149,6 @@ class Dense:
         Returns
         -------
         array, shape (..., batch, fan_in), or None if not wanted
-
-        Raises
-        ------
-        RuntimeError
-            If ``forward`` was not called before.
-        TypeError, ValueError
-            If ``grad`` does not hold floats, or its shape is not that of the output.
         """
         grad = fitting_gradient(grad, self.output_shape, self.weight.dtype)
         self.weight_grad = None  # the memory of the last one serves this one
@@ -132,7 +157,7 @@ class Dense:
         self.bias_grad = np.ones((1, grad.shape[-2]), grad.dtype) @ grad
         return grad @ np.swapaxes(self.weight, -1, -2) if input_grad else None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the layer's shape."""
         fan_in, fan_out = self.weight.shape[-2:]
         return f"Dense({fan_in} -> {fan_out})"
@@ -147,44 +172,28 @@ class Activation:
         E.g. ``initlab.activations.relu``, or its name.
     """
 
-    def __init__(self, function):
+    z: Any  # None until there is something to remember
+
+    def __init__(self, function: activations.ActivationFunction | str):
         self.function = activations.get(function)
         self.clear_cache()
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Drop what ``forward`` noted."""
         self.z = None
 
-    def forward(self, z):
-        """Return f(z): shape (..., batch, features) in and out.
-
-        Raises
-        ------
-        TypeError
-            If ``z`` does not hold floats.
-        """
+    def forward(self, z: FloatArray) -> FloatArray:
+        """Return f(z): shape (..., batch, features) in and out."""
         self.z = float_array("z", z)
         return self.function(self.z)
 
-    def backward(self, grad):
-        """Return dL/dz, given dL/dh: h_bj depends on z_bj alone, so dL/dz = dL/dh f'(z).
-
-        Returns
-        -------
-        array, shape (..., batch, features)
-
-        Raises
-        ------
-        RuntimeError
-            If ``forward`` was not called before.
-        TypeError, ValueError
-            If ``grad`` does not hold floats, or its shape is not that of the output.
-        """
+    def backward(self, grad: FloatArray) -> FloatArray:
+        """Return dL/dz, given dL/dh: h_bj depends on z_bj alone, so dL/dz = dL/dh f'(z)."""
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
         grad = fitting_gradient(grad, shape, dtype)
         return grad * self.function.derivative(self.z)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the function's name."""
         return f"Activation({self.function!r})"
 
@@ -194,13 +203,8 @@ class Residual:
 
     Parameters
     ----------
-    layers : list
-        Of layers; what leaves the last has the shape of what enters the first.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no list of layers, or there are none.
+    layers : list of layers
+        What leaves the last has the shape of what enters the first.
 
     Notes
     -----
@@ -208,33 +212,25 @@ class Residual:
     and 5.
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: Sequence[Any]):
         if not isinstance(layers, (list, tuple)):
-            raise TypeError(f"layers={layers!r}: expected a list of layers")
+            raise TypeError(f"layers={layers!r} must be a list of layers")
         self.layers = list(layers)
         if not self.layers:
             raise ValueError("layers=[]: a branch needs at least one layer")
         for layer in self.layers:
             if isinstance(layer, type) or not hasattr(layer, "backward"):
-                raise TypeError(f"layers holds {layer!r}: expected a layer, such as Dense")
+                raise TypeError(f"layers holds {layer!r}; each must be a layer, such as Dense")
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Drop what ``forward`` and ``backward`` noted in the branch."""
         for layer in self.layers:
             layer.clear_cache()
 
-    def forward(self, x):
-        """Return x + f(x): shape (..., batch, features) in and out, in the precision of f(x).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If ``x`` is not what the branch takes, or the branch changes its shape.
-        """
+    def forward(self, x: FloatArray, observe: Observer | None = None) -> FloatArray:
+        """Return x + f(x): shape (..., batch, features) in and out, in the precision of f(x)."""
         x = float_array("x", x, min_dimensions=2)
-        branch = x
-        for layer in self.layers:
-            branch = layer.forward(branch)
+        branch = run_forward(self.layers, x, observe)
         if branch.shape[-1] != x.shape[-1]:
             raise ValueError(
                 f"a branch made {branch.shape[-1]} features of {x.shape[-1]}: what is added to its "
@@ -242,41 +238,84 @@ class Residual:
             )
         return x.astype(branch.dtype, copy=False) + branch
 
-    def backward(self, grad):
-        """Return dL/dx = dL/dy + f'(x)^T dL/dy: one copy goes straight on, one through the branch.
-
-        Raises
-        ------
-        RuntimeError
-            If ``forward`` was not called before.
-        TypeError, ValueError
-            If ``grad`` does not hold floats, or its shape is not that of the output.
-        """
-        branch = grad
-        for layer in reversed(self.layers):
-            branch = layer.backward(branch)
+    def backward(self, grad: FloatArray, observe: Observer | None = None) -> FloatArray:
+        """Return dL/dx = dL/dy + f'(x)^T dL/dy: straight on, and through the branch."""
+        branch = run_backward(self.layers, grad, observe)
         return float_array("grad", grad, dtype=branch.dtype) + branch
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return what is in the branch."""
         return f"Residual({', '.join(map(repr, self.layers))})"
 
 
-def checked_recipe(argument, recipe):
+# Called with a layer, what it was handed and what it returned. What it returns itself, if not None,
+# goes on in place of that. The layers of a branch come before the branch.
+Observer = Callable[[Any, FloatArray, FloatArray], Any]
+
+
+def run_forward(
+    layers: Sequence[Any], x: FloatArray, observe: Observer | None = None
+) -> FloatArray:
+    """Send data through a row of layers."""
+    for layer in layers:
+        y = layer.forward(x, observe) if isinstance(layer, Residual) else layer.forward(x)
+        x = _observed(observe, layer, x, y)
+    return x
+
+
+def run_backward(
+    layers: Sequence[Any],
+    grad: FloatArray,
+    observe: Observer | None = None,
+    *,
+    input_grad: bool = True,
+) -> Any:
+    """Send a gradient back through a row of layers.
+
+    With ``input_grad=False`` the first layer, a ``Dense``, leaves out dL/dx.
+    """
+    for layer in reversed(layers):
+        if layer is layers[0] and not input_grad:
+            grad_x = layer.backward(grad, input_grad=False)
+        else:
+            grad_x = (
+                layer.backward(grad, observe)
+                if isinstance(layer, Residual)
+                else layer.backward(grad)
+            )
+        grad = _observed(observe, layer, grad, grad_x)
+    return grad
+
+
+def _observed(observe: Observer | None, layer: Any, given: Any, returned: Any) -> Any:
+    replaced = None if observe is None else observe(layer, given, returned)
+    return returned if replaced is None else replaced
+
+
+def checked_initializer(argument: str, initializer: Any) -> None:
     """Refuse what can't be called for weights, or has to be called first."""
-    if not callable(recipe) or isinstance(recipe, type):
-        raise TypeError(f"{argument}={recipe!r}: expected an initializer, e.g. he_normal()")
-    if getattr(recipe, "__module__", None) == zeros.__module__ and hasattr(recipe, "__name__"):
-        raise TypeError(f"{argument}={recipe.__name__}: call it first, {recipe.__name__}(...)")
+    if not callable(initializer) or isinstance(initializer, type):
+        raise TypeError(f"{argument}={initializer!r} must be an initializer, e.g. he_normal()")
+    if getattr(initializer, "__module__", None) == zeros.__module__ and hasattr(
+        initializer, "__name__"
+    ):
+        name = initializer.__name__
+        raise TypeError(f"{argument}={name}: call it first, {name}(...)")
 
 
-def _drawn(argument, recipe, rng, shape, dtype):
-    checked_recipe(argument, recipe)
-    drawn = np.array(recipe(rng, shape, dtype=dtype), dtype=dtype)  # a copy: training changes it
+def _drawn(
+    argument: str, initializer: Any, rng: np.random.Generator, shape: Shape, dtype: Any
+) -> FloatArray:
+    checked_initializer(argument, initializer)
+    drawn = np.array(
+        initializer(rng, shape, dtype=dtype), dtype=dtype
+    )  # a copy: training changes it
     if drawn.shape != shape:
-        raise ValueError(f"{argument}={recipe!r} returned shape {drawn.shape} instead of {shape}")
+        raise ValueError(
+            f"{argument}={initializer!r} returned shape {drawn.shape} instead of {shape}"
+        )
     return drawn
 
 
-def _shape_words(sizes):
+def _shape_words(sizes: Sequence[Any]) -> str:
     return f"({', '.join(str(size) for size in sizes)})"

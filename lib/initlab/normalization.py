@@ -1,10 +1,11 @@
-"""What makes the start matter less: layers that repair a signal, and branches that can be skipped.
+"""Layers that repair a signal, whatever the weights were: the start matters less.
 
-Normalization gives the signal its size back in every layer, whatever the weights were. A residual
-branch leaves the signal as it is and adds a correction, so that even hundreds of layers begin as
-nearly none. Both are used like the layers of ``layers``: ``forward`` remembers, ``backward``
-derives; a stack of K networks has one more axis in front.
+Normalization gives the signal its size back in every layer. The layers are used like those of
+``layers``, with the same shapes and errors: ``forward`` remembers, ``backward`` derives; a stack of
+K networks has one more axis in front.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from initlab._engine.checks import (
     float_dtype,
     whole_number,
 )
+from initlab._engine.types import DTypeLike, FloatArray
 
 
 class Normalize:
@@ -27,7 +29,7 @@ class Normalize:
     features : int
         Of the data that pass, (..., batch, features).
     epsilon : float
-        Above 0, added to the variance: keeps the division finite.
+        Above 0, added to the variance: keeps the division finite. (PyTorch's ``eps``.)
     dtype : np.float32 or np.float64
 
     Attributes
@@ -36,49 +38,43 @@ class Normalize:
         Begins as ones. The gradients are None before the first ``backward``.
     shift, shift_grad : array, shape (..., 1, features)
         Begins as zeros.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
 
     PARAMETERS = ("scale", "shift")
-    AXIS = None  # the axis over which mean and variance are taken
+    AXIS: int | None = None  # the axis over which mean and variance are taken
 
-    def __init__(self, features, *, epsilon=1e-5, dtype=np.float64):
+    # None until there is something to remember.
+    normalized: Any
+    std: Any
+    output_shape: Any
+    scale_grad: Any
+    shift_grad: Any
+
+    def __init__(self, features: int, *, epsilon: float = 1e-5, dtype: DTypeLike = np.float64):
         if self.AXIS is None:
             raise TypeError("Normalize is what BatchNorm and LayerNorm share; take one of them")
         dtype = float_dtype(dtype)
         shape = 1, whole_number("features", features)
         self.epsilon = finite_number("epsilon", epsilon, above=0)
-        self.scale, self.shift = np.ones(shape, dtype), np.zeros(shape, dtype)
+        self.scale: FloatArray = np.ones(shape, dtype)
+        self.shift: FloatArray = np.zeros(shape, dtype)
         self.clear_cache()
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Drop what ``forward`` and ``backward`` noted."""
         self.normalized = self.std = self.output_shape = None
         self.scale_grad = self.shift_grad = None
 
-    def forward(self, x):
+    def forward(self, x: FloatArray) -> FloatArray:
         """Return scale (x - mean) / sqrt(variance + epsilon) + shift.
 
         Parameters
         ----------
         x : array of float, shape (..., batch, features)
-            Without leading axes it serves every network of a stack.
 
         Returns
         -------
         array, shape (..., batch, features), in the precision of the parameters
-
-        Raises
-        ------
-        TypeError
-            If ``x`` does not hold floats.
-        ValueError
-            If it has another number of features, or the leading axes of another stack; or if it
-            holds no examples, where the mean over them is needed.
         """
         x = float_array("x", x, dtype=self.scale.dtype, min_dimensions=2)
         *stack, _, features = self.scale.shape
@@ -88,15 +84,15 @@ class Normalize:
         mean, variance = self._statistics(x)
         self.std = np.sqrt(variance + self.epsilon)
         self.normalized = (x - mean) / self.std
-        y = self.scale * self.normalized + self.shift
+        y: FloatArray = self.scale * self.normalized + self.shift
         self.output_shape = y.shape
         return y
 
-    def _statistics(self, x):
+    def _statistics(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         mean = x.mean(axis=self.AXIS, keepdims=True)
         return mean, np.square(x - mean).mean(axis=self.AXIS, keepdims=True)
 
-    def backward(self, grad):
+    def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx, and note the gradients of scale and shift.
 
         Let x^ = (x - mean) / std and G = dL/dx^ = scale dL/dy. An x changes its own x^, and through
@@ -114,25 +110,18 @@ class Normalize:
         Returns
         -------
         array of that shape
-
-        Raises
-        ------
-        RuntimeError
-            If ``forward`` was not called before.
-        TypeError, ValueError
-            If ``grad`` does not hold floats, or its shape is not that of the output.
         """
         grad = fitting_gradient(grad, self.output_shape, self.scale.dtype)
         self.scale_grad = (grad * self.normalized).sum(axis=-2, keepdims=True)
         self.shift_grad = grad.sum(axis=-2, keepdims=True)
         return self._input_grad(grad * self.scale)
 
-    def _input_grad(self, grad):
+    def _input_grad(self, grad: FloatArray) -> FloatArray:
         common = grad.mean(axis=self.AXIS, keepdims=True)
         along = (grad * self.normalized).mean(axis=self.AXIS, keepdims=True)
         return (grad - common - self.normalized * along) / self.std
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return kind and settings."""
         epsilon = f", epsilon={self.epsilon!r}" if self.epsilon != 1e-5 else ""
         return f"{type(self).__name__}({self.scale.shape[-1]}{epsilon})"
@@ -141,7 +130,7 @@ class Normalize:
 class LayerNorm(Normalize):
     """Normalization over the features of each example: needs no other examples.
 
-    Parameters, attributes and errors are those of ``Normalize``.
+    Parameters and attributes are those of ``Normalize``.
 
     Notes
     -----
@@ -162,20 +151,17 @@ class BatchNorm(Normalize):
     features, epsilon, dtype
         As for ``Normalize``.
     momentum : float
-        Above 0 and at most 1: how much each batch counts in the running averages.
+        Above 0 and at most 1: how much each batch counts in the running averages. (PyTorch's;
+        Keras' momentum is 1 minus this one.)
 
     Attributes
     ----------
     running_mean, running_variance : array, shape (..., 1, features)
         Averages over the batches that went forward and backward: each ``backward`` is a step of a
-        training.
+        training, and a ``forward`` alone changes nothing. The variance is the unbiased one, as in
+        algorithm 2 of the source. (PyTorch's ``running_mean`` and ``running_var``.)
     inference : bool
         Whether these are used instead of the batch's own; False at the beginning.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
 
     Notes
     -----
@@ -187,20 +173,30 @@ class BatchNorm(Normalize):
     AXIS = -2
     AVERAGES = ("running_mean", "running_variance")
 
-    def __init__(self, features, *, epsilon=1e-5, momentum=0.1, dtype=np.float64):
+    batch_mean: Any
+    batch_variance: Any
+
+    def __init__(
+        self,
+        features: int,
+        *,
+        epsilon: float = 1e-5,
+        momentum: float = 0.1,
+        dtype: DTypeLike = np.float64,
+    ):
         super().__init__(features, epsilon=epsilon, dtype=dtype)
         self.momentum = finite_number("momentum", momentum, above=0)
         if self.momentum > 1:
-            raise ValueError(f"momentum={momentum!r}: expected a number above 0 and at most 1")
+            raise ValueError(f"momentum={momentum!r} must be a number above 0 and at most 1")
         self.running_mean, self.running_variance = self.shift.copy(), self.scale.copy()
         self.inference = False
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Drop what ``forward`` and ``backward`` noted; the running averages stay."""
         super().clear_cache()
         self.batch_mean = self.batch_variance = None
 
-    def _statistics(self, x):
+    def _statistics(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.inference:
             return self.running_mean, self.running_variance
         if x.shape[-2] == 0:
@@ -208,14 +204,16 @@ class BatchNorm(Normalize):
         self.batch_mean, self.batch_variance = super()._statistics(x)
         return self.batch_mean, self.batch_variance
 
-    def _input_grad(self, grad):
+    def _input_grad(self, grad: FloatArray) -> FloatArray:
         if self.inference:
             return grad / self.std  # mean and std are constants: no example meets another one
+        count = grad.shape[-2]
+        unbiased = self.batch_variance * (count / max(count - 1, 1))
         self.running_mean += self.momentum * (self.batch_mean - self.running_mean)
-        self.running_variance += self.momentum * (self.batch_variance - self.running_variance)
+        self.running_variance += self.momentum * (unbiased - self.running_variance)
         return super()._input_grad(grad)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return kind and settings."""
         momentum = f", momentum={self.momentum!r})" if self.momentum != 0.1 else ")"
         return super().__repr__()[:-1] + momentum

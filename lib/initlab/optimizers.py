@@ -5,22 +5,56 @@ An optimizer changes parameters in place, given their gradients. What it remembe
 """
 
 import copy
+from collections.abc import Iterator
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from initlab._engine.checks import finite_number, whole_number
+from initlab._engine.types import FloatArray
+
+
+class Optimizer(Protocol):
+    """What changes parameters, given their gradients."""
+
+    learning_rate: float
+
+    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+        """Change the parameters in place: two lists of arrays of equal shapes, in one order.
+
+        Where the shapes don't fit each other, or what is remembered, nothing is changed.
+        """
+        ...
+
+    def reset_copy(self) -> Self:
+        """Return an optimizer with the same settings that remembers nothing."""
+        ...
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what has no ``step`` and ``reset_copy``, such as a class."""
+    if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
+        raise TypeError(f"optimizer={optimizer!r} must be an optimizer, e.g. SGD(0.01)")
 
 
 class _Optimizer:
-    """What the optimizers share: memory that belongs to one list of parameters."""
+    """What SGD and Adam share: memory that belongs to one list of parameters."""
 
-    def reset_copy(self):
+    def _clear(self) -> None:
+        raise NotImplementedError
+
+    def reset_copy(self) -> Self:
         """Return an optimizer with the same settings that remembers nothing."""
         other = copy.copy(self)
         other._clear()
         return other
 
-    def _fitting(self, parameters, gradients, *memories):
+    def _fitting(
+        self,
+        parameters: list[FloatArray],
+        gradients: list[FloatArray],
+        *memories: list[FloatArray],
+    ) -> Iterator[Any]:
         """Return the lists side by side, after a look at their shapes."""
         shapes = [np.shape(parameter) for parameter in parameters]
         for name, arrays in [("gradients", gradients), *(("memory", kept) for kept in memories)]:
@@ -43,40 +77,30 @@ class SGD(_Optimizer):
     momentum : float
         At least 0 and below 1. 0 is plain gradient descent, what the article uses.
 
-    Raises
-    ------
-    ValueError
-        If one of the two is out of its range or not finite.
-
     Notes
     -----
     velocity = momentum * velocity + gradient; parameter -= learning_rate * velocity. Source:
     Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in
     deep learning", equations 1 and 2, with the learning rate taken out of the velocity.
+
+    Examples
+    --------
+    >>> parameter = np.array([1.0, 2.0])
+    >>> SGD(0.1).step([parameter], [np.array([5.0, 0.0])])
+    >>> parameter
+    array([0.5, 2. ])
     """
 
-    def __init__(self, learning_rate, momentum=0.0):
+    def __init__(self, learning_rate: float, momentum: float = 0.0):
         self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
         self.momentum = _fraction("momentum", momentum)
         self._clear()
 
-    def _clear(self):
-        """Drop what was remembered."""
-        self.velocities = None
+    def _clear(self) -> None:
+        self.velocities: list[FloatArray] | None = None
 
-    def step(self, parameters, gradients):
-        """Change the parameters in place: two lists of arrays of equal shapes, in one order.
-
-        Parameters
-        ----------
-        parameters, gradients : list of array
-            Of any shapes, pair by pair the same.
-
-        Raises
-        ------
-        ValueError
-            If the shapes don't fit each other or what is remembered. Nothing has been changed then.
-        """
+    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+        """Change the parameters in place; see ``Optimizer.step``."""
         if self.momentum == 0:
             for parameter, gradient in self._fitting(parameters, gradients):
                 parameter -= self.learning_rate * gradient
@@ -87,7 +111,7 @@ class SGD(_Optimizer):
             velocity += gradient
             parameter -= self.learning_rate * velocity
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the call that makes this optimizer."""
         momentum = f", momentum={self.momentum:.6g}" if self.momentum else ""
         return f"SGD({self.learning_rate:.6g}{momentum})"
@@ -105,41 +129,31 @@ class Adam(_Optimizer):
     epsilon : float
         Above 0: keeps the division finite.
 
-    Raises
-    ------
-    ValueError
-        If one of them is out of its range or not finite.
-
     Notes
     -----
     Source: Kingma, Ba (2015), "Adam: a method for stochastic optimization", algorithm 1.
     """
 
-    def __init__(self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ):
         self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
         self.beta1 = _fraction("beta1", beta1)
         self.beta2 = _fraction("beta2", beta2)
         self.epsilon = finite_number("epsilon", epsilon, above=0)
         self._clear()
 
-    def _clear(self):
-        """Drop what was remembered."""
-        self.means = self.squares = None
+    def _clear(self) -> None:
+        self.means: list[FloatArray] | None = None
+        self.squares: list[FloatArray] | None = None
         self.steps = 0
 
-    def step(self, parameters, gradients):
-        """Change the parameters in place: two lists of arrays of equal shapes, in one order.
-
-        Parameters
-        ----------
-        parameters, gradients : list of array
-            Of any shapes, pair by pair the same.
-
-        Raises
-        ------
-        ValueError
-            If the shapes don't fit each other or what is remembered. Nothing has been changed then.
-        """
+    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+        """Change the parameters in place; see ``Optimizer.step``."""
         self.means = self.means or [np.zeros_like(p) for p in parameters]
         self.squares = self.squares or [np.zeros_like(p) for p in parameters]
         together = self._fitting(parameters, gradients, self.means, self.squares)
@@ -153,7 +167,7 @@ class Adam(_Optimizer):
             root = np.sqrt(square * square_correction) + self.epsilon
             parameter -= self.learning_rate * mean_correction * mean / root
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the call that makes this optimizer."""
         settings = {"beta1": (self.beta1, 0.9), "beta2": (self.beta2, 0.999)}
         settings["epsilon"] = self.epsilon, 1e-8
@@ -169,15 +183,10 @@ class WarmUp:
 
     Parameters
     ----------
-    optimizer : SGD or Adam
-        A fresh copy of it takes the steps.
+    optimizer : Optimizer
+        A copy of it takes the steps.
     steps : int
         How many; at least 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the two is not what is said here.
 
     Notes
     -----
@@ -185,29 +194,17 @@ class WarmUp:
     section 2.2, gradual warmup.
     """
 
-    def __init__(self, optimizer, steps):
-        if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
-            raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
+    def __init__(self, optimizer: Optimizer, steps: int):
+        check_optimizer(optimizer)
         self.optimizer, self.steps = optimizer.reset_copy(), whole_number("steps", steps)
         self.learning_rate, self.taken = self.optimizer.learning_rate, 0
 
-    def reset_copy(self):
+    def reset_copy(self) -> "WarmUp":
         """Return an optimizer with the same settings that remembers nothing."""
         return WarmUp(self.optimizer, self.steps)
 
-    def step(self, parameters, gradients):
-        """Change the parameters in place, as the optimizer does, at the rate of this step.
-
-        Parameters
-        ----------
-        parameters, gradients : list of array
-            Of any shapes, pair by pair the same.
-
-        Raises
-        ------
-        ValueError
-            If the shapes don't fit each other or what is remembered. Nothing has been changed then.
-        """
+    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+        """Change the parameters in place, as the optimizer does, at the rate of this step."""
         share = min(1.0, (self.taken + 1) / self.steps)
         self.optimizer.learning_rate = share * self.learning_rate
         try:
@@ -216,13 +213,13 @@ class WarmUp:
             self.optimizer.learning_rate = self.learning_rate
         self.taken += 1
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the call that makes this optimizer."""
         return f"WarmUp({self.optimizer!r}, steps={self.steps})"
 
 
-def _fraction(name, value):
+def _fraction(name: str, value: Any) -> float:
     value = finite_number(name, value, at_least=0)
     if value >= 1:
-        raise ValueError(f"{name}={value!r}: expected a number of at least 0 and below 1")
+        raise ValueError(f"{name}={value!r} must be a number of at least 0 and below 1")
     return value

@@ -64,7 +64,7 @@ def _variances(activation, sigma_w2, sigma_b2):
     for name, value in found.items():
         found[name] = np.asarray(value, dtype=np.float64)
         if not (np.isfinite(found[name]) & (found[name] >= 0)).all():
-            raise ValueError(f"{name}={value!r}: expected finite numbers of at least 0")
+            raise ValueError(f"{name}={value!r} must be finite numbers of at least 0")
     return activations.get(activation), *np.broadcast_arrays(*found.values())
 
 
@@ -293,7 +293,7 @@ def pair_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, inp
     square = finite_number("input_q", input_q, at_least=0)
     correlation = finite_number("input_correlation", input_correlation, at_least=-1)
     if correlation > 1:
-        raise ValueError(f"input_correlation={correlation!r}: expected a number from -1 to 1")
+        raise ValueError(f"input_correlation={correlation!r} must be a number from -1 to 1")
     product = square * correlation
     qs, correlations, slopes = [], [], []
     with overflow_allowed():

@@ -5,6 +5,9 @@ describe what the layer below tells it, without any labels: as a restricted Bolt
 an autoencoder. The weights found that way were the start of the real training.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from initlab._engine.checks import (
@@ -15,13 +18,15 @@ from initlab._engine.checks import (
     whole_number,
 )
 from initlab._engine.parallel import one_blas_thread
+from initlab._engine.progress import reporting
+from initlab._engine.types import DTypeLike, FloatArray
 from initlab.activations import sigmoid
 from initlab.datasets import minibatches
-from initlab.initializers import normal, xavier_normal
-from initlab.layers import Activation, Dense
+from initlab.initializers import Initializer, normal, xavier_normal
+from initlab.layers import Activation, Dense, run_forward
 from initlab.losses import mean_squared_error
-from initlab.network import MLP
-from initlab.optimizers import SGD, Adam
+from initlab.network import MLP, check_mlp
+from initlab.optimizers import SGD, Adam, Optimizer, check_optimizer
 
 
 class RBM:
@@ -46,13 +51,17 @@ class RBM:
     visible_bias : array, shape (1, visible)
     hidden_bias : array, shape (1, hidden)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
 
-    def __init__(self, visible, hidden, *, rng, weight_init=None, dtype=np.float64):
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        *,
+        rng: np.random.Generator,
+        weight_init: Initializer | None = None,
+        dtype: DTypeLike = np.float64,
+    ):
         dense = Dense(
             whole_number("visible", visible),
             whole_number("hidden", hidden),
@@ -63,7 +72,7 @@ class RBM:
         self.weight, self.hidden_bias = dense.weight, dense.bias
         self.visible_bias = np.zeros((1, visible), dtype)
 
-    def hidden_probabilities(self, v):
+    def hidden_probabilities(self, v: FloatArray) -> FloatArray:
         """Return how likely each hidden unit is on, given the visible units.
 
         Parameters
@@ -79,7 +88,7 @@ class RBM:
         with overflow_allowed():
             return sigmoid(v @ self.weight + self.hidden_bias)
 
-    def visible_probabilities(self, h):
+    def visible_probabilities(self, h: FloatArray) -> FloatArray:
         """Return how likely each visible unit is on, given the hidden units.
 
         Parameters
@@ -93,7 +102,9 @@ class RBM:
         with overflow_allowed():
             return sigmoid(h @ self.weight.T + self.visible_bias)
 
-    def gradients(self, v, *, rng):
+    def gradients(
+        self, v: FloatArray, *, rng: np.random.Generator
+    ) -> tuple[float, list[FloatArray]]:
         """Return what one round of contrastive divergence (CD-1) says about the parameters.
 
         The hidden units look at the data and decide by lot; from their decision the visible units
@@ -132,15 +143,15 @@ class RBM:
         ]
         return float(np.square(dream_v - v).mean()), gradients
 
-    def parameters(self):
+    def parameters(self) -> list[FloatArray]:
         """Return the arrays themselves: weight, visible_bias, hidden_bias."""
         return [self.weight, self.visible_bias, self.hidden_bias]
 
-    def encoder(self):
+    def encoder(self) -> tuple[FloatArray, FloatArray]:
         """Return the weight and bias with which the hidden units look at the visible ones."""
         return self.weight, self.hidden_bias
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the machine's shape."""
         visible, hidden = self.weight.shape
         return f"RBM({visible} - {hidden})"
@@ -164,18 +175,21 @@ class Autoencoder:
     network : MLP
         From visible to hidden to visible units, with sigmoid behind both layers.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
-
     Notes
     -----
     Source: Bengio, Lamblin, Popovici, Larochelle (2007), "Greedy layer-wise training of deep
     networks", section 4; here with the squared error.
     """
 
-    def __init__(self, visible, hidden, *, rng, weight_init=None, dtype=np.float64):
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        *,
+        rng: np.random.Generator,
+        weight_init: Initializer | None = None,
+        dtype: DTypeLike = np.float64,
+    ):
         shape = whole_number("visible", visible), whole_number("hidden", hidden)
         self.network = MLP(
             [*shape, visible],
@@ -186,7 +200,9 @@ class Autoencoder:
             dtype=dtype,
         )
 
-    def gradients(self, v, *, rng=None):
+    def gradients(
+        self, v: FloatArray, *, rng: np.random.Generator | None = None
+    ) -> tuple[float, list[FloatArray]]:
         """Return the reconstruction error and its gradients, by backpropagation.
 
         Parameters
@@ -207,39 +223,40 @@ class Autoencoder:
         self.network.backward(grad, input_grad=False)
         return float(error), self.network.gradients()
 
-    def parameters(self):
+    def parameters(self) -> list[FloatArray]:
         """Return the arrays themselves: weight and bias of the hidden layer, then of the output."""
         return self.network.parameters()
 
-    def encoder(self):
+    def encoder(self) -> tuple[FloatArray, FloatArray]:
         """Return weight and bias of the hidden layer."""
         return self.network.dense[0].weight, self.network.dense[0].bias
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return the shape."""
         visible, hidden, _ = self.network.sizes
         return f"Autoencoder({visible} - {hidden} - {visible})"
 
 
 # What describes a layer, and how it is trained unless the caller knows better.
-METHODS = {
+METHODS: dict[str, tuple[Any, Optimizer]] = {
     "rbm": (RBM, SGD(0.1, momentum=0.5)),
     "autoencoder": (Autoencoder, Adam(0.002)),
 }
 
 
 def pretrain(
-    network,
-    x,
+    network: MLP,
+    x: FloatArray,
     *,
-    method="rbm",
-    steps=1000,
-    batch_size=128,
-    optimizer=None,
-    weight_init=None,
-    rng,
-    progress=None,
-):
+    method: str = "rbm",
+    steps: int = 1000,
+    batch_size: int = 128,
+    optimizer: Optimizer | None = None,
+    weight_init: Initializer | None = None,
+    rng: np.random.Generator,
+    progress: bool = False,
+    callback: Callable[[int, float], object] | None = None,
+) -> FloatArray:
     """Give each hidden layer a start that it learned itself, from below upward, without labels.
 
     Layer 1 learns to describe the data, layer 2 to describe what layer 1 says of them, and so on:
@@ -251,20 +268,21 @@ def pretrain(
         With sigmoid behind its hidden layers. Their weights and biases are changed in place.
     x : array of float, shape (examples, features)
         From 0 to 1.
-    method : str
-        "rbm" or "autoencoder".
+    method : {"rbm", "autoencoder"}
     steps, batch_size : int
         For each layer.
-    optimizer : SGD or Adam, optional
+    optimizer : Optimizer, optional
         By default ``SGD(0.1, momentum=0.5)`` for RBMs and ``Adam(0.002)`` for autoencoders. Each
-        layer gets a fresh copy.
-    weight_init : initializer, optional
+        layer gets a copy.
+    weight_init : Initializer, optional
         The start of each learner; its own default, if not given.
     rng : numpy.random.Generator
         Each layer draws from a child of it: the first layers of a deep network learn what those of
         a shallower one learn.
-    progress : callable, optional
-        Called with the number 1 after each step: in all, ``steps`` times the hidden layers.
+    progress : bool
+        Whether to show a bar.
+    callback : callable, optional
+        Called as ``callback(step, error)`` after each step, counted from 0 over all layers.
 
     Returns
     -------
@@ -272,11 +290,6 @@ def pretrain(
         The reconstruction error before each update, on the minibatch of that update. Should it or
         the weights cease to be finite, this layer and those above keep the weights they had, and
         the rest of the array is NaN.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here; nothing has been changed then.
 
     Notes
     -----
@@ -288,15 +301,18 @@ def pretrain(
     hidden = _sigmoid_layers(network)
     x = _units("x", x, network.sizes[0], network.dtype)
     optimizer = usual if optimizer is None else optimizer
-    if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
-        raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.1)")
+    check_optimizer(optimizer)
     errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
     children = generator(rng).spawn(len(hidden))
     learners = [
         learner_class(*dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype)
         for dense, child in zip(hidden, children, strict=True)
     ]
-    with overflow_allowed(), one_blas_thread():
+    with (
+        reporting(progress, errors.size, "pretraining") as report,
+        overflow_allowed(),
+        one_blas_thread(),
+    ):
         for depth, (dense, learner, child) in enumerate(
             zip(hidden, learners, children, strict=True)
         ):
@@ -304,16 +320,16 @@ def pretrain(
             below = network.view().layers[: 2 * depth]
             batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
             for step, (v, _) in enumerate(batches):
-                for layer in below:
-                    v = layer.forward(v)
+                v = run_forward(below, v)
                 if not np.isfinite(v).all():
                     return errors  # weights that are finite, but too large to be added up
                 errors[depth, step], gradients = learner.gradients(v, rng=child)
                 if not np.isfinite(errors[depth, step]):
                     return errors
                 step_maker.step(learner.parameters(), gradients)
-                if progress is not None:
-                    progress(1)
+                report(1)
+                if callback is not None:
+                    callback(depth * steps + step, errors[depth, step])
             learned = learner.encoder()
             if not all(np.isfinite(array).all() for array in learned):
                 return errors  # the last update was one too many
@@ -322,10 +338,8 @@ def pretrain(
     return errors
 
 
-def _sigmoid_layers(network):
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
-    if network.stack_shape:
+def _sigmoid_layers(network: MLP) -> list[Dense]:
+    if check_mlp("network", network).stack_shape:
         raise ValueError(f"{network!r} is a stack; pretrain each network of its .unstack()")
     if network.activation is not sigmoid:
         raise ValueError(
@@ -339,7 +353,7 @@ def _sigmoid_layers(network):
     return network.dense[:-1]
 
 
-def _units(name, value, count, dtype):
+def _units(name: str, value: Any, count: int, dtype: Any) -> FloatArray:
     value = float_array(name, value, dtype=dtype, min_dimensions=2)
     if value.ndim != 2 or value.shape[1] != count or len(value) == 0:
         raise ValueError(f"{name} has shape {value.shape}; expected (examples, {count})")

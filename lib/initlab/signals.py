@@ -5,16 +5,19 @@ much: whether the spread comes from the inputs or from the neurons, whether a sm
 small everywhere or zero nearly everywhere. So each layer is measured in several ways.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import pairwise, takewhile
+from typing import Any
 
 import numpy as np
 
 from initlab._engine.checks import float_array, generator, known_name, overflow_allowed
+from initlab._engine.types import FloatArray, Floats
 from initlab.activations import ActivationFunction, identity
 from initlab.layers import Activation, Dense, Residual
-from initlab.network import MLP
+from initlab.network import MLP, check_mlp
 from initlab.normalization import Normalize
 
 MEASUREMENTS = (
@@ -50,18 +53,18 @@ class LayerSignals:
 
     number: int
     activation: ActivationFunction
-    z: np.ndarray
-    h: np.ndarray
-    gradient: np.ndarray
+    z: FloatArray
+    h: FloatArray
+    gradient: FloatArray
 
     @cached_property
-    def pooled_std(self):
+    def pooled_std(self) -> Any:
         """The standard deviation of all activations of the layer: what a histogram shows."""
         with overflow_allowed():
             return self.h.std(axis=(-2, -1), dtype=np.float64)
 
     @cached_property
-    def across_input_std(self):
+    def across_input_std(self) -> Any:
         """How far one and the same unit moves when the input changes.
 
         The root, over the units, of the mean variance across inputs. pooled_std**2 is the sum of
@@ -72,7 +75,7 @@ class LayerSignals:
             return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
 
     @cached_property
-    def saturated_fraction(self):
+    def saturated_fraction(self) -> Any:
         """The share of activations within 1 % of an end of the function's range.
 
         For sigmoid: below 0.01 or above 0.99. 0 for functions without two ends, such as ReLU.
@@ -82,29 +85,29 @@ class LayerSignals:
         return self._share((np.abs(self.z) > self.activation.saturation).mean(axis=(-2, -1)))
 
     @cached_property
-    def dead_fraction(self):
+    def dead_fraction(self) -> Any:
         """The share of units whose slope is exactly 0 for every input: no gradient passes them."""
         with overflow_allowed():
             flat = self.activation.derivative(self.z) == 0
         return self._share(flat.all(axis=-2).mean(axis=-1))
 
-    def _share(self, share):
+    def _share(self, share: Any) -> Any:
         # Of numbers that are none, no share can be told.
         return np.where(np.isnan(self.z).any(axis=(-2, -1)), np.nan, share)[()]
 
     @cached_property
-    def gradient_rms(self):
+    def gradient_rms(self) -> Any:
         """The root mean square of dL/dz: what a few large gradients dominate."""
         with overflow_allowed():
             return np.sqrt(np.square(self.gradient, dtype=np.float64).mean(axis=(-2, -1)))
 
     @cached_property
-    def gradient_median(self):
+    def gradient_median(self) -> Any:
         """The median of the absolute value of dL/dz: what a typical unit gets."""
         with overflow_allowed():
             return np.median(np.abs(self.gradient), axis=(-2, -1)).astype(np.float64)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return one line of numbers."""
         return (
             f"layer {self.number}   std {_shown(self.pooled_std, '.3g')}"
@@ -127,9 +130,9 @@ class Signals:
         the activation that follows it. The outputs of a classifier are the last.
     """
 
-    layers: tuple
+    layers: tuple[LayerSignals, ...]
 
-    def each(self, name):
+    def each(self, name: str) -> FloatArray:
         """Return one measurement of all layers as an array, shape (layers,) or (layers, K).
 
         Parameters
@@ -140,12 +143,18 @@ class Signals:
         known_name("name", name, MEASUREMENTS)
         return np.array([getattr(layer, name) for layer in self.layers])
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Return a line of numbers for each layer."""
         return "\n".join(str(layer) for layer in self.layers)
 
 
-def measure_signals(network, x, *, rng=None, output_gradient=None):
+def measure_signals(
+    network: MLP,
+    x: FloatArray,
+    *,
+    rng: np.random.Generator | None = None,
+    output_gradient: FloatArray | None = None,
+) -> Signals:
     """Send inputs forward and a gradient backward through a network, and note what passes.
 
     The network is left as it was: its gradients and what its layers remember don't change.
@@ -160,59 +169,87 @@ def measure_signals(network, x, *, rng=None, output_gradient=None):
     output_gradient : array of float, shape (..., inputs, outputs), optional
         The caller's own gradient at the output, instead.
 
-    Returns
-    -------
-    Signals
-
-    Raises
-    ------
-    TypeError
-        If neither or both of ``rng`` and ``output_gradient`` are given, or ``x`` is not floats.
-    ValueError
-        If the shapes don't fit.
+    Examples
+    --------
+    >>> from initlab.initializers import normal
+    >>> rng = np.random.default_rng(0)
+    >>> network = MLP([100] * 6, activation="tanh", weight_init=normal(0.05), rng=rng)
+    >>> signals = measure_signals(network, rng.standard_normal((1000, 100)), rng=rng)
+    >>> signals.each("pooled_std").round(3)
+    array([0.42 , 0.189, 0.095, 0.048, 0.024])
     """
     if (rng is None) == (output_gradient is None):
         raise TypeError("measure_signals needs either rng or output_gradient, and not both")
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
+    check_mlp("network", network)
     if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
         raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
-    probe = network.view()
-    with overflow_allowed():
-        outputs = {}
-        x = _forward(probe.layers, x, outputs)
-        if output_gradient is None:
-            output_gradient = generator(rng).standard_normal(x.shape[-2:])
-        gradient = float_array("output_gradient", output_gradient, dtype=x.dtype)
-        if gradient.shape not in (x.shape, x.shape[-2:]):
-            raise ValueError(
-                f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {x.shape}"
-            )
-        gradients = {}
-        _backward(probe.layers, np.broadcast_to(gradient, x.shape), gradients)
+    view = network.view()
+    outputs: dict[Any, FloatArray] = {}
 
-    measured = []
-    leaves = probe.flat_layers
+    def note_output(layer: Any, x: FloatArray, y: FloatArray) -> None:
+        outputs[layer] = y
+
+    y = view.forward(x, note_output)
+    if output_gradient is None:
+        output_gradient = generator(rng).standard_normal(y.shape[-2:])
+    gradient = float_array("output_gradient", output_gradient, dtype=y.dtype)
+    if gradient.shape not in (y.shape, y.shape[-2:]):
+        raise ValueError(
+            f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {y.shape}"
+        )
+    gradients = _gradients_at_dense_layers(view, np.broadcast_to(gradient, y.shape))
+
+    measured: list[LayerSignals] = []
+    leaves = view.flat_layers
     for index, layer in enumerate(leaves):
         if isinstance(layer, Dense):
             # The next activation before the next Dense layer, if there is one.
-            following = list(
-                takewhile(lambda leaf: not isinstance(leaf, Dense), leaves[index + 1 :])
-            )
-            bends = [leaf for leaf in following if isinstance(leaf, Activation)]
+            following = takewhile(lambda leaf: not isinstance(leaf, Dense), leaves[index + 1 :])
+            bend = next((leaf for leaf in following if isinstance(leaf, Activation)), None)
             measured.append(
                 LayerSignals(
                     number=len(measured) + 1,
-                    activation=bends[0].function if bends else identity,
-                    z=bends[0].z if bends else outputs[layer],
-                    h=outputs[bends[0] if bends else layer],
+                    activation=bend.function if bend else identity,
+                    z=bend.z if bend else outputs[layer],
+                    h=outputs[bend or layer],
                     gradient=gradients[layer],
                 )
             )
     return Signals(tuple(measured))
 
 
-def jacobian(network, x):
+def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense, FloatArray]:
+    """Return dL/dz of each Dense layer: behind its normalization, if it has one."""
+    normalized = {
+        after: layer
+        for row in _rows(network.layers)
+        for layer, after in pairwise(row)
+        if isinstance(layer, Dense) and isinstance(after, Normalize)
+    }
+    found: dict[Dense, FloatArray] = {}
+
+    def note_gradient(layer: Any, grad: FloatArray, grad_x: FloatArray) -> FloatArray | None:
+        if layer in normalized:
+            found[normalized[layer]] = grad
+        elif isinstance(layer, Dense):
+            found.setdefault(layer, grad)
+        elif isinstance(layer, Activation) and np.isnan(layer.z).any():
+            # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.
+            return np.where(np.isnan(layer.z), np.nan, grad_x)
+        return None
+
+    network.backward(gradient, note_gradient)
+    return found
+
+
+def _rows(layers: list[Any]) -> Iterator[list[Any]]:
+    yield layers
+    for layer in layers:
+        if isinstance(layer, Residual):
+            yield from _rows(layer.layers)
+
+
+def jacobian(network: MLP, x: FloatArray) -> FloatArray:
     """Return how each output of a network answers to each input: J_oi = d output_o / d x_i.
 
     Its singular values are the factors by which the network stretches small differences between
@@ -231,57 +268,21 @@ def jacobian(network, x):
     -------
     array, shape (..., outputs, features)
 
-    Raises
-    ------
-    TypeError, ValueError
-        If ``x`` does not hold floats, or the shapes don't fit.
-
     Notes
     -----
     Source: Saxe, McClelland, Ganguli (2013), "Exact solutions to the nonlinear dynamics of learning
     in deep linear neural networks", section 3.
     """
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
+    check_mlp("network", network)
     x = float_array("x", x)
     if x.shape != (network.sizes[0],):
         raise ValueError(f"x has shape {x.shape}; expected one input, ({network.sizes[0]},)")
-    probe, outputs = network.for_inference(), network.sizes[-1]
+    view, outputs = network.for_inference(), network.sizes[-1]
     # One copy of the input for each output; back through copy o goes the gradient of output o.
-    probe.forward(np.tile(x, (outputs, 1)))
+    view.forward(np.tile(x, (outputs, 1)))
     gradient = np.broadcast_to(np.eye(outputs), (*network.stack_shape, outputs, outputs))
-    return probe.backward(gradient)
+    return view.backward(gradient)
 
 
-def _forward(layers, x, outputs):
-    """Run forward, and note what comes out of each Dense layer and activation."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            x = x + _forward(layer.layers, x, outputs)
-        else:
-            x = layer.forward(x)
-            if not isinstance(layer, Normalize):
-                outputs[layer] = x
-    return x
-
-
-def _backward(layers, gradient, gradients):
-    """Run backward, and note dL/dz of each Dense layer: behind its normalization, if it has one."""
-    behind = None
-    for layer in reversed(layers):
-        if isinstance(layer, Dense):
-            # Only those at a Dense layer are looked at; the others would take as much memory.
-            gradients[layer] = gradient if behind is None else behind
-        behind = gradient if isinstance(layer, Normalize) else None
-        if isinstance(layer, Residual):
-            gradient = gradient + _backward(layer.layers, gradient, gradients)
-        else:
-            gradient = layer.backward(gradient)
-        if isinstance(layer, Activation) and np.isnan(layer.z).any():
-            # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.
-            gradient = np.where(np.isnan(layer.z), np.nan, gradient)
-    return gradient
-
-
-def _shown(value, form):
+def _shown(value: Floats, form: str) -> str:
     return " / ".join(format(float(number), form) for number in np.atleast_1d(value))

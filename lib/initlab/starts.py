@@ -1,18 +1,23 @@
 """Starts that look at more than the shape of a matrix: at data, or at the whole network.
 
-An initializer draws each matrix on its own. ``lsuv`` sends data through the network and corrects
-each layer by what it sees; ``fixup`` counts the residual branches and starts them at nothing.
+An initializer draws each matrix on its own. ``lsuv`` (also called data-dependent initialization)
+sends data through the network and corrects each layer by what it sees; ``fixup`` counts the
+residual branches and starts them at nothing. Both change the network, and return it; after an error
+it is as it was.
 """
+
+from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import finite_number, float_array, overflow_allowed, whole_number
+from initlab._engine.checks import finite_number, float_array, whole_number
+from initlab._engine.types import FloatArray
 from initlab.layers import Dense, Residual
-from initlab.network import MLP
+from initlab.network import MLP, check_mlp
 
 
-def lsuv(network, x, *, tolerance=0.01, rounds=10):
-    """Scale the weights of each layer so that z has variance 1 on data. The network is changed.
+def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 10) -> MLP:
+    """Scale the weights of each layer so that z has variance 1 on data.
 
     Layer-sequential unit-variance: from the first layer to the last, each weight matrix is divided
     by the std of the layer's outputs, over all examples and neurons, until that is 1. Without
@@ -30,25 +35,17 @@ def lsuv(network, x, *, tolerance=0.01, rounds=10):
     rounds : int
         How often a layer is corrected at most.
 
-    Returns
-    -------
-    MLP
-        The network itself.
-
     Raises
     ------
-    TypeError
-        If ``network`` is no MLP, or ``x`` does not hold floats.
     ValueError
-        If ``x`` doesn't fit the network, or the outputs of a layer don't differ, so that no factor
-        gives them variance 1; or if ``rounds`` were not enough, as where the biases alone vary by
-        more. The network is left as it was.
+        If the outputs of a layer don't differ, so that no factor gives them variance 1; or if
+        ``rounds`` were not enough, as where the biases alone vary by more.
 
     Notes
     -----
     Source: Mishkin, Matas (2016), "All you need is a good init", algorithm 1.
     """
-    _check(network)
+    check_mlp("network", network)
     x = float_array("x", x, dtype=network.dtype, min_dimensions=2)
     if x.shape[-2] == 0:
         raise ValueError(f"x has shape {x.shape}; expected at least one example")
@@ -57,46 +54,35 @@ def lsuv(network, x, *, tolerance=0.01, rounds=10):
     scaled = network.copy()
     numbers = {layer: number for number, layer in enumerate(scaled.dense, start=1)}
 
-    def to_unit_variance(layer, x):
+    def to_unit_variance(layer: Any, x: FloatArray, z: FloatArray) -> FloatArray | None:
+        if not isinstance(layer, Dense):
+            return None
+        where = f"the outputs of layer {numbers[layer]}"
         for corrections in range(rounds + 1):
-            variance = layer.forward(x).var(axis=(-2, -1), keepdims=True, dtype=np.float64)
+            variance = z.var(axis=(-2, -1), keepdims=True, dtype=np.float64)
             if not ((variance > 0) & np.isfinite(variance)).all():
                 found = "all the same" if (variance == 0).any() else "not finite"
-                raise ValueError(
-                    f"the outputs of layer {numbers[layer]} are {found}: no factor helps"
-                )
+                raise ValueError(f"{where} are {found}: no factor helps")
             far = np.abs(variance - 1)
             if (far <= tolerance).all():
                 break
             if corrections == rounds:
                 raise ValueError(
-                    f"the outputs of layer {numbers[layer]} have variance "
-                    f"{variance.flat[far.argmax()]:.4g} after {rounds} rounds: take more rounds, "
-                    "or smaller biases"
+                    f"{where} have variance {variance.flat[far.argmax()]:.4g} after {rounds} "
+                    "rounds: take more rounds, or smaller biases"
                 )
             layer.weight /= np.sqrt(variance).astype(layer.weight.dtype)
+            z = layer.forward(x)
+        return z
 
-    with overflow_allowed():
-        _walk(scaled.layers, x, to_unit_variance)
+    scaled.forward(x, to_unit_variance)
     for array, result in zip(network.parameters(), scaled.parameters(), strict=True):
         array[...] = result
     return network
 
 
-def _walk(layers, x, at_dense):
-    """Run forward, and show each Dense layer with its inputs to ``at_dense`` first."""
-    for layer in layers:
-        if isinstance(layer, Residual):
-            x = x + _walk(layer.layers, x, at_dense)
-            continue
-        if isinstance(layer, Dense):
-            at_dense(layer, x)
-        x = layer.forward(x)
-    return x
-
-
-def fixup(network):
-    """Let each residual branch begin as nothing, and the outputs as 0. The network is changed.
+def fixup(network: MLP) -> MLP:
+    """Let each residual branch begin as nothing, and the outputs as 0.
 
     With L branches of m Dense layers each: the last Dense layer of a branch and the last one of the
     network become 0, weights and biases; the weights of all others in branches are multiplied by
@@ -106,31 +92,19 @@ def fixup(network):
     Parameters
     ----------
     network : MLP
-        With residual branches; or a stack.
-
-    Returns
-    -------
-    MLP
-        The network itself.
-
-    Raises
-    ------
-    TypeError
-        If ``network`` is no MLP.
-    ValueError
-        If it has no residual branches. Nothing has been changed then.
+        Built with ``residual_block_size``; or a stack. With one hidden layer there is no branch:
+        then only the outputs become 0.
 
     Notes
     -----
     Source: Zhang, Dauphin, Ma (2019), "Fixup initialization: residual learning without
     normalization", section 3, rules 1 and 2.
     """
-    _check(network)
-    branches = [layer for layer in network.layers if isinstance(layer, Residual)]
-    if not branches:
+    if check_mlp("network", network).residual_block_size is None:
         raise ValueError(
             f"{network!r} has no residual branches; build it with residual_block_size=2"
         )
+    branches = [layer for layer in network.layers if isinstance(layer, Residual)]
     for branch in branches:
         *others, last = [layer for layer in branch.layers if isinstance(layer, Dense)]
         for layer in others:
@@ -140,10 +114,5 @@ def fixup(network):
     return network
 
 
-def _silence(dense):
+def _silence(dense: Dense) -> None:
     dense.weight[...] = dense.bias[...] = 0
-
-
-def _check(network):
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")

@@ -57,7 +57,7 @@ def gaussian_mean(function, q=1.0):
     z, weights = _gaussian_nodes()
     q = np.asarray(q, dtype=np.float64)
     if not (np.isfinite(q) & (q >= 0)).all():
-        raise ValueError(f"q={q}: expected finite numbers of at least 0")
+        raise ValueError(f"q={q} must be finite numbers of at least 0")
     with overflow_allowed():
         return function(np.sqrt(q)[..., np.newaxis] * z) @ weights
 
@@ -286,7 +286,7 @@ def correlation_map(correlation, activation, sigma_w2, sigma_b2=0.0, *, q=None):
     f, sigma_w2, sigma_b2 = _checked(activation, sigma_w2, sigma_b2)
     correlation = finite_number("correlation", correlation, at_least=-1)
     if correlation > 1:
-        raise ValueError(f"correlation={correlation!r}: expected a number from -1 to 1")
+        raise ValueError(f"correlation={correlation!r} must be a number from -1 to 1")
     q = _at_fixed_point(f, sigma_w2, sigma_b2) if q is None else finite_number("q", q, above=0)
     covariance = sigma_w2 * _gaussian_mean_of_pair(f, q, correlation) + sigma_b2
     variance = variance_map(q, f, sigma_w2, sigma_b2)
@@ -428,7 +428,7 @@ def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, in
     each = np.atleast_1d(np.asarray(sigma_w2)).tolist()
     each = each * depth if len(each) == 1 else each
     if len(each) != depth:
-        raise ValueError(f"sigma_w2={sigma_w2!r}: expected one number, or one for each of {depth}")
+        raise ValueError(f"sigma_w2={sigma_w2!r} must be one number, or one for each of {depth}")
     each = [finite_number("sigma_w2", value, at_least=0) for value in each]
     # square: mean of h**2 for one input. across: half the mean of (h - h')**2 for two inputs, which
     # is the variance across inputs.
@@ -436,7 +436,7 @@ def layer_by_layer(activation, depth, sigma_w2, sigma_b2=0.0, *, input_q=1.0, in
     across = square - finite_number("input_shared", input_shared)
     if not 0 <= across <= 2 * square:
         raise ValueError(
-            f"input_shared={input_shared!r}: expected at most input_q={input_q!r} in size"
+            f"input_shared={input_shared!r} must be at most input_q={input_q!r} in size"
         )
     rows = []
     for number, sigma_w2 in enumerate(each, start=1):

@@ -1,27 +1,35 @@
-"""Part eight of the story: learning, one small step after another.
+"""Part ten of the story: learning, one small step after another.
 
 The loop is the textbook's: take a minibatch, forward, loss, backward, step. ``train_together`` runs
-it for many networks on the same minibatches, as a stack where they are of one architecture.
+it for many networks side by side, as a stack where they are of one architecture.
 """
 
+from __future__ import annotations
+
+import contextlib
 import copy
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from initlab._engine.checks import (
+    check_finite,
     float_array,
+    generator,
     integer_labels,
     overflow_allowed,
     whole_number,
 )
-from initlab._engine.parallel import as_completed, one_blas_thread, workers
-from initlab._engine.progress import check_progress, listener
-from initlab.datasets import minibatches
-from initlab.losses import softmax_cross_entropy
-from initlab.network import MLP
+from initlab._engine.parallel import as_completed, one_blas_thread
+from initlab._engine.progress import Report, reporting
+from initlab._engine.stacks import make_stacks, step_cost
+from initlab._engine.types import FloatArray, Floats, IntArray
+from initlab.datasets import Dataset, minibatches
+from initlab.losses import Loss, softmax_cross_entropy
+from initlab.network import MLP, check_mlp
+from initlab.optimizers import Optimizer, check_optimizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,45 +49,35 @@ class History:
         (steps, layers) or (steps, layers, K), before each update. NaN for steps not taken.
     """
 
-    loss: np.ndarray
-    diverged_at: int | list | None
-    gradient_rms: np.ndarray | None = None
+    loss: FloatArray
+    diverged_at: int | list[int | None] | None
+    gradient_rms: FloatArray | None = None
 
-    def final_loss(self, last=100):
+    def final_loss(self, last: int = 100) -> Any:
         """Return the mean loss over the last steps: float, or shape (K,) for a stack.
 
         NaN if the run diverged.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If ``last`` is not a whole number of at least 1.
         """
         return self.loss[-whole_number("last", last) :].mean(axis=0)
 
-    def smoothed(self, window=50):
+    def smoothed(self, window: int = 50) -> FloatArray:
         """Return the loss averaged over the last ``window`` steps, fewer at the beginning.
 
-        Returns
-        -------
-        array of float64, of the shape of ``loss``
-
-        Raises
-        ------
-        TypeError, ValueError
-            If ``window`` is not a whole number of at least 1.
+        In float64, of the shape of ``loss``.
         """
         window = whole_number("window", window)
         ends = range(1, len(self.loss) + 1)
         with overflow_allowed():
             return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
-    def of(self, k):
+    def of(self, k: int) -> History:
         """Return the history of one network of a stack, by its number from 0."""
+        if not isinstance(self.diverged_at, list):
+            raise ValueError("this is the history of a single network, not of a stack")
         sizes = None if self.gradient_rms is None else self.gradient_rms[:, :, k].copy()
         return History(self.loss[:, k].copy(), self.diverged_at[k], sizes)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """Return how many steps there were, and where the loss stopped being finite."""
         steps = np.atleast_1d(np.array(self.diverged_at, dtype=object))
         diverged = f", diverged_at={self.diverged_at}" if any(s is not None for s in steps) else ""
@@ -89,24 +87,26 @@ class History:
 class Evaluation(NamedTuple):
     """How a network does on examples: floats, or arrays of shape (K,) for a stack."""
 
-    loss: float
-    accuracy: float
+    loss: Floats
+    accuracy: Floats
 
 
 def train(
-    network,
-    dataset,
+    network: MLP,
+    dataset: Dataset,
     *,
-    optimizer,
-    steps,
-    batch_size,
-    rng,
-    loss=softmax_cross_entropy,
-    record_gradients=False,
-    progress=None,
-    callback=None,
-):
+    optimizer: Optimizer,
+    steps: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    loss: Loss = softmax_cross_entropy,
+    record_gradients: bool = False,
+    progress: bool = False,
+    callback: Callable[[int, Any], Any] | None = None,
+) -> History:
     """Train a network, or a stack of them, and say how it went. The network is changed.
+
+    A loss that is not finite raises nothing: the history says at which step it happened.
 
     Parameters
     ----------
@@ -115,151 +115,136 @@ def train(
     dataset : Dataset
         Anything with ``x_train``, shape (examples, features), and ``y_train``. Each minibatch is
         cast to the network's precision.
-    optimizer : SGD or Adam
-        A fresh copy of it is used, so that one can serve many trainings.
+    optimizer : Optimizer
+        A copy of it is used, so that one can serve many trainings.
     steps, batch_size : int
     rng : numpy.random.Generator
         Shuffles the examples; see ``datasets.minibatches``.
-    loss : callable
+    loss : Loss
         ``softmax_cross_entropy`` or ``mean_squared_error``.
     record_gradients : bool
         Whether the history is to hold ``gradient_rms``.
-    progress : callable, optional
-        Called with the number 1 after each step, e.g. the ``update`` of a tqdm bar.
+    progress : bool
+        Whether to show a bar.
     callback : callable, optional
-        Called after each step with its number, from 0, and its loss: to watch a training, or to
-        stop it. If it returns True, the history ends there.
+        Called as ``callback(step, loss)`` after each step, counted from 0: to watch a training, or
+        to stop it. If it returns True, the history ends there.
 
-    Returns
-    -------
-    History
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here; nothing has been changed then. A loss
-        that is not finite raises nothing: the history says at which step it happened.
+    Examples
+    --------
+    >>> from initlab import SGD, load_mnist
+    >>> from initlab.initializers import he_normal
+    >>> rng = np.random.default_rng(0)
+    >>> network = MLP([784, 30, 10], activation="relu", weight_init=he_normal(), rng=rng)
+    >>> history = train(
+    ...     network, load_mnist(), optimizer=SGD(0.1), steps=100, batch_size=64, rng=rng
+    ... )
+    >>> history, bool(history.final_loss(last=10) < history.loss[0])
+    (History(100 steps), True)
     """
-    _check(network, dataset, optimizer, loss, progress)
+    check_mlp("network", network)
     if callback is not None and not callable(callback):
-        raise TypeError(f"callback={callback!r}: expected a function of a number and a loss")
-    batches = minibatches(
-        dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
-    )
-    return descend(
-        network,
-        batches,
-        optimizer,
-        steps=steps,
-        loss=loss,
-        record_gradients=record_gradients,
-        progress=progress,
-        callback=callback,
-    )
+        raise TypeError(f"callback={callback!r} must be a function of a step and a loss")
+    x, y = check_training(network.sizes, dataset, optimizer, loss)
+    batches = minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng)
+    with reporting(progress, steps, "training") as report:
+        return _run_steps(
+            network,
+            batches,
+            optimizer,
+            steps=steps,
+            loss=loss,
+            record_gradients=record_gradients,
+            report=report,
+            callback=callback,
+        )
 
 
-def descend(
-    network,
-    batches,
-    optimizer,
+def _run_steps(
+    network: MLP,
+    batches: Iterable[tuple[FloatArray, Any]],
+    optimizer: Optimizer,
     *,
-    steps,
-    loss=softmax_cross_entropy,
-    record_gradients=False,
-    progress=None,
-    callback=None,
-):
-    """Forward, loss, backward, step, again and again: what ``train`` does, all being checked.
-
-    Parameters
-    ----------
-    network, optimizer, steps, loss, record_gradients, progress, callback
-        As for ``train``.
-    batches : iterable of (x, y)
-        ``steps`` of them.
-
-    Returns
-    -------
-    History
-    """
+    steps: int,
+    loss: Loss,
+    record_gradients: bool,
+    report: Report,
+    callback: Callable[[int, Any], Any] | None = None,
+) -> History:
+    """Forward, loss, backward, step, again and again: what ``train`` does, all being checked."""
     optimizer = optimizer.reset_copy()
-    losses = np.full((steps, *network.stack_shape), np.nan)
-    gradient_rms = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
-    parameters, arrays = network.parameters(), network.state()
-    diverged = {}  # which network of the stack: at which step, and its arrays at that time
+    losses: Any = np.full((steps, *network.stack_shape), np.nan)
+    gradient_rms: Any = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
+    parameters, state = network.parameters(), network.state()
+    diverged: dict[Any, Any] = {}  # which of the stack: the step, and its state then
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
     # cores are busy.
     with overflow_allowed(), one_blas_thread():
         for step, (x, y) in enumerate(batches):
             losses[step], grad = loss(network.forward(x), y)
-            for index in np.argwhere(~np.isfinite(losses[step])):
-                index = tuple(index)
+            for index in map(tuple, np.argwhere(~np.isfinite(losses[step]))):
                 if index not in diverged:
-                    diverged[index] = step, [array[index].copy() for array in arrays]
+                    diverged[index] = step, [array[index].copy() for array in state]
             if len(diverged) == losses[step].size:
                 break
             network.backward(grad, input_grad=False)
             if record_gradients:
                 gradient_rms[step] = [_rms(layer.weight_grad) for layer in network.dense]
             optimizer.step(parameters, network.gradients())
-            if progress is not None:
-                progress(1)
+            report(1)
             if callback is not None and callback(step, losses[step]):
                 losses, gradient_rms = losses[: step + 1], gradient_rms[: step + 1]
                 break
     for index, (step, kept) in diverged.items():
         losses[(slice(step + 1, None), *index)] = np.nan
         gradient_rms[(slice(step, None), slice(None), *index)] = np.nan
-        for array, was in zip(arrays, kept, strict=True):
+        for array, was in zip(state, kept, strict=True):
             array[index] = was
     steps_of = {index: step for index, (step, _) in diverged.items()}
-    diverged_at = steps_of.get(())
+    diverged_at: Any = steps_of.get(())
     if network.stack_shape:
         diverged_at = [steps_of.get((k,)) for k in range(network.stack_shape[0])]
     return History(losses, diverged_at, gradient_rms if record_gradients else None)
 
 
-def _rms(array):
+def _rms(array: FloatArray) -> Any:
     return np.sqrt(np.square(array, dtype=np.float64).mean(axis=(-2, -1)))
 
 
 def train_together(
-    networks,
-    dataset,
+    networks: Mapping[Any, MLP] | Sequence[MLP],
+    dataset: Dataset,
     *,
-    optimizer,
-    steps,
-    batch_size,
-    rng,
-    loss=softmax_cross_entropy,
-    record_gradients=False,
-    progress=None,
-):
-    """Train several networks on the same minibatches, on all cores. The networks are changed.
+    optimizer: Optimizer,
+    steps: int,
+    batch_size: int,
+    rng: np.random.Generator | None = None,
+    rngs: Mapping[Any, np.random.Generator] | Sequence[np.random.Generator] | None = None,
+    loss: Loss = softmax_cross_entropy,
+    record_gradients: bool = False,
+    progress: bool = False,
+) -> Any:
+    """Train several networks side by side, on all cores. The networks are changed.
 
     Training together gives what training each alone, with a generator of the same seed, gives: on
-    any number of workers.
+    any number of workers. After an error nothing has been changed.
 
     Parameters
     ----------
     networks : dict or list of MLP
         Networks of one architecture are trained as stacks, and the stacks side by side.
-    dataset, optimizer, steps, batch_size, rng, loss, record_gradients
+    dataset, optimizer, steps, batch_size, loss, record_gradients, progress
         As for ``train``.
-    progress : callable or bool, optional
-        True shows a bar. A function is called with the number of networks that took a step, as
-        they take it: in all, ``steps * len(networks)``. Workers in other processes report when a
-        stack is done.
+    rng : numpy.random.Generator
+        Shuffles the examples: all networks see the same minibatches.
+    rngs : dict or list of numpy.random.Generator
+        Instead of ``rng``, a generator for each network, under the same keys or in the same order.
+        Networks that are handed the same generator see the same minibatches.
 
     Returns
     -------
     dict or list of History
         One for each network, under its key or in its place.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here; nothing has been changed then.
 
     Notes
     -----
@@ -271,144 +256,177 @@ def train_together(
     """
     if isinstance(networks, MLP):
         raise TypeError(
-            f"networks={networks!r}: expected a dict or list of them; one goes to train()"
+            f"networks={networks!r} must be a dict or list of MLPs; one goes to train()"
         )
-    named = hasattr(networks, "keys")
-    members = list(networks.values() if named else networks)
+    keys = list(networks.keys()) if isinstance(networks, Mapping) else range(len(networks))
+    members = [networks[key] for key in keys]
+    generators = _one_each(keys, rng, rngs)
+    _check_members(members)
+    for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
+        x, y = check_training(network.sizes, dataset, optimizer, loss)
+    for each in generators:  # refuses what doesn't fit
+        minibatches(x, y, batch_size=batch_size, steps=steps, rng=each)
+
+    settings = {"steps": steps, "batch_size": batch_size, "loss": loss}
+    settings["record_gradients"] = record_gradients
+    histories: list[Any] = [None] * len(members)
+    done = []
+    with reporting(progress, 1, "training") as report:
+        stacks = train_stacks(
+            members,
+            (x, y),
+            rngs=generators,
+            optimizers=[optimizer] * len(members),
+            settings=settings,
+            finish=_state,
+            report=report,
+        )
+        with contextlib.closing(stacks):
+            done = list(stacks)
+    # Only now, when nothing can go wrong any more, are the networks and generators changed.
+    taken = dict.fromkeys(map(id, generators), -1)
+    for stack in done:
+        for k, place in enumerate(stack.places):
+            for array, result in zip(members[place].state(), stack.finished, strict=True):
+                array[...] = result[k]
+            histories[place] = stack.history.of(k)
+            # A generator moves on as by its longest training, for some may have diverged.
+            each, moved = generators[place], np.isfinite(stack.history.loss).any(axis=1).sum()
+            if moved > taken[id(each)]:
+                taken[id(each)] = moved
+                each.bit_generator.state = stack.rng_states[k]
+    return dict(zip(keys, histories, strict=True)) if isinstance(networks, Mapping) else histories
+
+
+def _one_each(keys: Iterable[Any], rng: Any, rngs: Any) -> list[np.random.Generator]:
+    """Return the generators of networks, in the order of the networks' keys or places."""
+    keys = list(keys)
+    if (rng is None) == (rngs is None):
+        raise TypeError("train_together needs either rng or rngs, and not both")
+    if rngs is None:
+        return [generator(rng)] * len(keys)
+    places = list(rngs.keys()) if isinstance(rngs, Mapping) else range(len(rngs))
+    if set(places) != set(keys):
+        raise ValueError(f"rngs has entries {list(places)}, but networks has {keys}")
+    return [generator(rngs[key]) for key in keys]
+
+
+def _check_members(members: list[Any]) -> None:
     if not members:
-        raise ValueError(f"networks={networks!r}: there is nothing to train")
+        raise ValueError("networks is empty: there is nothing to train")
     if len({id(network) for network in members}) < len(members):
         raise ValueError("networks: the same network is there twice; train a .copy() of it")
-    groups = {}
-    for place, network in enumerate(members):
-        if not isinstance(network, MLP):
-            raise TypeError(f"networks holds {network!r}: expected an MLP")
-        if network.stack_shape:
+    for network in members:
+        if check_mlp("network", network).stack_shape:
             raise ValueError(f"{network!r} is a stack already; hand over its .unstack()")
-        groups.setdefault(network.architecture, []).append(place)
-    check_progress(progress, bar=True)
-    for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
-        check_training(network.sizes, dataset, optimizer, loss)
-    x, y = dataset.x_train, dataset.y_train
-    minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng)  # refuses what doesn't fit
-
-    stacks = make_stacks(groups.values(), lambda place: step_cost(members[place].sizes))
-    settings = {"optimizer": optimizer, "steps": steps, "batch_size": batch_size}
-    settings |= {"rng": rng, "loss": loss, "record_gradients": record_gradients}
-    tasks = [([members[place].view() for place in places], settings) for places in stacks]
-    with listener(progress, steps * len(members), "training") as report:
-        trained = dict(as_completed(_train_stack, tasks, (x, y), progress=report))
-    # Only now, when nothing can go wrong any more, are the networks changed.
-    histories = [None] * len(members)
-    for task, (arrays, history, _) in trained.items():
-        for k, place in enumerate(stacks[task]):
-            for array, result in zip(members[place].state(), arrays, strict=True):
-                array[...] = result[k]
-            histories[place] = history.of(k)
-    # The caller's generator moves on as by one training: the longest, for some may have diverged.
-    longest = max(trained.values(), key=lambda result: np.isfinite(result[1].loss).any(1).sum())
-    rng.bit_generator.state = longest[2]
-    return dict(zip(networks, histories, strict=True)) if named else histories
 
 
-def _train_stack(task, x, y, report):
-    """Train networks of one architecture: a task for a worker, maybe in another process."""
-    networks, settings = task
-    stack = MLP.stack(networks)
-    # Every stack gets the minibatches that a training alone would get.
-    rng = copy.deepcopy(settings["rng"])
-    steps, batch_size = settings["steps"], settings["batch_size"]
-    history = descend(
+class TrainedStack(NamedTuple):
+    """Networks that were trained as one stack of K.
+
+    ``places`` says which they were, ``finished`` is what ``finish`` made of the stack, and
+    ``rng_states`` holds the state of each network's generator after the training.
+    """
+
+    places: list[int]
+    history: History
+    finished: Any
+    rng_states: list[Any]
+
+
+def train_stacks(
+    members: list[MLP],
+    arrays: tuple[Any, ...],
+    *,
+    rngs: list[np.random.Generator],
+    optimizers: list[Optimizer],
+    settings: dict[str, Any],
+    finish: Callable[..., Any],
+    report: Report,
+) -> Generator[TrainedStack, None, None]:
+    """Train networks on all workers, and yield them stack by stack as they get done.
+
+    Nothing is checked here, and nothing that is handed over is changed.
+
+    Parameters
+    ----------
+    members, rngs, optimizers : list
+        One of each for each network. Networks with the same optimizer and architecture are stacked.
+    arrays : tuple of array
+        x_train and y_train, then what else ``finish`` needs.
+    settings : dict
+        steps, batch_size, loss, record_gradients
+    finish : callable
+        Called in the worker as ``finish(stack, *arrays)``; for workers in other processes it is
+        pickled.
+    report : callable
+        Called with the share of the work that was done since its last call.
+    """
+    groups: dict[Any, list[int]] = {}
+    for place, (network, optimizer) in enumerate(zip(members, optimizers, strict=True)):
+        groups.setdefault((network.architecture, id(optimizer)), []).append(place)
+    costs = [step_cost(network.sizes) for network in members]
+    stacks = make_stacks(groups.values(), costs.__getitem__)
+    tasks = [
+        (
+            [members[place].view() for place in places],
+            [rngs[place] for place in places],
+            optimizers[places[0]],
+            settings,
+            finish,
+            sum(costs[place] for place in places) / sum(costs),
+        )
+        for places in stacks
+    ]
+    for task, trained in as_completed(_train_stack, tasks, arrays, report=report):
+        yield TrainedStack(stacks[task], *trained)
+
+
+def _state(stack: MLP, *arrays: Any) -> list[FloatArray]:
+    return stack.state()
+
+
+def _train_stack(task: tuple[Any, ...], *arrays_and_report: Any) -> tuple[Any, ...]:
+    """Train networks that can be stacked: a task for a worker, maybe in another process."""
+    *arrays, report = arrays_and_report
+    networks, rngs, optimizer, settings, finish, share = task
+    stack, steps = MLP.stack(networks), settings["steps"]
+    rngs = copy.deepcopy(rngs)  # in one go: what was one generator for several stays one
+    batches = _batches_of_stack(*arrays[:2], rngs, batch_size=settings["batch_size"], steps=steps)
+    history = _run_steps(
         stack,
-        minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng),
-        settings["optimizer"],
+        batches,
+        optimizer,
         steps=steps,
         loss=settings["loss"],
         record_gradients=settings["record_gradients"],
-        progress=lambda done: report(done * len(networks)),
+        report=lambda done: report(done * share / steps),
     )
-    return stack.state(), history, rng.bit_generator.state
+    taken = np.isfinite(history.loss).any(axis=1).sum()
+    report(float(steps - taken) * share / steps)  # of steps that nobody took, for all had diverged
+    return history, finish(stack, *arrays), [rng.bit_generator.state for rng in rngs]
 
 
-def minibatches_by_seed(x, y, seeds, *, batch_size, steps):
-    """Yield minibatches for a stack in which each network has a seed of its own.
+def _batches_of_stack(
+    x: FloatArray, y: Any, rngs: list[np.random.Generator], *, batch_size: int, steps: int
+) -> Iterator[tuple[FloatArray, Any]]:
+    """Yield minibatches for a stack, shapes (K, batch_size, features) and (K, batch_size, ...).
 
-    Parameters
-    ----------
-    x, y, batch_size, steps
-        As for ``datasets.minibatches``.
-    seeds : list of int
-        One for each network of the stack. Those with equal seeds get the same minibatches: the ones
-        of ``np.random.default_rng([seed, 1])``.
-
-    Yields
-    ------
-    x_batch, y_batch : array, shapes (K, batch_size, features) and (K, batch_size, ...)
-        Without the first axis if all seeds are equal: one batch then serves all.
-
-    Raises
-    ------
-    ValueError
-        As ``datasets.minibatches`` does, at once.
+    Without the first axis if all networks share one generator: one batch then serves all.
     """
-    shuffled = {
-        seed: minibatches(
-            x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng([seed, 1])
-        )
-        for seed in seeds
+    streams = {
+        id(rng): minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng) for rng in rngs
     }
-    if len(shuffled) == 1:
-        return shuffled[seeds[0]]
-    return _side_by_side(shuffled, seeds)
+    if len(streams) == 1:
+        yield from streams[id(rngs[0])]
+        return
+    for batches in zip(*streams.values(), strict=True):
+        batch_of = dict(zip(streams, batches, strict=True))
+        x_each, y_each = zip(*(batch_of[id(rng)] for rng in rngs), strict=True)
+        yield np.stack(x_each), np.stack(y_each)
 
 
-def _side_by_side(shuffled, seeds):
-    for batches in zip(*shuffled.values(), strict=True):
-        of = dict(zip(shuffled, batches, strict=True))
-        yield tuple(np.stack([of[seed][part] for seed in seeds]) for part in (0, 1))
-
-
-# Networks in a stack: with fewer the time goes into Python, with more their arrays leave the cache.
-LARGEST_STACK = 16
-
-
-def step_cost(sizes):
-    """Return what a training step costs a network of these sizes, in no particular unit.
-
-    Products weight by weight; and the rest is, for each neuron, worth about 40 weights (measured).
-    """
-    return sum(neurons * (fan_in + 40) for fan_in, neurons in pairwise(sizes))
-
-
-def make_stacks(groups, cost):
-    """Return stacks of networks that keep all workers busy, the most expensive stack first.
-
-    Parameters
-    ----------
-    groups : iterable of list of int
-        Networks that can be stacked, each by its number.
-    cost : callable
-        Of such a number: what that network costs, in any unit.
-
-    Returns
-    -------
-    list of list of int
-    """
-    groups, crew = list(groups), workers()
-    # Where there are few groups each is shared out among all workers: so none is idle at the end.
-    least = crew if len(groups) < 4 * crew else 1
-    stacks = []
-    for group in groups:
-        parts = max(-(-len(group) // LARGEST_STACK), least)
-        # As many for each worker as for the others, where there are several for each.
-        parts = -(-parts // least) * least
-        stacks += [
-            [int(place) for place in part] for part in np.array_split(group, parts) if len(part)
-        ]
-    return sorted(stacks, key=lambda stack: -sum(map(cost, stack)))
-
-
-def evaluate(network, x, y, *, batch_size=1000):
+def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000) -> Evaluation:
     """Return loss and accuracy of a classifier, or of a stack of them, on these examples.
 
     Parameters
@@ -425,22 +443,16 @@ def evaluate(network, x, y, *, batch_size=1000):
     Evaluation
         Mean cross-entropy in nats, and the share of examples whose largest logit is the right one.
         An answer that is not a number is wrong.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     batch_size = whole_number("batch_size", batch_size)
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
-    check_examples(network.sizes, "x", x, "y", y)
-    probe = network.for_inference()
-    loss = correct = np.float64(0)
+    x, y = _fitting(check_mlp("network", network).sizes, ("x", "y"), x, y)
+    view = network.for_inference()
+    loss: Any = np.float64(0)
+    correct: Any = np.float64(0)
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
         with overflow_allowed():  # a network that diverged: its loss says so
-            logits = probe.forward(x[part])
+            logits = view.forward(x[part])
             mean = softmax_cross_entropy(logits, y[part])[0]
             loss = loss + np.asarray(mean, np.float64) * len(y[part])
         right = (logits.argmax(axis=-1) == y[part]) & ~np.isnan(logits).any(axis=-1)
@@ -448,69 +460,67 @@ def evaluate(network, x, y, *, batch_size=1000):
     return Evaluation(loss / len(x), correct / len(x))
 
 
-def _check(network, dataset, optimizer, loss, progress):
-    if not isinstance(network, MLP):
-        raise TypeError(f"network={network!r}: expected an MLP")
-    check_progress(progress)
-    check_training(network.sizes, dataset, optimizer, loss)
-
-
-def check_training(sizes, dataset, optimizer, loss):
-    """Refuse what a network of these sizes can't be trained with; see ``train``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument.
-    """
-    if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
-        raise TypeError(f"optimizer={optimizer!r}: expected an optimizer, e.g. SGD(0.01)")
-    for name in ("x_train", "y_train"):
-        if not hasattr(dataset, name):
-            kind = type(dataset).__name__
-            raise TypeError(f"dataset, of type {kind}, has no {name}; expected a Dataset")
+def check_training(
+    sizes: Sequence[int], dataset: Any, optimizer: Any, loss: Any
+) -> tuple[FloatArray, Any]:
+    """Refuse what a network of these sizes can't be trained with; return x_train and y_train."""
+    check_optimizer(optimizer)
     if not callable(loss):
-        raise TypeError(f"loss={loss!r}: expected a loss function, e.g. softmax_cross_entropy")
-    check_examples(
-        sizes, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train, loss
-    )
+        raise TypeError(f"loss={loss!r} must be a loss function, e.g. softmax_cross_entropy")
+    return check_examples(sizes, dataset, "train", loss)
 
 
-def check_examples(sizes, x_name, x, y_name, y, loss=softmax_cross_entropy):
-    """Refuse examples that a network of these sizes can't be trained on or judged by.
+def check_examples(
+    sizes: Sequence[int], dataset: Any, part: str, loss: Loss = softmax_cross_entropy
+) -> tuple[FloatArray, Any]:
+    """Refuse examples that a network of these sizes can't be trained on or judged by; return them.
 
-    All of them, before anything is done: a bad label must not stop a training half-way.
+    All are looked at, before anything is done: a bad label must not stop a training half-way. (A
+    ``Dataset`` has looked at its own.)
 
     Parameters
     ----------
     sizes : list of int
         From inputs to outputs.
-    x_name, y_name : str
-        What the two are called where they come from.
-    x : array of float, shape (examples, inputs)
-    y : array, shape (examples, ...)
-    loss : callable
-        For ``softmax_cross_entropy``, ``y`` must hold class numbers.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are not what is said here, or ``x`` is not finite.
+    dataset : Dataset
+        Or anything that has examples under these names.
+    part : {"train", "test"}
+    loss : Loss
+        For ``softmax_cross_entropy`` the targets must be class numbers, of shape (examples,).
     """
-    inputs, outputs = sizes[0], sizes[-1]
+    for name in (f"x_{part}", f"y_{part}"):
+        if not hasattr(dataset, name):
+            kind = type(dataset).__name__
+            raise TypeError(f"dataset, of type {kind}, has no {name}; it must be a Dataset")
+    x, y = getattr(dataset, f"x_{part}"), getattr(dataset, f"y_{part}")
+    names = f"dataset.x_{part}", f"dataset.y_{part}"
+    return _fitting(sizes, names, x, y, loss, finite=isinstance(dataset, Dataset))
+
+
+def _fitting(
+    sizes: Sequence[int],
+    names: tuple[str, str],
+    x: Any,
+    y: Any,
+    loss: Loss = softmax_cross_entropy,
+    *,
+    finite: bool = False,
+) -> tuple[FloatArray, Any]:
+    (x_name, y_name), inputs = names, sizes[0]
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
         raise TypeError(f"{x_name} and {y_name} must be NumPy arrays; np.asarray makes them so")
-    x = float_array(x_name, x)
+    x, y = float_array(x_name, x), np.asarray(y)
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
         raise ValueError(
-            f"{x_name} has shape {x.shape}, but sizes {sizes} take (examples, {inputs})"
+            f"{x_name} has shape {x.shape}, but sizes {list(sizes)} take (examples, {inputs})"
         )
-    if np.shape(y)[:1] != (len(x),):
-        raise ValueError(f"{y_name} has shape {np.shape(y)}, but {x_name} has shape {x.shape}")
-    if not (np.isfinite(x.min()) and np.isfinite(x.max())):
-        raise ValueError(f"{x_name} holds NaN or infinite values; remove or replace them first")
-    if loss is softmax_cross_entropy and integer_labels(y_name, y, classes=outputs).ndim != 1:
+    if y.shape[:1] != (len(x),):
+        raise ValueError(f"{y_name} has shape {y.shape}, but {x_name} has shape {x.shape}")
+    if not finite:
+        check_finite(x_name, x)
+    if loss is softmax_cross_entropy and integer_labels(y_name, y, num_classes=sizes[-1]).ndim != 1:
         raise ValueError(
-            f"{y_name} has shape {np.shape(y)}; expected ({len(x)},); "
+            f"{y_name} has shape {y.shape}; expected ({len(x)},); "
             "for one-hot rows, take their argmax(axis=-1) first"
         )
+    return x, y

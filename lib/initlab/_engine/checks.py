@@ -7,15 +7,21 @@ argument, the value and the remedy.
 import difflib
 import math
 import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from initlab._engine.types import FloatArray, IntArray, Shape
 
-def finite_number(name, value, *, above=None, at_least=None):
+
+def finite_number(
+    name: str, value: Any, *, above: float | None = None, at_least: float | None = None
+) -> float:
     """Return ``value`` as a Python float; it must be finite and within the stated bound."""
     # A Python float, never a NumPy scalar: np.float64 would promote float32 arrays to float64.
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}={value!r}: expected a real number")
+        raise TypeError(f"{name}={value!r} must be a real number")
     bound = ""
     if above is not None:
         bound = f" above {above}"
@@ -30,32 +36,32 @@ def finite_number(name, value, *, above=None, at_least=None):
         or (above is not None and number <= above)
         or (at_least is not None and number < at_least)
     ):
-        raise ValueError(f"{name}={value!r}: expected a finite number{bound}")
+        raise ValueError(f"{name}={value!r} must be a finite number{bound}")
     return number
 
 
-def whole_number(name, value, *, at_least=1):
+def whole_number(name: str, value: Any, *, at_least: int = 1) -> int:
     """Return ``value`` as a Python int of at least ``at_least``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name}={value!r}: expected a whole number")
+        raise TypeError(f"{name}={value!r} must be a whole number")
     if value < at_least:
-        raise ValueError(f"{name}={value!r}: expected a whole number of at least {at_least}")
+        raise ValueError(f"{name}={value!r} must be a whole number of at least {at_least}")
     return int(value)
 
 
-def known_name(name, value, known):
+def known_name(name: str, value: Any, known: Iterable[str]) -> str:
     """Return ``value`` if it is one of the ``known`` names, else suggest the nearest."""
-    known = list(known)
+    names = list(known)
     if not isinstance(value, str):
-        raise TypeError(f"{name}={value!r}: expected one of the names {', '.join(known)}")
-    if value not in known:
-        nearest = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.6)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose from {', '.join(known)}"
+        raise TypeError(f"{name}={value!r} must be one of the names {', '.join(names)}")
+    if value not in names:
+        nearest = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.6)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"choose from {', '.join(names)}"
         raise ValueError(f"{name}={value!r}: no such {name}; {hint}")
     return value
 
 
-def overflow_allowed():
+def overflow_allowed() -> np.errstate:
     """Return a context in which numbers may become infinite without a warning.
 
     With a start that is bad enough numbers overflow. That is a finding and not an accident: who
@@ -65,27 +71,27 @@ def overflow_allowed():
     return np.errstate(divide="ignore", over="ignore", invalid="ignore")
 
 
-def generator(value):
+def generator(value: Any) -> np.random.Generator:
     """Return ``value`` if it is a ``numpy.random.Generator``."""
     if not isinstance(value, np.random.Generator):
         raise TypeError(
-            f"rng={value!r}: expected a numpy.random.Generator, e.g. np.random.default_rng(0)"
+            f"rng={value!r} must be a numpy.random.Generator, e.g. np.random.default_rng(0)"
         )
     return value
 
 
-def float_dtype(value):
+def float_dtype(value: Any) -> np.dtype[Any]:
     """Return ``value`` as a NumPy dtype; it must be float32 or float64."""
     try:
         name = np.dtype(value).name if value is not None else None
     except TypeError:
         name = None
     if name not in ("float32", "float64"):
-        raise TypeError(f"dtype={value!r}: expected np.float32 (to train) or np.float64 (to check)")
+        raise TypeError(f"dtype={value!r} must be np.float32 (to train) or np.float64 (to check)")
     return np.dtype(name)
 
 
-def float_array(name, value, *, dtype=None, min_dimensions=0):
+def float_array(name: str, value: Any, *, dtype: Any = None, min_dimensions: int = 0) -> FloatArray:
     """Return ``value`` as an array of floats, without a copy where none is needed.
 
     ``dtype`` None keeps the caller's precision. Integers are refused rather than converted: they
@@ -108,21 +114,30 @@ def float_array(name, value, *, dtype=None, min_dimensions=0):
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
-def integer_labels(name, value, *, classes):
-    """Return ``value`` as an integer array whose entries all lie in ``0 .. classes - 1``."""
+def check_finite(name: str, array: FloatArray) -> None:
+    """Refuse NaN and infinite values."""
+    if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+        raise ValueError(f"{name} holds NaN or infinite values; remove or replace them first")
+
+
+def integer_labels(name: str, value: Any, *, num_classes: int | None = None) -> IntArray:
+    """Return ``value`` as an integer array whose entries all lie in ``0 .. num_classes - 1``."""
     labels = np.asarray(value)
     if labels.dtype.kind not in "iu":
         raise TypeError(
             f"{name} has dtype {labels.dtype}, but integer class numbers are needed; "
             "for one-hot rows, take their argmax(axis=-1) first"
         )
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
-        raise ValueError(f"{name} holds {wrong}, but {classes} classes go from 0 to {classes - 1}")
+    low, high = labels.min(initial=0), labels.max(initial=0)
+    if low < 0 or (num_classes is not None and high >= num_classes):
+        classes = "classes are numbered from 0"
+        if num_classes is not None:
+            classes = f"{num_classes} classes go from 0 to {num_classes - 1}"
+        raise ValueError(f"{name} holds {low if low < 0 else high}, but {classes}")
     return labels
 
 
-def fitting_gradient(grad, output_shape, dtype):
+def fitting_gradient(grad: Any, output_shape: Shape | None, dtype: Any) -> FloatArray:
     """Return ``grad`` as floats of ``dtype``; it must be of the shape of what came out forward."""
     if output_shape is None:
         raise RuntimeError("backward was called before forward: there is nothing to derive yet")

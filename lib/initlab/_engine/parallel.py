@@ -1,17 +1,20 @@
-"""The caretaker: sees to it that all cores have something to do, and none too much.
+"""All cores have something to do, and none has too much.
 
 A training of small matrices gains nothing from several BLAS threads. Several trainings side by
-side, each with one BLAS thread, use the cores well. joblib does the sharing out: among threads of
-this process, unless ``joblib.parallel_config`` names another backend, such as a Dask cluster.
+side, each with one BLAS thread, use the cores well. joblib hands out the work: to threads of this
+process, unless ``joblib.parallel_config`` names another backend, such as a Dask cluster.
 """
 
 import contextlib
 import copy
+import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
 
-from initlab._engine.progress import check_progress
+from initlab._engine.progress import Report
 
 # How often in a row tasks are handed out again, without any result, after a worker was lost. (A
 # cluster does so by itself, too.)
@@ -19,23 +22,22 @@ TRIES = 3
 
 _lock = threading.Lock()
 _inside = 0
-_limits = None
+_limits: Any = None
+_controller: Any = None
+_modules = 0  # how many were imported when the controller looked for libraries
 
 
 @contextlib.contextmanager
-def one_blas_thread():
+def one_blas_thread() -> Iterator[None]:
     """Keep matrix products on one thread, until the last of those who asked for it has left.
 
-    The limit belongs to the whole process, so that the first one in sets it and the last one out
-    lifts it.
+    The limit belongs to the whole process: the first one in sets it, the last one out lifts it.
     """
     global _inside, _limits
-    from threadpoolctl import threadpool_limits  # not needed before something is trained
-
     with _lock:
         if _inside == 0:
             _let_any_thread_decide()
-            _limits = threadpool_limits(limits=1, user_api="blas")
+            _limits = _blas().limit(limits=1, user_api="blas")
         _inside += 1
     try:
         yield
@@ -49,29 +51,37 @@ def one_blas_thread():
                 _limits = None
 
 
-def _let_any_thread_decide():
-    """Have OpenBLAS listen to whoever speaks next.
+def _blas() -> Any:
+    # To look for BLAS libraries takes thirty times as long as to set a limit: it is done again only
+    # after a module was imported, which may have brought a library of its own.
+    global _controller, _modules
+    if _controller is None or len(sys.modules) != _modules:
+        from threadpoolctl import ThreadpoolController  # not needed before something is trained
 
-    Since threadpoolctl 3.8 it listens to the thread that spoke first, and to no other while that
-    one lives; but the last one out need not be the first one in.
-    """
+        _controller = ThreadpoolController()
+        _modules = len(sys.modules)
+    return _controller
+
+
+def _let_any_thread_decide() -> None:
+    # Since threadpoolctl 3.8 OpenBLAS listens to the thread that spoke first, and to no other while
+    # that one lives; but the last one out need not be the first one in.
     from threadpoolctl import OpenBLASController
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):
         OpenBLASController.clear_controlling_thread(force=True)
 
 
-def workers():
-    """Return how many tasks ``as_completed`` works on at a time.
+def workers() -> int:
+    """Return how many tasks are worked on at a time.
 
-    As many as ``joblib.parallel_config`` says, where it was asked; else all cores, and one inside
-    of a task.
+    As many as ``joblib.parallel_config`` says; without it all cores, and one inside of a task.
     """
     backend, n_jobs, _ = _backend()
-    return backend.effective_n_jobs(n_jobs)
+    return int(backend.effective_n_jobs(n_jobs))
 
 
-def _backend():
+def _backend() -> tuple[Any, int, bool]:
     from joblib.parallel import get_active_backend  # takes a while to import
 
     # Asked twice, for with a preference it always answers one job.
@@ -90,33 +100,39 @@ class _FailedError(Exception):
 class _Reports:
     """What tasks report to: passes it on, one at a time, or stops them."""
 
-    def __init__(self, progress):
-        self.progress = progress
-        self.turn, self.stopped, self.why = threading.Lock(), threading.Event(), None
+    def __init__(self, report: Report):
+        self.report = report
+        self.turn, self.stopped = threading.Lock(), threading.Event()
+        self.why: BaseException | None = None
 
-    def stop(self, why):
+    def stop(self, why: BaseException) -> None:
         """Stop all tasks of this process; the first error is why."""
         if not self.stopped.is_set():
             self.why = why
             self.stopped.set()
 
-    def go_on(self):
+    def go_on(self) -> None:
         # Threads cannot be interrupted from outside: they ask, when they begin and at every step.
         if self.stopped.is_set():
             raise RuntimeError("stopped, because another part of the work was")
 
-    def __call__(self, done):
+    def __call__(self, done: float) -> None:
         with self.turn:
             self.go_on()
-            if self.progress is not None:
-                try:
-                    self.progress(done)
-                except BaseException as error:
-                    self.stop(error)
-                    raise
+            try:
+                self.report(done)
+            except BaseException as error:
+                self.stop(error)
+                raise
 
 
-def as_completed(function, items, shared=(), *, progress=None):
+def as_completed(
+    function: Callable[..., Any],
+    items: list[Any],
+    shared: tuple[Any, ...] = (),
+    *,
+    report: Report = lambda done: None,
+) -> Generator[tuple[int, Any], None, None]:
     """Yield (place, function(item, *shared, report)) for each item, as they get done.
 
     Parameters
@@ -130,15 +146,9 @@ def as_completed(function, items, shared=(), *, progress=None):
     shared : tuple
         Arguments that are the same for all items. Large arrays belong here, each on its own: so a
         cluster is sent them once.
-    progress : callable, optional
+    report : callable
         The caller's own. It is called by one thread at a time; for workers in other processes, with
         the sum of what a task reported, when that is done.
-
-    Yields
-    ------
-    place : int
-        Which of the items it was.
-    result : object
 
     Notes
     -----
@@ -149,7 +159,7 @@ def as_completed(function, items, shared=(), *, progress=None):
 
     _, n_jobs, here = _backend()
     left, lost, results = dict(enumerate(items)), 0, None
-    report = _Reports(progress)
+    reports = _Reports(report)
     try:
         while left:
             # One task a batch: results of small ones are not to wait for each other.
@@ -157,7 +167,7 @@ def as_completed(function, items, shared=(), *, progress=None):
                 n_jobs=n_jobs, prefer="threads", batch_size=1, return_as="generator_unordered"
             )
             jobs = [
-                delayed(_here)(function, place, item, shared, report)
+                delayed(_here)(function, place, item, shared, reports)
                 if here
                 else delayed(_elsewhere)(function, place, item, *shared)  # *: see ``shared``
                 for place, item in left.items()
@@ -168,7 +178,7 @@ def as_completed(function, items, shared=(), *, progress=None):
                     try:
                         place, result, reported = next(results, (None, None, None))
                     except _FailedError as failed:
-                        failure = report.why or failed.args[0]
+                        failure = reports.why or failed.args[0]
                         break
                     except Exception:
                         # A worker was lost, and with it perhaps data that tasks were waiting for.
@@ -182,12 +192,12 @@ def as_completed(function, items, shared=(), *, progress=None):
                     del left[place]
                     lost = 0
                     if reported:
-                        report(reported)
+                        reports(reported)
                     yield place, result
             if failure is not None:
                 raise failure
     except BaseException as error:
-        report.stop(error)
+        reports.stop(error)
         if results is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # joblib's, about tasks that are not done
@@ -195,17 +205,21 @@ def as_completed(function, items, shared=(), *, progress=None):
         raise
 
 
-def _here(function, place, item, shared, report):
+def _here(
+    function: Callable[..., Any], place: int, item: Any, shared: tuple[Any, ...], reports: _Reports
+) -> tuple[int, Any, None]:
     try:
-        report.go_on()
-        return place, function(item, *shared, report), None
+        reports.go_on()
+        return place, function(item, *shared, reports), None
     except BaseException as error:
-        report.stop(error)
+        reports.stop(error)
         raise _FailedError(error) from None
 
 
-def _elsewhere(function, place, item, *shared):
-    reports = []
+def _elsewhere(
+    function: Callable[..., Any], place: int, item: Any, *shared: Any
+) -> tuple[int, Any, float]:
+    reports: list[float] = []
     try:
         with one_blas_thread():
             return place, function(item, *shared, reports.append), sum(reports)
@@ -220,36 +234,26 @@ def _elsewhere(function, place, item, *shared):
     raise _FailedError(error)
 
 
-def thread_map(function, items, *, progress=None):
-    """Return [function(item, progress) for each item], several of them at a time.
+def thread_map(
+    function: Callable[[Any, Report], Any],
+    items: Iterable[Any],
+    *,
+    report: Report = lambda done: None,
+) -> list[Any]:
+    """Return [function(item, report) for each item], several of them at a time.
 
-    Always in threads of this process, so that ``function`` may be a closure and share memory.
-
-    Parameters
-    ----------
-    function : callable
-        Called with an item and with a function to report progress to. What it returns must depend
-        on the item alone.
-    items : list
-    progress : callable, optional
-        The caller's own. It is called by one thread at a time.
-
-    Returns
-    -------
-    list
-        In the order of ``items``.
+    Always in threads of this process, so that ``function`` may be a closure and share memory; as
+    many as ``workers()`` says. What ``function`` returns must depend on the item alone. ``report``,
+    the caller's own, is called by one thread at a time.
     """
-    items = list(items)
-    check_progress(progress)
-    if len(items) == 1:
-        return [function(items[0], progress)]
-    from joblib import Parallel, delayed  # takes a while to import; most rooms do without it
+    from joblib import Parallel, delayed  # takes a while to import
 
-    report = _Reports(progress)
-    jobs = [delayed(function)(item, report) for item in items]
+    reports = _Reports(report)
+    jobs = [delayed(function)(item, reports) for item in items]
     try:
         with one_blas_thread():
-            return Parallel(n_jobs=-1, require="sharedmem")(jobs)
+            return list(Parallel(n_jobs=workers(), require="sharedmem")(jobs))
     except BaseException as error:
-        report.stop(error)
-        raise report.why from report.why.__cause__
+        reports.stop(error)
+        why = reports.why or error
+        raise why from why.__cause__

@@ -2,17 +2,23 @@
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+Report = Callable[[float], object]
 
 
 @contextlib.contextmanager
-def progress_bar(total, description):
+def progress_bar(total: float, description: str) -> Iterator[Report]:
     """Show how far a long computation is and how long it will take; leave nothing behind.
 
-    In a notebook the cell's output so far is cleared with the bar.
+    In a notebook the bar shares the cell's output: when it is done, all that the cell has shown so
+    far is cleared with it.
 
     Parameters
     ----------
-    total : int
+    total : float
         How many steps there are; 1 if what is reported are shares of the work.
     description : str
 
@@ -23,8 +29,8 @@ def progress_bar(total, description):
 
     Examples
     --------
-    >>> with progress_bar(2000, "training") as progress:  # doctest: +SKIP
-    ...     train(network, mnist, steps=2000, progress=progress, ...)
+    >>> with progress_bar(2000, "training") as update:  # doctest: +SKIP
+    ...     train(network, mnist, steps=2000, callback=lambda step, loss: update(1), ...)
     """
     from tqdm import tqdm
 
@@ -43,21 +49,18 @@ def progress_bar(total, description):
             clear_output()
 
 
-def check_progress(progress, *, bar=False):
-    """Refuse what is neither None nor a function, nor, where a bar can be had, True or False."""
-    if progress is None or callable(progress) or (bar and progress in (True, False)):
-        return
-    or_bar = ", or True for a bar" if bar else ""
-    raise TypeError(
-        f"progress={progress!r}: expected a function to be called with a number{or_bar}"
-    )
-
-
 @contextlib.contextmanager
-def listener(progress, total, description):
-    """Yield the function to report to, or None: ``progress`` itself, or for True that of a bar."""
-    if progress is True:
+def reporting(progress: bool, total: float, description: str) -> Iterator[Report]:
+    """Yield the function to report to: that of a bar, or one that does nothing."""
+    check_progress(progress)
+    if progress:
         with progress_bar(total, description) as update:
             yield update
     else:
-        yield progress or None
+        yield lambda done: None
+
+
+def check_progress(progress: bool) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(progress, (bool, np.bool_)):
+        raise TypeError(f"progress={progress!r} must be True, for a bar, or False")

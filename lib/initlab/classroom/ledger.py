@@ -143,7 +143,7 @@ def verdict(parts):
     """
     shares = {float(np.mean(part)) for part in parts if np.size(part)}
     if not shares or len(parts) != sum(np.size(part) > 0 for part in parts):
-        raise ValueError(f"parts={parts!r}: expected at least one, each with at least one seed")
+        raise ValueError(f"parts={parts!r} must hold at least one, each with at least one seed")
     if shares == {1}:
         return "holds"
     if shares == {0}:
@@ -340,7 +340,7 @@ def claim_10(relu_loss, sigmoid_loss):
     relu, sigmoid = np.asarray(relu_loss) < LEARNED, np.asarray(sigmoid_loss) < LEARNED
     if (relu == sigmoid).any():
         raise ValueError(
-            f"relu_loss={relu_loss!r}, sigmoid_loss={sigmoid_loss!r}: expected losses of which one"
+            f"relu_loss={relu_loss!r}, sigmoid_loss={sigmoid_loss!r} must be losses of which one"
             f" is below {LEARNED} with each seed, and the other not"
         )
     return _row(
@@ -384,7 +384,7 @@ def claim_13(losses):
     """
     rescues = [values for name, values in losses.items() if "tanh" not in name.lower()]
     if not rescues:
-        raise ValueError(f"losses={losses!r}: expected at least one network with sigmoid")
+        raise ValueError(f"losses={losses!r} must have at least one network with sigmoid")
     return _row(
         13,
         [np.any([values < LEARNED for values in rescues], axis=0)],
@@ -420,7 +420,7 @@ def claim_17(measured, read):
     """
     ratios = measured | read
     if not ratios:
-        raise ValueError("measured and read are empty: expected at least one library")
+        raise ValueError("measured and read are empty; one must hold at least one library")
     xavier = np.sqrt(0.5)
     neither = [r for r in ratios.values() if abs(r - 1) > 0.05 and abs(r / xavier - 1) > 0.05]
     shown = [f"{name} {ratio:.2f}" for name, ratio in measured.items()]

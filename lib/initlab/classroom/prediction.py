@@ -61,16 +61,16 @@ class Prediction:
 
     def __init__(self, question, choices=None, *, guess=None, unit=""):
         if not isinstance(question, str) or not question:
-            raise TypeError(f"question={question!r}: expected a sentence")
+            raise TypeError(f"question={question!r} must be a sentence")
         if (choices is None) == (guess is None):
             raise ValueError("expected either choices, or for a number a guess")
         if choices is not None:
             if not isinstance(choices, dict) or len(choices) < 2:
-                raise ValueError(f"choices={choices!r}: expected a dict of at least two answers")
+                raise ValueError(f"choices={choices!r} must be a dict of at least two answers")
             if not all(isinstance(part, str) for pair in choices.items() for part in pair):
-                raise TypeError(f"choices={choices!r}: expected a text for each letter")
+                raise TypeError(f"choices={choices!r} must be a dict of letters to texts")
         if not isinstance(unit, str):
-            raise TypeError(f"unit={unit!r}: expected a word or a sign")
+            raise TypeError(f"unit={unit!r} must be a word or a sign")
         self.question = question
         self.choices = None if choices is None else dict(choices)
         self.guess = None if guess is None else finite_number("guess", guess)
@@ -181,10 +181,10 @@ class Prediction:
         try:
             low, high = spread
         except (TypeError, ValueError):
-            raise TypeError(f"spread={spread!r}: expected a pair (least, greatest)") from None
+            raise TypeError(f"spread={spread!r} must be a pair (least, greatest)") from None
         low, high = finite_number("spread", low), finite_number("spread", high)
         if not low <= measured <= high:
-            raise ValueError(f"spread={spread!r}: expected (least, greatest) around {measured!r}")
+            raise ValueError(f"spread={spread!r} must be (least, greatest) around {measured!r}")
         return low, high
 
     def _unit(self):

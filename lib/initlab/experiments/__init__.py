@@ -21,7 +21,6 @@ from initlab.experiments.plane import (
 from initlab.experiments.pretrained import (
     PretrainingRace,
     pretraining_race,
-    pretraining_steps_in_all,
 )
 from initlab.experiments.race import (
     AS_CODED,
@@ -75,7 +74,6 @@ __all__ = [
     "over_stds",
     "plane_diagram",
     "pretraining_race",
-    "pretraining_steps_in_all",
     "remedies_by_start",
     "rescue_race",
     "scikit_learn_start",

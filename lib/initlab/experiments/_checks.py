@@ -8,8 +8,8 @@ from initlab._engine.checks import whole_number
 def checked_seeds(seeds):
     """Return ``seeds`` as a list of at least one whole number of at least 0."""
     if isinstance(seeds, (str, bytes)) or not np.iterable(seeds):
-        raise TypeError(f"seeds={seeds!r}: expected several, e.g. range(5)")
+        raise TypeError(f"seeds={seeds!r} must be whole numbers, e.g. range(5)")
     seeds = [whole_number("each of seeds", seed, at_least=0) for seed in seeds]
     if not seeds:
-        raise ValueError("seeds: expected at least one")
+        raise ValueError("seeds must hold at least one")
     return seeds

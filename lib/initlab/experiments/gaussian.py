@@ -39,11 +39,6 @@ def five_layers(
     -------
     Signals
         With a standard normal gradient at the last layer's output.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     seed = whole_number("seed", seed, at_least=0)
     input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
@@ -73,11 +68,6 @@ def over_seeds(weight_init, seeds, **settings):
     -------
     dict of str to array, shape (seeds, layers)
         Each of ``MEASUREMENTS``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     seeds = checked_seeds(seeds)
     runs = [five_layers(weight_init, seed=seed, **settings) for seed in seeds]
@@ -98,14 +88,9 @@ def over_stds(stds, seeds, **settings):
     -------
     dict of str to array, shape (stds, seeds, layers)
         Each of ``MEASUREMENTS``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     if np.ndim(stds) != 1 or len(stds) == 0:
-        raise ValueError(f"stds={stds!r}: expected at least one, in a list")
+        raise ValueError(f"stds={stds!r} must be a list of at least one")
     seeds = checked_seeds(seeds)
     runs = [over_seeds(init.normal(std), seeds, **settings) for std in stds]
     return {name: np.stack([run[name] for run in runs]) for name in MEASUREMENTS}

@@ -261,7 +261,7 @@ def at_points(points, seeds, **settings):
         If one of the arguments is not what is said here.
     """
     if not isinstance(points, dict) or not points:
-        raise TypeError(f"points={points!r}: expected a dict of at least one")
+        raise TypeError(f"points={points!r} must be a dict of at least one")
     runs = [
         PhasePlane(seed=seed, **settings).measure(list(points.values()))
         for seed in checked_seeds(seeds)

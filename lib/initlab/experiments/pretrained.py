@@ -7,13 +7,14 @@ import numpy as np
 from initlab import initializers as init
 from initlab._engine.checks import whole_number
 from initlab._engine.parallel import thread_map
+from initlab._engine.progress import reporting
 from initlab.activations import sigmoid
 from initlab.experiments._checks import checked_seeds
-from initlab.experiments.race import Race
+from initlab.experiments.race import Race, judged_race
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.pretraining import pretrain
-from initlab.training import check_examples, evaluate, train, train_together
+from initlab.training import check_examples, train_together
 
 STARTS = ("none", "RBM", "autoencoder")
 
@@ -47,7 +48,7 @@ def pretraining_race(
     steps=2000,
     width=100,
     batch_size=128,
-    progress=None,
+    progress=False,
 ):
     """Train deep sigmoid networks from Xavier's start and from two starts that were learned.
 
@@ -64,104 +65,88 @@ def pretraining_race(
     pretraining_steps, steps : int
         Of pretraining for each layer, and of training.
     width, batch_size : int
-    progress : callable, optional
-        Called with the number of steps done; ``pretraining_steps_in_all`` says how many there are.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
     PretrainingRace
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     if not isinstance(depths, (tuple, list)) or not depths:
         raise TypeError(
-            f"depths={depths!r}: expected several numbers of hidden layers, e.g. (4, 8)"
+            f"depths={depths!r} must be a list of numbers of hidden layers, e.g. (4, 8)"
         )
     depths = sorted({whole_number("each of depths", depth) for depth in depths})
     whole_number("pretraining_steps", pretraining_steps)
     whole_number("steps", steps)
     whole_number("width", width)
+    seeds, shallow, deepest = checked_seeds(seeds), depths[0], depths[-1]
     # Now rather than after the race, which a mistake in the test data must not cost.
-    ends = [dataset.x_train.shape[1], dataset.num_classes]
-    check_examples(ends, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
-    together = {"steps": steps, "batch_size": batch_size, "optimizer": SGD(0.01)}
+    check_examples([dataset.x_train.shape[1], dataset.num_classes], dataset, "test")
 
-    def one_seed(seed, progress):
-        def fresh(depth):
-            return MLP(
-                [dataset.x_train.shape[1], *[width] * depth, dataset.num_classes],
-                activation=sigmoid,
-                weight_init=init.xavier_normal(),
-                rng=np.random.default_rng([seed, 0]),
-                dtype=np.float32,
-            )
-
-        starts, errors = {"none": fresh(depths[-1])}, {}
-        for name in STARTS[1:]:
-            starts[name] = fresh(depths[-1])
-            errors[name] = pretrain(
-                starts[name],
-                dataset.x_train,
-                method=name.lower(),
-                steps=pretraining_steps,
-                batch_size=batch_size,
-                rng=np.random.default_rng([seed, 2]),
-                progress=progress,
-            )
-        found = {}
-        for depth in depths:
-            networks = {name: fresh(depth) for name in starts}
-            for name, network in networks.items():
-                _take_first_layers(network, starts[name])
-            seen = train_together(
-                networks,
-                dataset,
-                rng=np.random.default_rng([seed, 1]),
-                progress=progress,
-                **together,
-            )
-            if depth == depths[0]:
-                longer = networks["none, longer"] = fresh(depth)
-                seen["none, longer"] = train(
-                    longer,
-                    dataset,
-                    rng=np.random.default_rng([seed, 1]),
-                    progress=progress,
-                    **together | {"steps": steps + depth * pretraining_steps},
-                )
-            found[depth] = networks, seen
-        return starts, errors, found
-
-    runs = thread_map(one_seed, checked_seeds(seeds), progress=progress)
-    races = {}
-    for depth in depths:
-        networks = {name: [run[2][depth][0][name] for run in runs] for name in runs[0][2][depth][0]}
-        races[depth] = Race(
-            {name: [run[2][depth][1][name] for run in runs] for name in networks},
-            {
-                name: np.array([evaluate(n, dataset.x_test, dataset.y_test).accuracy for n in some])
-                for name, some in networks.items()
-            },
-            networks,
+    def fresh(depth, seed):
+        return MLP(
+            [dataset.x_train.shape[1], *[width] * depth, dataset.num_classes],
+            activation=sigmoid,
+            weight_init=init.xavier_normal(),
+            rng=np.random.default_rng([seed, 0]),
+            dtype=np.float32,
         )
+
+    def learn(key, report):
+        name, seed = key
+        return pretrain(
+            starts[key],
+            dataset.x_train,
+            method=name.lower(),
+            steps=pretraining_steps,
+            batch_size=batch_size,
+            rng=np.random.default_rng([seed, 2]),
+            callback=lambda step, error: report(1),
+        )
+
+    def train_all(networks, steps):
+        rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
+        return train_together(
+            networks,
+            dataset,
+            optimizer=SGD(0.01),
+            steps=steps,
+            batch_size=batch_size,
+            rngs={key: rngs[key[-1]] for key in networks},
+            progress=progress,
+        )
+
+    starts = {(name, seed): fresh(deepest, seed) for name in STARTS for seed in seeds}
+    learning = [(name, seed) for name in STARTS[1:] for seed in seeds]
+    with reporting(progress, len(learning) * deepest * pretraining_steps, "pretraining") as report:
+        errors = dict(zip(learning, thread_map(learn, learning, report=report), strict=True))
+    networks = {
+        (depth, name, seed): _with_first_layers(fresh(depth, seed), starts[name, seed])
+        for depth in depths
+        for name, seed in starts
+    }
+    histories = train_all(networks, steps)
+    longer = {(shallow, "none, longer", seed): fresh(shallow, seed) for seed in seeds}
+    histories |= train_all(longer, steps + shallow * pretraining_steps)
+    networks |= longer
+    races = {
+        depth: judged_race(
+            {key[1:]: network for key, network in networks.items() if key[0] == depth},
+            {key[1:]: history for key, history in histories.items() if key[0] == depth},
+            dataset,
+        )
+        for depth in depths
+    }
     return PretrainingRace(
         races,
-        {name: [run[0][name] for run in runs] for name in STARTS},
-        {name: np.array([run[1][name] for run in runs]) for name in STARTS[1:]},
+        {name: [starts[name, seed] for seed in seeds] for name in STARTS},
+        {name: np.array([errors[name, seed] for seed in seeds]) for name in STARTS[1:]},
     )
 
 
-def pretraining_steps_in_all(seeds, depths=(4, 8), pretraining_steps=600, steps=2000):
-    """Return how many steps ``pretraining_race`` reports to ``progress``."""
-    depths = set(depths)
-    each = 2 * max(depths) * pretraining_steps + 3 * len(depths) * steps
-    return len(seeds) * (each + steps + min(depths) * pretraining_steps)
-
-
-def _take_first_layers(network, deeper):
+def _with_first_layers(network, deeper):
     # The output layer stays as it is.
     for mine, learned in zip(network.dense[:-1], deeper.dense, strict=False):
         mine.weight[...], mine.bias[...] = learned.weight, learned.bias
+    return network

@@ -5,25 +5,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from initlab import activations, theory
 from initlab import initializers as init
-from initlab._engine.checks import float_array, known_name
+from initlab import theory
+from initlab._engine.checks import check_finite, float_array, known_name
 from initlab._engine.parallel import thread_map
 from initlab.activations import relu, sigmoid, tanh
 from initlab.experiments._checks import checked_seeds
-from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP, checked_sizes
 from initlab.optimizers import SGD
 from initlab.signals import measure_signals
-from initlab.training import (
-    History,
-    check_examples,
-    check_training,
-    descend,
-    evaluate,
-    make_stacks,
-    minibatches_by_seed,
-)
+from initlab.training import History, check_examples, evaluate, train_together
 
 # Two versions of the article's comparison: who starts how, and with which activation.
 # What the published program runs. The word "sigmoid" in it chooses a scale, 1 / sqrt(fan_in), and
@@ -71,16 +62,12 @@ class Race:
         return np.array([history.final_loss(last) for history in self.histories[name]])
 
     def gradient_rms(self, name):
-        """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers).
-
-        Raises
-        ------
-        ValueError
-            If it was not noted.
-        """
+        """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers)."""
         known_name("name", name, self.histories)
         if self.histories[name][0].gradient_rms is None:
-            raise ValueError("no gradients were noted; call mnist_race with record_gradients=True")
+            raise ValueError(
+                "no gradients were recorded; call mnist_race with record_gradients=True"
+            )
         return np.array([history.gradient_rms for history in self.histories[name]])
 
     def __or__(self, other):
@@ -105,7 +92,7 @@ def mnist_race(
     sizes=MNIST_SIZES,
     dtype=np.float32,
     record_gradients=False,
-    progress=None,
+    progress=False,
 ):
     """The article's second experiment: the same network, from several starts, in a race.
 
@@ -118,72 +105,64 @@ def mnist_race(
         The race is run anew for each. Within a race all contestants get the same minibatches, and
         the same draw of weights but for its scale.
     steps, batch_size : int
-    optimizer : SGD or Adam, optional
+    optimizer : Optimizer, optional
         The article's ``SGD(0.01)`` by default.
     sizes : list of int
     dtype : np.float32 or np.float64
     record_gradients : bool
         Whether ``Race.gradient_rms`` is to be had.
-    progress : callable, optional
-        Called with the number of networks that took a step, as they take it: in all,
-        seeds * contestants * steps.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
     Race
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
-    optimizer = SGD(0.01) if optimizer is None else optimizer
     seeds, contestants = checked_seeds(seeds), _checked_contestants(contestants)
-    if not all(hasattr(dataset, name) for name in ("x_test", "y_test")):
-        raise TypeError("dataset has no x_test and y_test; expected a Dataset")
     sizes = checked_sizes(sizes)
     # Now rather than after the race, which a mistake in the test data must not cost.
-    check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
-
-    check_training(sizes, dataset, optimizer, softmax_cross_entropy)
-    x, y = dataset.x_train, dataset.y_train
-    minibatches_by_seed(x, y, [0], batch_size=batch_size, steps=steps)  # refuses what doesn't fit
-
-    def run(places, progress):
-        members = [everyone[place] for place in places]
-        stack = MLP.stack(
-            [_at_the_start(contestants[name], sizes, seed, dtype) for seed, name in members]
-        )
-        own_seeds = [seed for seed, _ in members]
-        history = descend(
-            stack,
-            minibatches_by_seed(x, y, own_seeds, batch_size=batch_size, steps=steps),
-            optimizer,
-            steps=steps,
-            record_gradients=record_gradients,
-            progress=None if progress is None else lambda done: progress(done * len(members)),
-        )
-        return history, evaluate(stack, dataset.x_test, dataset.y_test).accuracy, stack.unstack()
-
-    everyone = [(seed, name) for seed in seeds for name in contestants]
-    groups = {}  # those that can be stacked
-    for place, (_, name) in enumerate(everyone):
-        groups.setdefault(activations.get(contestants[name][1]), []).append(place)
-    stacks = make_stacks(groups.values(), lambda place: 1)
-    results = {}
-    for places, (history, accuracies, networks) in zip(
-        stacks, thread_map(run, stacks, progress=progress), strict=True
-    ):
-        for k, place in enumerate(places):
-            results[everyone[place]] = history.of(k), accuracies[k], networks[k]
-    each = {
-        name: list(zip(*(results[s, name] for s in seeds), strict=True)) for name in contestants
+    check_examples(sizes, dataset, "test")
+    minibatch_rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
+    networks = {
+        (name, seed): _at_the_start(contestant, sizes, seed, dtype)
+        for name, contestant in contestants.items()
+        for seed in seeds
     }
-    return Race(
-        {name: list(histories) for name, (histories, _, _) in each.items()},
-        {name: np.array(accuracies) for name, (_, accuracies, _) in each.items()},
-        {name: list(networks) for name, (_, _, networks) in each.items()},
+    histories = train_together(
+        networks,
+        dataset,
+        optimizer=SGD(0.01) if optimizer is None else optimizer,
+        steps=steps,
+        batch_size=batch_size,
+        rngs={(name, seed): minibatch_rngs[seed] for name, seed in networks},
+        record_gradients=record_gradients,
+        progress=progress,
     )
+    return judged_race(networks, histories, dataset)
+
+
+def judged_race(networks, histories, dataset):
+    """Return the ``Race`` of networks that were trained.
+
+    Parameters
+    ----------
+    networks : dict of (name, seed) to MLP
+    histories : dict of (name, seed) to History
+    dataset : Dataset
+        Its test examples judge the networks.
+    """
+
+    def accuracy(network, report):
+        return evaluate(network, dataset.x_test, dataset.y_test).accuracy
+
+    accuracies = dict(zip(networks, thread_map(accuracy, networks.values()), strict=True))
+    race = Race({}, {}, {})
+    for name in dict.fromkeys(name for name, _ in networks):
+        keys = [key for key in networks if key[0] == name]
+        race.histories[name] = [histories[key] for key in keys]
+        race.test_accuracy[name] = np.array([accuracies[key] for key in keys])
+        race.networks[name] = [networks[key] for key in keys]
+    return race
 
 
 # What would have saved the sigmoid: a wider start, a larger learning rate, both, or a curve that
@@ -196,7 +175,7 @@ RESCUES = {
 }
 
 
-def rescue_race(dataset, *, seeds, steps=2000, progress=None, **settings):
+def rescue_race(dataset, *, seeds, steps=2000, progress=False, **settings):
     """Race the four ``RESCUES`` of the network with sigmoid and Xavier's start.
 
     Parameters
@@ -256,18 +235,12 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     AcrossInputs
         Theory knows two things of the inputs: the mean square of a feature, and the mean product of
         the same feature of two different inputs. Everything after that is calculated.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     x = float_array("x", x, dtype=np.float64, min_dimensions=2)
-    if not np.isfinite(x).all():
-        raise ValueError("x holds NaN or infinite values; remove or replace them first")
+    check_finite("x", x)
     sizes = checked_sizes(sizes)
     if len(sizes) < 3:
-        raise ValueError(f"sizes={sizes!r}: expected at least one hidden layer")
+        raise ValueError(f"sizes={sizes!r} must have at least one hidden layer")
     mean_square, mean_product = np.mean(x**2), np.mean(x.mean(axis=0) ** 2)
     hidden = len(sizes) - 2
     fans = list(pairwise(sizes))[:hidden]
@@ -295,8 +268,8 @@ def _at_the_start(contestant, sizes, seed, dtype):
 
 def _checked_contestants(contestants):
     if not isinstance(contestants, dict) or not contestants:
-        raise TypeError(f"contestants={contestants!r}: expected a dict of at least one")
+        raise TypeError(f"contestants={contestants!r} must be a dict of at least one")
     for name, entry in contestants.items():
         if not isinstance(entry, tuple) or len(entry) != 2:
-            raise TypeError(f"contestants[{name!r}]={entry!r}: expected (initializer, activation)")
+            raise TypeError(f"contestants[{name!r}]={entry!r} must be (initializer, activation)")
     return contestants

@@ -15,6 +15,7 @@ from initlab._engine.checks import whole_number
 from initlab.activations import relu
 from initlab.experiments._checks import checked_seeds
 from initlab.experiments.sweeps import sweep
+from initlab.initializers import STARTS
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
@@ -76,11 +77,7 @@ class Remedy:
 
 # From the smallest weights to the largest.
 FIVE_STARTS = {
-    "std 0.01": init.normal(0.01),
-    "Xavier": init.xavier_normal(),
-    "He": init.he_normal(),
-    "2 x He": init.variance_scaling(8, "fan_in", "normal"),
-    "std 1": init.normal(1.0),
+    name: STARTS[name].initializer for name in ("std 0.01", "Xavier", "He", "2 x He", "std 1")
 }
 REMEDIES = {
     "none": Remedy(MLP, SGD, 0.01),
@@ -129,7 +126,7 @@ def remedies_by_start(
     steps=STEPS,
     eval_size=2000,
     on_results=None,
-    progress=True,
+    progress=False,
 ):
     """Train deep ReLU networks with each remedy from each start, all with the same budget of steps.
 
@@ -145,25 +142,20 @@ def remedies_by_start(
         As for ``sweeps.sweep``.
     on_results : callable, optional
         Called with the table so far, at the beginning and whenever something was added.
-    progress : bool or callable
-        As for ``sweeps.sweep``.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
     RemedyTable
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     remedies = REMEDIES if remedies is None else remedies
     starts = FIVE_STARTS if starts is None else starts
     for name, value in {"remedies": remedies, "starts": starts}.items():
         if not isinstance(value, dict) or not value:
-            raise TypeError(f"{name}={value!r}: expected a dict, under names")
+            raise TypeError(f"{name} must be a dict of names to {name}, got {value!r}")
     if on_results is not None and not callable(on_results):
-        raise TypeError(f"on_results={on_results!r}: expected a function of a RemedyTable")
+        raise TypeError(f"on_results={on_results!r} must be a function of a RemedyTable")
     seeds = checked_seeds(seeds)
     shape = len(remedies), len(starts), len(seeds)
     table = RemedyTable(
@@ -198,7 +190,7 @@ def remedies_by_start(
         steps=steps,
         batch_size=batch_size,
         eval_size=eval_size,
-        only=lambda at: (
+        where=lambda at: (
             at["network"] == at["optimizer"]
             and at["learning_rate"] == remedies[at["network"]].learning_rate
         ),
@@ -228,11 +220,6 @@ def cost_of_remedies(dataset, *, remedies=None, rounds=5, steps=3, count=5):
     -------
     dict of str to (int, array of shape (rounds,))
         How many numbers a network learns, and the seconds a step takes for one network.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     remedies = REMEDIES if remedies is None else remedies
     whole_number("rounds", rounds)

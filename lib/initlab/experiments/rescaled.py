@@ -67,11 +67,6 @@ class ScaledNetwork:
         The draw is that of ``five_layers`` with this seed.
     dtype : np.float32 or np.float64
 
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
-
     Notes
     -----
     An object has room for one computation at a time: threads need one each.

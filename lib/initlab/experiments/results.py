@@ -144,7 +144,7 @@ def checked_path(file):
         If there is no folder for it, or no file can be there.
     """
     if not isinstance(file, (str, os.PathLike)) or file == "":
-        raise TypeError(f"file={file!r}: expected a path")
+        raise TypeError(f"file={file!r} must be a path")
     path = Path(file).expanduser().resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"file={str(file)!r}: there is no folder {path.parent}; make it")

@@ -5,12 +5,13 @@ import numpy as np
 from initlab import initializers as init
 from initlab._engine.checks import float_dtype, known_name, whole_number
 from initlab._engine.parallel import one_blas_thread
+from initlab._engine.progress import reporting
 from initlab.datasets import minibatches
 from initlab.network import MLP, checked_sizes
 from initlab.training import check_examples
 
 # scikit-learn's names of activations, by ours.
-ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
+_NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
 # What libraries draw a layer's weights from, unless they are told otherwise. The first two are
 # measured in notebook 06. Sources: PyTorch 2, nn.Linear, "Variables"; Keras 3, Dense,
@@ -39,11 +40,6 @@ def scikit_learn_start(sizes, *, activation="relu", seed, dtype=np.float32):
     MLP
         Weights and biases were drawn by scikit-learn itself: it took one step, at a learning rate
         too small to change anything.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     sizes, dtype = _sizes_for_both(sizes), float_dtype(dtype)
     labels = np.arange(sizes[-1])
@@ -70,7 +66,7 @@ def train_scikit_learn(
     batch_size=128,
     learning_rate=0.01,
     seed=0,
-    progress=None,
+    progress=False,
 ):
     """Train scikit-learn's ``MLPClassifier`` as ``mnist_race`` trains our networks.
 
@@ -86,8 +82,8 @@ def train_scikit_learn(
     learning_rate : float
     seed : int
         Of the minibatches, and of the weights that scikit-learn draws.
-    progress : callable, optional
-        Called with the number 1 after each step.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
@@ -95,35 +91,27 @@ def train_scikit_learn(
         Before each step, as scikit-learn reports it.
     test_accuracy : float
         After the last step.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     sizes = _sizes_for_both(sizes)
-    check_examples(sizes, "dataset.x_train", dataset.x_train, "dataset.y_train", dataset.y_train)
-    check_examples(sizes, "dataset.x_test", dataset.x_test, "dataset.y_test", dataset.y_test)
+    x_train, y_train = check_examples(sizes, dataset, "train")
+    x_test, y_test = check_examples(sizes, dataset, "test")
     rng = np.random.default_rng([whole_number("seed", seed, at_least=0), 1])
     model = _classifier(sizes, activation, learning_rate, seed, batch_size)
-    batches = minibatches(
-        dataset.x_train, dataset.y_train, batch_size=batch_size, steps=steps, rng=rng
-    )
+    batches = minibatches(x_train, y_train, batch_size=batch_size, steps=steps, rng=rng)
     losses = []
-    with one_blas_thread():
+    with reporting(progress, steps, "scikit-learn") as report, one_blas_thread():
         for x, y in batches:
             model.partial_fit(x, y, classes=np.arange(sizes[-1]))
             losses.append(model.loss_)
-            if progress is not None:
-                progress(1)
-    return np.array(losses), float(model.score(dataset.x_test, dataset.y_test))
+            report(1)
+    return np.array(losses), float(model.score(x_test, y_test))
 
 
 def _sizes_for_both(sizes):
     sizes = checked_sizes(sizes)
     if sizes[-1] < 3:
         raise ValueError(
-            f"sizes={sizes!r}: expected at least 3 outputs, for scikit-learn has a single one for"
+            f"sizes={sizes!r} must have at least 3 outputs, for scikit-learn has a single one for"
             " two classes"
         )
     return sizes
@@ -134,7 +122,7 @@ def _classifier(sizes, activation, learning_rate, seed, batch_size):
 
     return MLPClassifier(
         hidden_layer_sizes=sizes[1:-1],
-        activation=ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)],
+        activation=_NAMES[known_name("activation", activation, _NAMES)],
         solver="sgd",
         learning_rate_init=learning_rate,
         momentum=0.0,

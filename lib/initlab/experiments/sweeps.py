@@ -5,6 +5,7 @@ An experiment on starts is never one network: it is five schemes by ten seeds by
 and goes on from there if it was stopped.
 """
 
+import functools
 import itertools
 import math
 import zlib
@@ -22,9 +23,9 @@ from initlab._engine.checks import (
     overflow_allowed,
     whole_number,
 )
-from initlab._engine.parallel import as_completed
-from initlab._engine.progress import check_progress, listener
+from initlab._engine.progress import check_progress, reporting
 from initlab.activations import ActivationFunction, relu
+from initlab.datasets import minibatches
 from initlab.experiments.results import (
     Table,
     checked_path,
@@ -33,18 +34,11 @@ from initlab.experiments.results import (
     write_rows,
     written,
 )
-from initlab.layers import checked_recipe
+from initlab.layers import checked_initializer
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
 from initlab.optimizers import SGD
-from initlab.training import (
-    check_training,
-    descend,
-    evaluate,
-    make_stacks,
-    minibatches_by_seed,
-    step_cost,
-)
+from initlab.training import check_examples, check_training, evaluate, train_stacks
 
 # What an axis that is not named stands at: the article's network, four hidden layers of a hundred.
 AXIS_DEFAULTS = {
@@ -104,11 +98,16 @@ class _Run:
     seed: int
     asked: dict
 
-    @property
-    def stackable(self):
-        """Networks for which this is equal can be one stack."""
-        made_by = self.asked["network"], self.asked["optimizer"]
-        return made_by, self.activation, self.sizes, self.learning_rate
+    def build(self, bias_init, dtype):
+        """Return the network at its start."""
+        return self.network(
+            list(self.sizes),
+            activation=self.activation,
+            weight_init=self.initializer,
+            bias_init=bias_init,
+            rng=np.random.default_rng([self.seed, 0]),
+            dtype=dtype,
+        )
 
 
 def sweep(
@@ -121,10 +120,10 @@ def sweep(
     bias_init=None,
     dtype=np.float32,
     eval_size=10_000,
-    only=None,
+    where=None,
     file=None,
     on_results=None,
-    progress=True,
+    progress=False,
 ):
     """Train a network for every point of a grid, and return a table with a row for each.
 
@@ -157,7 +156,7 @@ def sweep(
     eval_size : int
         How many of the training examples, and of the test examples, the trained networks are judged
         on: the first ones.
-    only : callable, optional
+    where : callable, optional
         For a grid with holes. Called with each point, a dict of the axes to its values there (to
         their names, where they have names); points for which it returns False are left out.
     file : path-like, optional
@@ -165,9 +164,8 @@ def sweep(
         was stopped or smaller, are not trained again. For one sweep at a time.
     on_results : callable, optional
         Called with each list of rows that were finished together, as they arrive.
-    progress : bool or callable
-        True shows a bar with the time left. A function is called with the share of the work that
-        was done since its last call; all shares add up to 1.
+    progress : bool
+        Whether to show a bar with the time left.
 
     Returns
     -------
@@ -193,9 +191,9 @@ def sweep(
     """
     if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "num_classes")):
         raise TypeError(f"dataset is of type {type(dataset).__name__}: expected a Dataset")
-    check_progress(progress, bar=True)
+    check_progress(progress)
     if on_results is not None and not callable(on_results):
-        raise TypeError(f"on_results={on_results!r}: expected a function of a list of rows")
+        raise TypeError(f"on_results={on_results!r} must be a function of a list of rows")
     most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
         "steps": whole_number("steps", steps),
@@ -206,46 +204,56 @@ def sweep(
     }
     bias_init = init.zeros() if bias_init is None else bias_init
     ends = [dataset.x_train.shape[1], dataset.num_classes]
-    runs = _runs(axes, ends, optimizer, bias_init, settings, only)
+    runs = _runs(axes, ends, optimizer, bias_init, settings, where)
     for made, rate in {(run.optimizer, run.learning_rate) for run in runs}:
         check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
-    x, y = dataset.x_train, dataset.y_train
+    x, y = np.asarray(dataset.x_train), np.asarray(dataset.y_train)
     # Refuses what doesn't fit.
-    minibatches_by_seed(x, y, [0], batch_size=batch_size, steps=steps)
+    minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
 
     path = None if file is None else checked_path(file)
     with nullcontext() if path is None else only_writer(path):
         rows = {} if path is None else {_key(row): row for row in _opened(path)}
-        groups = {}
-        for number, run in enumerate(runs):
-            if _key(run.asked) not in rows:
-                groups.setdefault(run.stackable, []).append(number)
-        stacks = make_stacks(groups.values(), lambda number: step_cost(runs[number].sizes))
-        work = sum(step_cost(runs[number].sizes) * steps for stack in stacks for number in stack)
-        tasks = [
-            ([runs[number] for number in stack], bias_init, settings, work) for stack in stacks
-        ]
-        arrays = x, y, dataset.x_test, dataset.y_test
-        words = f"training {sum(map(len, stacks))} of {len(runs)} networks"
-        with (
-            listener(progress if tasks else None, 1, words) as report,
-            closing(as_completed(_train_and_judge, tasks, arrays, progress=report)) as finished,
-        ):
-            for task, found in finished:
-                asked = [runs[number].asked for number in stacks[task]]
-                new = [a | f for a, f in zip(asked, found, strict=True)]
-                rows |= {_key(row): row for row in new}
-                if path is not None:
-                    write_rows(path, rows.values(), COLUMNS)
-                if on_results is not None:
-                    on_results(new)
+        todo = [run for run in runs if _key(run.asked) not in rows]
+        rngs = {run.seed: np.random.default_rng([run.seed, 1]) for run in todo}
+        optimizers = {}
+        for run in todo:
+            kind = run.optimizer, run.learning_rate
+            optimizers.setdefault(kind, run.optimizer(run.learning_rate))
+        words = f"training {len(todo)} of {len(runs)} networks"
+        with reporting(progress and bool(todo), 1, words) as report:
+            stacks = train_stacks(
+                [run.build(bias_init, settings["dtype"]) for run in todo],
+                (x, y, *check_examples(runs[0].sizes, dataset, "test")),
+                rngs=[rngs[run.seed] for run in todo],
+                optimizers=[optimizers[run.optimizer, run.learning_rate] for run in todo],
+                settings={
+                    "steps": steps,
+                    "batch_size": batch_size,
+                    "loss": softmax_cross_entropy,
+                    "record_gradients": False,
+                },
+                finish=functools.partial(_judged, eval_size=settings["eval_size"]),
+                report=report,
+            )
+            with closing(stacks):
+                for stack in stacks:
+                    new = [
+                        todo[place].asked | found
+                        for place, found in zip(stack.places, _found(stack), strict=True)
+                    ]
+                    rows |= {_key(row): row for row in new}
+                    if path is not None:
+                        write_rows(path, rows.values(), COLUMNS)
+                    if on_results is not None:
+                        on_results(new)
     return Table.of([rows[_key(run.asked)] for run in runs], COLUMNS)
 
 
-def _runs(axes, ends, optimizer, bias_init, settings, only):
+def _runs(axes, ends, optimizer, bias_init, settings, where):
     """Return the grid's points, in its order."""
     if not isinstance(axes, dict):
-        raise TypeError(f"axes={axes!r}: expected a dict of names and values, e.g. {{'depth': 4}}")
+        raise TypeError(f"axes={axes!r} must be a dict of names and values, e.g. {{'depth': 4}}")
     for name in axes:
         known_name("axis", name, AXES)
     if "std" in axes and "initializer" in axes:
@@ -253,15 +261,15 @@ def _runs(axes, ends, optimizer, bias_init, settings, only):
             "axes: std is that of Gaussian weights, so there is no initializer beside it; put "
             "normal(std) among the initializers"
         )
-    checked_recipe("bias_init", bias_init)
-    if only is not None and not callable(only):
-        raise TypeError(f"only={only!r}: expected a function of a dict of axes to values")
+    checked_initializer("bias_init", bias_init)
+    if where is not None and not callable(where):
+        raise TypeError(f"where={where!r} must be a function of a dict of axes to values")
     lists = {name: _AXES[name](f"axes[{name!r}]", value) for name, value in axes.items()}
     names = [("initializer", name) for name, _ in lists.get("initializer", [])]
     names += [("activation", repr(function)) for function in lists.get("activation", [])]
     runs, seen, sums = [], set(), {}
     for point in itertools.product(*lists.values()):
-        if only is not None and not only(_named(lists, point)):
+        if where is not None and not where(_named(lists, point)):
             continue
         at = AXIS_DEFAULTS | {
             "initializer": (repr(AXIS_DEFAULTS["initializer"]), AXIS_DEFAULTS["initializer"])
@@ -299,7 +307,7 @@ def _runs(axes, ends, optimizer, bias_init, settings, only):
             raise ValueError(f"axes: a point is there twice, {twice}")
         seen.add(_key(asked))
     if not runs:
-        raise ValueError("only: it leaves no point of the grid")
+        raise ValueError("where: it leaves no point of the grid")
     for axis, name in names:
         if names.count((axis, name)) > 1:
             raise ValueError(f"axes: two are called {name}; give initializers names, in a dict")
@@ -322,14 +330,14 @@ def _named(axes, point):
 def _values(name, value):
     """Return an axis as a list; a value alone is an axis of one."""
     if isinstance(value, dict):
-        raise TypeError(f"{name}={value!r}: expected a list; only initializers have names")
+        raise TypeError(f"{name}={value!r} must be a list; only initializers have names")
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, (str, ActivationFunction)) or not np.iterable(value):
         value = [value]
     value = list(value)
     if not value:
-        raise ValueError(f"{name}: expected at least one value")
+        raise ValueError(f"{name} must hold at least one value")
     return value
 
 
@@ -337,14 +345,14 @@ def _initializers(name, value):
     named = value.items() if isinstance(value, dict) else [(None, v) for v in _values(name, value)]
     found = []
     for label, recipe in named:
-        checked_recipe(name, recipe)
+        checked_initializer(name, recipe)
         if label is None and not isinstance(recipe, init.Initializer):
             raise TypeError(f"{name} holds {recipe!r}: give it a name, {{'name': {recipe!r}}}")
         if label is not None and (not isinstance(label, str) or not label.isprintable()):
             raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
         found.append((repr(recipe) if label is None else label, recipe))
     if not found:
-        raise ValueError(f"{name}: expected at least one value")
+        raise ValueError(f"{name} must hold at least one value")
     return found
 
 
@@ -355,12 +363,12 @@ def _makers(expected, alone):
         if value is alone:
             value = {alone.__name__: alone}
         if not isinstance(value, dict) or not value:
-            raise TypeError(f"{name}={value!r}: expected a dict of names and {expected}")
+            raise TypeError(f"{name}={value!r} must be a dict of names and {expected}")
         for label, make in value.items():
             if not isinstance(label, str) or not label or not label.isprintable():
                 raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
             if not callable(make):
-                raise TypeError(f"{name}[{label!r}]={make!r}: expected {expected}")
+                raise TypeError(f"{name}[{label!r}]={make!r} must be {expected}")
         return list(value.items())
 
     return checked
@@ -383,7 +391,7 @@ def _whole_numbers(at_least):
         for number in _values(name, value):
             found.append(whole_number(f"each of {name}", number, at_least=at_least))
             if found[-1] >= 2**63:
-                raise ValueError(f"each of {name}={number!r}: expected a number below 2**63")
+                raise ValueError(f"each of {name}={number!r} must be a number below 2**63")
         return found
 
     return checked
@@ -405,7 +413,7 @@ _AXES = {
 def _made(optimizer, learning_rate):
     if not callable(optimizer):
         raise TypeError(
-            f"optimizer={optimizer!r}: expected what makes one from a learning rate, e.g. SGD; "
+            f"optimizer={optimizer!r} must be what makes one from a learning rate, e.g. SGD; "
             "the rate is an axis"
         )
     made = optimizer(learning_rate)
@@ -478,43 +486,18 @@ def _name_and_checksum(dataset):
     return f"{getattr(dataset, 'name', 'data')} {checksum:08x}"
 
 
-def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
-    """Train networks that can be stacked: a task for a worker, maybe in another process."""
-    runs, bias_init, settings, work = task
-    first, steps, eval_size = runs[0], settings["steps"], settings["eval_size"]
-    stack = MLP.stack(
-        [
-            run.network(
-                list(run.sizes),
-                activation=run.activation,
-                weight_init=run.initializer,
-                bias_init=bias_init,
-                rng=np.random.default_rng([run.seed, 0]),
-                dtype=settings["dtype"],
-            )
-            for run in runs
-        ]
-    )
-    batches = minibatches_by_seed(
-        x_train,
-        y_train,
-        [run.seed for run in runs],
-        batch_size=settings["batch_size"],
-        steps=steps,
-    )
-    share = len(runs) * step_cost(first.sizes) / work
-    history = descend(
-        stack,
-        batches,
-        first.optimizer(first.learning_rate),
-        steps=steps,
-        progress=lambda done: report(done * share),
-    )
-    taken = np.isfinite(history.loss).any(axis=1).sum()
-    report(float(steps - taken) * share)  # of steps that nobody took, for all had diverged
+def _judged(stack, x_train, y_train, x_test, y_test, *, eval_size):
+    """Judge a trained stack; in the worker, for it takes as long as many steps."""
     # A stack of batches of 200 fits into the cache; of 1000 it takes a third longer.
-    train = evaluate(stack, x_train[:eval_size], y_train[:eval_size], batch_size=200)
-    test = evaluate(stack, x_test[:eval_size], y_test[:eval_size], batch_size=200)
+    return [
+        evaluate(stack, x[:eval_size], y[:eval_size], batch_size=200)
+        for x, y in ((x_train, y_train), (x_test, y_test))
+    ]
+
+
+def _found(stack):
+    """Return what was found of each network of a trained stack, as dicts."""
+    history, (train, test) = stack.history, stack.finished
     found = {
         "first_loss": history.loss[0],
         "final_loss": history.final_loss(LAST_STEPS),
@@ -524,7 +507,10 @@ def _train_and_judge(task, x_train, y_train, x_test, y_test, report):
         "test_loss": test.loss,
         "test_accuracy": test.accuracy,
     }
-    return [{name: kind(found[name][k]) for name, kind in FOUND.items()} for k in range(len(runs))]
+    return [
+        {name: kind(found[name][k]) for name, kind in FOUND.items()}
+        for k in range(len(stack.places))
+    ]
 
 
 def _key(row):

@@ -7,12 +7,13 @@ import numpy as np
 
 from initlab import initializers as init
 from initlab._engine.checks import finite_number, whole_number
-from initlab._engine.parallel import thread_map
+from initlab._engine.progress import reporting
 from initlab.activations import sigmoid
 from initlab.experiments._checks import checked_seeds
+from initlab.layers import run_forward
 from initlab.network import MLP
 from initlab.optimizers import SGD
-from initlab.training import evaluate, train
+from initlab.training import evaluate, train_together
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ def break_symmetry(
     hidden=30,
     weight=0.01,
     learning_rate=0.5,
-    progress=None,
+    progress=False,
 ):
     """Train a hidden layer whose neurons start equal but for a small perturbation.
 
@@ -67,17 +68,12 @@ def break_symmetry(
         The value of all weights but for the perturbation; 0 is allowed.
     learning_rate : float
         Of plain gradient descent, batch size 128.
-    progress : callable, optional
-        Called with the number 1 after each step: in all, seeds * steps.
+    progress : bool
+        Whether to show a bar.
 
     Returns
     -------
     Symmetry
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     perturbation = finite_number("perturbation", perturbation, at_least=0)
     steps, every = whole_number("steps", steps), whole_number("every", every)
@@ -86,36 +82,35 @@ def break_symmetry(
     x, y = dataset.x_test[:1000], dataset.y_test[:1000]
     looks = [*range(0, steps, every), steps]
 
-    def one_seed(seed, progress):
-        rng = np.random.default_rng(seed)
-        network = MLP(sizes, activation=sigmoid, weight_init=init.constant(weight), rng=rng)
+    rngs = [np.random.default_rng(seed) for seed in checked_seeds(seeds)]
+    networks = [
+        MLP(sizes, activation=sigmoid, weight_init=init.constant(weight), rng=rng) for rng in rngs
+    ]
+    for network, rng in zip(networks, rngs, strict=True):
         network.dense[0].weight += init.normal(perturbation)(rng, tuple(sizes[:2]))
-        found = [_look(network, x, y)]
+    found = [[_look(network, x, y) for network in networks]]
+    with reporting(progress, steps, "training") as report:
         for before, now in pairwise(looks):
-            train(
-                network,
+            train_together(
+                networks,
                 dataset,
                 optimizer=SGD(learning_rate),
                 steps=now - before,
                 batch_size=128,
-                rng=rng,
-                progress=progress,
+                rngs=rngs,
             )
-            found.append(_look(network, x, y))
-        return found
-
-    found = np.array(thread_map(one_seed, checked_seeds(seeds), progress=progress))
-    difference, rank, loss = np.moveaxis(found, -1, 0)
+            found.append([_look(network, x, y) for network in networks])
+            report(now - before)
+    difference, rank, loss = np.array(found).transpose(2, 1, 0)
     return Symmetry(np.array(looks), difference, rank.astype(int), loss)
 
 
 def _look(network, x, y):
-    probe = network.view()
-    loss = evaluate(probe, x, y).loss
-    weight = probe.dense[0].weight
+    loss = evaluate(network, x, y).loss
+    weight = network.dense[0].weight
     size = np.sqrt(np.square(weight).mean())
     away = weight - weight[:, :1]  # exactly 0 for equal neurons; a mean over them would be rounded
     apart = np.sqrt(np.square(away - away.mean(axis=1, keepdims=True)).mean())
-    h = probe.layers[1].forward(probe.layers[0].forward(x))
+    h = run_forward(network.view().layers[:2], x)
     strengths = np.linalg.svd(h, compute_uv=False)
     return apart / size if size else 0.0, np.sum(strengths > 1e-3 * strengths[0]), loss

@@ -110,7 +110,7 @@ class Explorer(widgets.VBox):
 
     def _parsed(self, text):
         if not isinstance(text, str):
-            raise TypeError(f"state={text!r}: expected a text such as {self.state!r}")
+            raise TypeError(f"state={text!r} must be a text such as {self.state!r}")
         wanted = {}
         for part in text.split():
             name, equals, value = part.partition("=")
@@ -363,7 +363,7 @@ def checked_settings(settings, **limits):
             whole = isinstance(value, Integral) and not isinstance(value, bool)
             if not whole or not low <= value <= high:
                 raise ValueError(
-                    f"{field.name}={value!r}: expected a whole number from {low} to {high}"
+                    f"{field.name}={value!r} must be a whole number from {low} to {high}"
                 )
             settings = replace(settings, **{field.name: int(value)})
     return settings
@@ -388,7 +388,7 @@ def _checked(name, control, text, rule):
     """Return what a control is to be set to, from its text and what the ruling control says."""
     if isinstance(control, widgets.ToggleButton):
         if text not in ("True", "False"):
-            raise ValueError(f"{name}={text}: expected True or False")
+            raise ValueError(f"{name}={text} must be True or False")
         return text == "True"
     if isinstance(control, PositionSlider):
         return control.from_text(name, text, rule)
@@ -401,6 +401,6 @@ def _checked(name, control, text, rule):
         return chosen[0]
     if not text.isdecimal() or not control.min <= int(text) <= control.max:
         raise ValueError(
-            f"{name}={text}: expected a whole number from {control.min} to {control.max}"
+            f"{name}={text} must be a whole number from {control.min} to {control.max}"
         )
     return int(text)

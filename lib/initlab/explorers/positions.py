@@ -101,7 +101,7 @@ class StdSlider(PositionSlider):
         except ValueError:
             value = named_stds(width).get(text, -1.0)
         if not 0 <= value <= 10:
-            raise ValueError(f"{name}={text}: expected a number from 0 to 10")
+            raise ValueError(f"{name}={text} must be a number from 0 to 10")
         return value
 
     def set_width(self, width):
@@ -124,9 +124,9 @@ def nearest_std(stds, wanted):
         If ``wanted`` is no number from 0 to 10.
     """
     if isinstance(wanted, bool) or not isinstance(wanted, Real):
-        raise TypeError(f"std={wanted!r}: expected a number from 0 to 10")
+        raise TypeError(f"std={wanted!r} must be a number from 0 to 10")
     if not 0 <= wanted <= _GRID[-1]:
-        raise ValueError(f"std={wanted!r}: expected a number from 0 to 10")
+        raise ValueError(f"std={wanted!r} must be a number from 0 to 10")
     if wanted < _GRID[0] / 2:
         return 0.0
     return min(stds[1:], key=lambda std: abs(math.log(std / wanted)))
@@ -152,7 +152,7 @@ class PlaneSlider(PositionSlider):
     def nearest(self, wanted):
         """Return the value of the nearest position."""
         if isinstance(wanted, bool) or not isinstance(wanted, Real):
-            raise TypeError(f"{self._side}={wanted!r}: expected a number")
+            raise TypeError(f"{self._side}={wanted!r} must be a number")
         _in_plane(self._side, wanted, self._places[-1])
         return min(self._places, key=lambda place: abs(place - wanted))
 
@@ -184,4 +184,4 @@ def _with_labels(places):
 
 def _in_plane(name, value, most):
     if not 0 <= value <= most:
-        raise ValueError(f"{name}={value}: expected a number from 0 to {most:g}")
+        raise ValueError(f"{name}={value} must be a number from 0 to {most:g}")

@@ -89,7 +89,7 @@ class TrainingSettings:
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{name}={value!r}: expected a whole number from {low} to {high}")
+                raise ValueError(f"{name}={value!r} must be a whole number from {low} to {high}")
 
     def __str__(self):
         """Return the name of the curve."""
