@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from initlab import load_mnist
+from initlab import load_mnist, training
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,13 @@ def numerical_gradient():
         return result
 
     return gradient
+
+
+@pytest.fixture
+def no_step(monkeypatch):
+    """Let no training begin: what is refused must be refused before."""
+
+    def begun(*arguments, **named):
+        pytest.fail("a training has begun")
+
+    monkeypatch.setattr(training, "_run_steps", begun)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import shutil
 import urllib.error
 from pathlib import Path
 
@@ -10,8 +11,21 @@ import pytest
 import scipy.sparse
 from scipy import stats
 
-from initlab import Dataset, datasets, gaussian_inputs, load_idx, load_mnist, load_openml
+from initlab import (
+    MLP,
+    SGD,
+    Dataset,
+    datasets,
+    gaussian_inputs,
+    load_idx,
+    load_mnist,
+    load_openml,
+    train,
+    train_together,
+    training,
+)
 from initlab.datasets import minibatches
+from initlab.initializers import he_normal
 
 MNIST_FILE = Path(__file__).resolve().parents[1] / "data" / "mnist.npz"
 
@@ -523,7 +537,7 @@ def test_an_unreachable_openml_is_a_connection_error_with_a_way_out(monkeypatch)
     ("settings", "error", "message"),
     [
         ({"test_size": 0}, ValueError, "test_size=0 must be a finite number above 0"),
-        ({"test_size": -0.5}, ValueError, r"test_size=-0\.5: expected"),
+        ({"test_size": -0.5}, ValueError, r"test_size=-0\.5 must be"),
         ({"test_size": 1}, ValueError, r"test_size=1\.0 must be a share below 1"),
         ({"test_size": 10}, ValueError, r"test_size=10\.0 must be a share below 1"),
         ({"test_size": "0.5"}, TypeError, "test_size='0.5' must be a real number"),
@@ -666,7 +680,7 @@ def test_gaussian_inputs_are_double_precision_when_nothing_is_said():
         ({"count": 2.0}, TypeError, r"count=2\.0 must be a whole number"),
         ({"features": -3}, ValueError, "features=-3 must be a whole number of at least 1"),
         ({"rng": None}, TypeError, "rng=None must be a numpy"),
-        ({"dtype": np.float16}, TypeError, r"dtype=.*expected np\.float32"),
+        ({"dtype": np.float16}, TypeError, r"dtype=.* must be np\.float32"),
     ],
     ids=str,
 )
@@ -724,3 +738,79 @@ def test_a_dataset_takes_lists():
     dataset = small(x_test=[[0.0] * 4], y_test=[5])
     assert dataset.x_test.shape == (1, 4)
     assert dataset.num_classes == 6
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"x_train": np.full((6, 4), np.nan)}, ValueError, "x_train holds NaN or infinite"),
+        ({"x_test": np.full((3, 4), -np.inf)}, ValueError, "x_test holds NaN or infinite"),
+        ({"y_train": np.zeros(6)}, TypeError, "y_train has dtype float64, but integer class"),
+        ({"y_test": np.array([0, -1, 2])}, ValueError, "y_test holds -1, but classes are numbered"),
+        ({"y_train": np.eye(6, dtype=int)}, ValueError, r"y_train has shape \(6, 6\).* argmax"),
+        ({"y_train": np.full((6, 2), np.nan)}, ValueError, "y_train holds NaN or infinite"),
+        ({"y_test": np.array(["a", "b", "c"])}, TypeError, "y_test has dtype <U1, but integer"),
+    ],
+)
+def test_what_no_network_can_learn_from_is_refused_when_a_dataset_is_made(changed, error, message):
+    with pytest.raises(error, match=message):
+        small(**changed)
+
+
+def test_targets_of_a_regression_are_floats_with_an_axis_more():
+    dataset = small(y_train=np.zeros((6, 2)), y_test=np.zeros((3, 2)))
+    assert dataset.num_classes == 0
+
+
+def test_examples_are_looked_at_once_and_not_at_each_training(monkeypatch):
+    dataset, looked = small(), []
+    monkeypatch.setattr(training, "check_finite", lambda *_: looked.append(1))
+    network = MLP([4, 3], activation="relu", weight_init=he_normal(), rng=np.random.default_rng(0))
+    call = {"optimizer": SGD(0.1), "steps": 1, "batch_size": 2, "rng": np.random.default_rng(0)}
+    train(network, dataset, **call)
+    train_together([network], dataset, **call)
+    assert looked == []
+
+
+WRITES = {
+    "an item": lambda x: x.__setitem__(0, 7),
+    "a slice of a slice": lambda x: x[:2][1:].__setitem__(..., 7),
+    "in place": lambda x: x.__iadd__(1),
+    "as out": lambda x: np.add(x, 1, out=x),
+}
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_who_writes_into_a_dataset_is_told_to_take_a_copy(name, write):
+    dataset = small()
+    before = getattr(dataset, name).tobytes()
+    with pytest.raises(ValueError, match=r"read-only and shared; change a \.copy\(\) of it"):
+        write(getattr(dataset, name))
+    assert getattr(dataset, name).tobytes() == before
+    copy = getattr(dataset, name).copy()
+    write(copy)
+    assert copy.tobytes() != before
+
+
+def test_what_is_computed_from_a_dataset_is_an_ordinary_array():
+    x = small().x_train
+    for found in (x + 1, np.sqrt(x), x @ np.ones((4, 2)), x == 0, np.asarray(x), 1 - x.max(axis=0)):
+        assert type(found) is np.ndarray
+    assert np.add.reduce(x, axis=0).shape == (4,)
+    assert repr(x[0]) == "array([0., 0., 0., 0.], dtype=float32)"
+    with np.errstate(divide="ignore"):
+        assert np.log(x[0]).tolist() == [-np.inf] * 4
+
+
+def test_the_callers_own_arrays_stay_writable():
+    x = np.zeros((6, 4))
+    small(x_train=x)
+    x[0] = 1
+
+
+def test_mnist_is_in_memory_once(mnist, tmp_path):
+    assert load_mnist() is mnist
+    assert not mnist.x_train.flags.writeable
+    path = shutil.copy(datasets._mnist_path(), tmp_path / "mnist.npz")
+    assert load_mnist(path) is load_mnist(str(path))

@@ -211,8 +211,8 @@ def test_weights_of_another_shape_are_refused_naming_both(shape):
         ({"fan_out": -1}, ValueError, "fan_out=-1 must be a whole number of at least 1"),
         ({"fan_out": True}, TypeError, "fan_out=True must be a whole number"),
         ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
-        ({"dtype": int}, TypeError, r"dtype=.*expected np\.float32"),
-        ({"dtype": np.float16}, TypeError, r"dtype=.*expected np\.float32"),
+        ({"dtype": int}, TypeError, r"dtype=.* must be np\.float32"),
+        ({"dtype": np.float16}, TypeError, r"dtype=.* must be np\.float32"),
     ],
 )
 def test_a_wrong_setting_of_dense_is_refused(settings, error, message):

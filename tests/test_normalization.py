@@ -457,12 +457,12 @@ def test_a_block_prints_as_what_it_is(layer, shown):
         (
             lambda: Residual([dense(), "relu"]),
             TypeError,
-            "layers holds 'relu'; each must be a layer",
+            "layers holds 'relu'; each must be a",
         ),
         (
             lambda: Residual([Dense]),
             TypeError,
-            "layers holds <class .*Dense'>; each must be a layer",
+            "layers holds <class .*Dense'>; each must be a",
         ),
     ],
 )

@@ -108,7 +108,7 @@ def test_a_learner_takes_a_copy_of_what_its_initializer_returns(learner_class):
         ({"visible": 0}, ValueError, "visible=0 must be a whole number of at least 1"),
         ({"hidden": 2.0}, TypeError, "hidden=2.0 must be a whole number"),
         ({"rng": 0}, TypeError, "rng=0 must be a numpy.random.Generator"),
-        ({"dtype": int}, TypeError, "dtype=.*expected np.float32"),
+        ({"dtype": int}, TypeError, "dtype=.* must be np.float32"),
         ({"weight_init": 0.1}, TypeError, "weight_init=0.1 must be an initializer"),
         ({"weight_init": init.normal}, TypeError, "weight_init=normal: call it first"),
         (
@@ -511,14 +511,16 @@ def test_every_hidden_layer_is_changed_in_place_and_the_output_layer_not(method,
 
 @each_method
 def test_no_layer_changes_before_its_turn_or_after_it(method):
-    net, seen = network((6, 5, 4, 5, 3)), []
+    net, seen, errors = network((6, 5, 4, 5, 3)), [], []
     before = contents(net.parameters())
 
-    def look(done):
-        assert done == 1
+    def look(step, error):
+        assert step == len(seen)
         seen.append(contents(net.parameters()))
+        errors.append(error)
 
-    pretrain(net, GREYS, method=method, **settings(progress=look))
+    found = pretrain(net, GREYS, method=method, **settings(callback=look))
+    assert errors == found.ravel().tolist()
     after = contents(net.parameters())
     assert len(seen) == 3 * 7
     for count, found in enumerate(seen):
@@ -710,7 +712,7 @@ class Spoiler:
         self.at, self.spoil = (layer, step), spoil
         self.layer = -1
 
-    def fresh(self):
+    def reset_copy(self):
         self.layer += 1
         self.taken = 0
         return self
@@ -750,7 +752,7 @@ def spoiled(method, layer, step, spoil, sizes=(6, 5, 4, 3, 3), dtype=np.float64,
         net,
         x,
         optimizer=Spoiler(layer, step, spoil),
-        progress=steps.append,
+        callback=lambda step, error: steps.append(step),
         rng=np.random.default_rng(3),
         **call,
     )
@@ -849,9 +851,10 @@ WRONG = [
     ({"x": np.ones((40, 6), np.uint8)}, TypeError, "x has dtype uint8, .* / 255 for pixels"),
     ({"method": "rmb"}, ValueError, "method='rmb': no such method; did you mean 'rbm'?"),
     ({"method": "xyz"}, ValueError, "method='xyz': no such method; choose from rbm, autoencoder"),
-    ({"method": RBM}, TypeError, "method=.*expected one of the names rbm, autoencoder"),
-    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e.g. SGD\(0.1\)"),
-    ({"optimizer": 0.1}, TypeError, r"optimizer=0.1 must be an optimizer, e.g. SGD\(0.1\)"),
+    ({"method": RBM}, TypeError, "method=.* must be one of the names rbm, autoencoder"),
+    ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e.g. SGD\(0.01\)"),
+    ({"optimizer": 0.1}, TypeError, r"optimizer=0.1 must be an optimizer, e.g. SGD\(0.01\)"),
+    ({"progress": 1}, TypeError, "progress=1 must be True, for a bar, or False"),
     ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
     ({"steps": 7.0}, TypeError, "steps=7.0 must be a whole number"),
     ({"batch_size": 41}, ValueError, "batch_size=41 is larger than the data: there are 40"),
@@ -871,7 +874,7 @@ WRONG = [
 def test_a_wrong_argument_is_refused_before_anything_changes(method, wrong, error, message):
     net, seen = network(), []
     before = contents(net.parameters())
-    call = settings(x=GREYS, method=method, progress=seen.append) | wrong
+    call = settings(x=GREYS, method=method, callback=lambda *step: seen.append(step)) | wrong
     with pytest.raises(error, match=message):
         pretrain(net, call.pop("x"), **call)
     assert contents(net.parameters()) == before
@@ -913,14 +916,13 @@ def test_what_is_no_network_is_refused(wrong):
 
 
 def test_an_interruption_leaves_whole_layers():
-    def stop(done):
-        count.append(done)
-        if len(count) == 10:
+    def stop(step, error):
+        if step == 9:
             raise KeyboardInterrupt
 
-    net, calm, count = network(), network(), []
+    net, calm = network(), network()
     start = contents(net.parameters())
     with pytest.raises(KeyboardInterrupt):
-        pretrain(net, GREYS, **settings(progress=stop))
+        pretrain(net, GREYS, **settings(callback=stop))
     pretrain(calm, GREYS, **settings())
     assert contents(net.parameters()) == contents(calm.parameters())[:2] + start[2:]

@@ -19,7 +19,7 @@ from initlab.losses import mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
-from initlab.training import History, evaluate, train, train_together
+from initlab.training import History, evaluate, train, train_stacks, train_together
 
 
 def network(seed=0, sizes=(4, 6, 5, 3), *, activation="tanh", std=0.7, dtype=np.float64, **others):
@@ -201,17 +201,15 @@ def test_single_precision_stays_single_and_follows_double():
     assert {array.dtype for array in single.parameters()} == {np.dtype(np.float32)}
 
 
-def test_progress_counts_the_steps():
+def test_the_callback_hears_of_each_step_and_its_loss():
     seen = []
-    train(network(), examples(), **settings(progress=seen.append))
-    assert seen == [1] * 12
+    call = settings(callback=lambda step, loss: seen.append((step, float(loss))))
+    history = train(network(), examples(), **call)
+    assert seen == list(enumerate(history.loss))
 
 
 def test_inputs_and_answers_are_only_read():
     data = examples()
-    for array in vars(data).values():
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False
     before = data.x_train.tobytes(), data.y_train.tobytes()
     train(network(), data, **settings())
     train_together([network(), network(1)], data, **settings())
@@ -303,11 +301,23 @@ def test_the_networks_arrays_are_changed_in_place_and_their_histories_are_their_
     np.testing.assert_array_equal(histories[1].loss, kept)
 
 
-def test_progress_counts_the_networks_that_took_the_step():
-    seen = []
-    train_together(mixed(), examples(), **settings(progress=seen.append))
-    assert sum(seen) == 12 * 5
-    assert all(1 <= count <= 5 for count in seen)
+def test_shares_of_the_work_add_up_to_one_whoever_diverges():
+    nets, data, shares = [network(1), network(2), diverging(3)], examples(), []
+    stacks = train_stacks(
+        nets,
+        (data.x_train, data.y_train),
+        rngs=[np.random.default_rng(3)] * 3,
+        optimizers=[SGD(0.1)] * 3,
+        settings={"steps": 30, "batch_size": 16, "loss": softmax_cross_entropy}
+        | {"record_gradients": False},
+        finish=lambda stack, *arrays: len(arrays),
+        report=shares.append,
+    )
+    found = list(stacks)
+    assert sorted(place for stack in found for place in stack.places) == [0, 1, 2]
+    assert {stack.finished for stack in found} == {2}
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares) >= 0
 
 
 def crowd(count=40):
@@ -331,58 +341,66 @@ def crowd_alone():
 )
 def test_results_depend_neither_on_the_workers_nor_on_the_grouping(workers, crowd_alone):
     histories, alone, state = crowd_alone
-    nets, rng, seen = crowd(), np.random.default_rng(3), []
+    nets, rng = crowd(), np.random.default_rng(3)
     with joblib.parallel_config(**workers):
-        found = train_together(
-            nets, examples(), **settings(rng=rng, progress=seen.append, record_gradients=True)
-        )
+        found = train_together(nets, examples(), **settings(rng=rng, record_gradients=True))
     for history, own, net, other in zip(found, histories, nets, alone, strict=True):
         np.testing.assert_allclose(history.loss, own.loss, rtol=1e-12, atol=1e-12)
         assert history.gradient_rms.shape == (12, 3)
         assert_close(net, other)
     assert rng.bit_generator.state == state
-    assert sum(seen) == 12 * 40
+
+
+class Watched(SGD):
+    """Tells which threads take its steps, and may be made to fail or to wait."""
+
+    threads, before = set(), None
+
+    def reset_copy(self):
+        return type(self)(self.learning_rate)
+
+    def step(self, parameters, gradients):
+        Watched.threads.add(threading.get_ident())
+        if self.before is not None:
+            self.before()
+        super().step(parameters, gradients)
+
+
+class Failing(SGD):
+    """Fails at its third step."""
+
+    taken = 0
+
+    def reset_copy(self):
+        return Failing(self.learning_rate)
+
+    def step(self, parameters, gradients):
+        self.taken += 1
+        if self.taken == 3:
+            raise KeyError("enough")
+        super().step(parameters, gradients)
 
 
 def test_workers_are_as_many_as_joblib_is_told(monkeypatch):
-    def threads_of(**config):
-        seen = set()
+    def threads_of(nets, **config):
+        monkeypatch.setattr(Watched, "threads", set())
         with joblib.parallel_config(**config):
-            train_together(
-                crowd(8),
-                examples(),
-                **settings(progress=lambda done: seen.add(threading.get_ident())),
-            )
-        return seen
+            train_together(nets, examples(), **settings(optimizer=Watched(0.1)))
+        return Watched.threads
 
-    assert len(threads_of(n_jobs=1)) == 1
-    # Two stacks that wait for each other: only two workers get through.
-    both_are_in, original, seen = threading.Barrier(2), training.descend, set()
-
-    def waiting(*arguments, **named):
-        both_are_in.wait(60)
-        return original(*arguments, **named)
-
-    monkeypatch.setattr(training, "descend", waiting)
-    with joblib.parallel_config(n_jobs=2):
-        train_together(
-            [network(1), network(2)],
-            examples(),
-            **settings(progress=lambda done: seen.add(threading.get_ident())),
-        )
-    assert len(seen) == 2
+    assert len(threads_of(crowd(8), n_jobs=1)) == 1
+    # Two stacks that wait for each other at each step: only two workers get through.
+    both_are_in = threading.Barrier(2)
+    monkeypatch.setattr(Watched, "before", lambda self: both_are_in.wait(60))
+    assert len(threads_of([network(1), network(2)], n_jobs=2)) == 2
 
 
 @pytest.mark.parametrize("where", [{}, {"backend": "loky", "n_jobs": 2}], ids=["threads", "others"])
 def test_an_error_on_the_way_changes_nothing(where):
     nets, rng = crowd(20), np.random.default_rng(3)
     before, state = contents(*nets), rng.bit_generator.state
-
-    def interrupted(done):
-        raise KeyError("enough")
-
     with joblib.parallel_config(**where), pytest.raises(KeyError, match="enough"):
-        train_together(nets, examples(), **settings(rng=rng, progress=interrupted))
+        train_together(nets, examples(), **settings(rng=rng, optimizer=Failing(0.1)))
     assert contents(*nets) == before
     assert rng.bit_generator.state == state
 
@@ -404,7 +422,7 @@ def test_a_bar_is_shown_where_it_is_asked_for_and_one_for_all(capsys):
     train_together(mixed(), examples(), **settings(progress=True))
     shown = capsys.readouterr()
     assert "training" in shown.out
-    assert "/60" in shown.out  # 12 steps of 5 networks
+    assert "left" in shown.out
     assert shown.err == ""
 
 
@@ -495,7 +513,8 @@ def test_a_loss_that_is_not_finite_at_once_leaves_the_network_untouched():
     net = network()
     net.dense[0].weight[0, 0] = np.nan
     before, seen = contents(net), []
-    history = train(net, examples(), **settings(progress=seen.append))
+    call = settings(callback=lambda step, loss: seen.append(step))
+    history = train(net, examples(), **call)
     assert history.diverged_at == 0
     assert np.all(np.isnan(history.loss))
     assert contents(net) == before
@@ -563,7 +582,8 @@ def test_one_that_diverges_changes_nothing_for_its_neighbours():
 def test_a_stack_of_which_all_diverge_stops():
     seen = []
     stack = MLP.stack([diverging(k, 10.0) for k in range(3)])
-    history = train(stack, examples(), **settings(steps=50, progress=seen.append))
+    call = settings(steps=50, callback=lambda step, loss: seen.append(step))
+    history = train(stack, examples(), **call)
     assert len(seen) == max(history.diverged_at) < 49
     assert np.all(np.isnan(history.loss[-1]))
 
@@ -617,16 +637,10 @@ def test_gradients_are_noted_only_when_asked_for():
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_noting_gradients_changes_nothing_else(optimizer):
     quiet, noted = network(dtype=np.float32), network(dtype=np.float32)
-    seen = []
     expected = train(quiet, examples(), **settings(optimizer=optimizer))
-    found = train(
-        noted,
-        examples(),
-        **settings(optimizer=optimizer, record_gradients=True, progress=seen.append),
-    )
+    found = train(noted, examples(), **settings(optimizer=optimizer, record_gradients=True))
     assert found.loss.tobytes() == expected.loss.tobytes()
     assert contents(noted) == contents(quiet)
-    assert seen == [1] * 12
     quiet, noted = mixed(), mixed()
     expected = train_together(quiet, examples(), **settings(optimizer=optimizer))
     found = train_together(
@@ -787,7 +801,8 @@ WRONG = [
     ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e\.g\. SGD"),
     ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
     ({"loss": "cross-entropy"}, TypeError, "loss='cross-entropy' must be a loss function"),
-    ({"progress": 5}, TypeError, "progress=5"),
+    ({"progress": 1}, TypeError, "progress=1 must be True, for a bar, or False"),
+    ({"progress": print}, TypeError, "progress=<built-in function print> must be True"),
     ({"loss": mean_squared_error}, TypeError, "has dtype int64, but floats are needed"),
     ({"loss": mean_squared_error, "y": np.ones((60, 2))}, ValueError, r"shape \(\d+, 2\)"),
 ]
@@ -843,9 +858,9 @@ def test_the_same_network_twice_a_stack_and_nothing_are_refused():
         train_together([net, network(1), net], examples(), **settings())
     with pytest.raises(ValueError, match=r"2 x MLP.* is a stack already; hand over its \.unstack"):
         train_together([net, stack], examples(), **settings())
-    with pytest.raises(ValueError, match=r"networks=\[\]: there is nothing to train"):
+    with pytest.raises(ValueError, match="networks is empty: there is nothing to train"):
         train_together([], examples(), **settings())
-    with pytest.raises(ValueError, match=r"networks=\{\}: there is nothing to train"):
+    with pytest.raises(ValueError, match="networks is empty: there is nothing to train"):
         train_together({}, examples(), **settings())
     assert contents(net, stack) == before
 
@@ -853,15 +868,15 @@ def test_the_same_network_twice_a_stack_and_nothing_are_refused():
 def test_what_is_no_network_and_no_dataset_is_refused():
     with pytest.raises(TypeError, match="network='MLP' must be an MLP"):
         train("MLP", examples(), **settings())
-    with pytest.raises(TypeError, match=r"networks=MLP.*expected a dict or list.*train\(\)"):
+    with pytest.raises(TypeError, match=r"networks=MLP.* must be a dict or list.*train\(\)"):
         train_together(network(), examples(), **settings())
     with pytest.raises(TypeError, match="network=3 must be an MLP"):
         train_together([network(), 3], examples(), **settings())
     with pytest.raises(
-        TypeError, match=r"dataset, of type \w+, has no y_train; expected a Dataset"
+        TypeError, match=r"dataset, of type \w+, has no y_train; it must be a Dataset"
     ):
         train(network(), SimpleNamespace(x_train=X), **settings())
-    with pytest.raises(TypeError, match="dataset, of type int, has no x_train; expected a Dataset"):
+    with pytest.raises(TypeError, match="dataset, of type int, has no x_train; it must"):
         train(network(), 5, **settings())
 
 
@@ -1090,7 +1105,7 @@ def test_the_running_averages_are_those_of_the_batches_that_were_trained_on():
     ):
         z = x @ still.dense[0].weight + still.dense[0].bias
         means = 0.9 * means + 0.1 * z.mean(axis=0)
-        variances = 0.9 * variances + 0.1 * z.var(axis=0)
+        variances = 0.9 * variances + 0.1 * z.var(axis=0, ddof=1)
     np.testing.assert_allclose(net.layers[1].running_mean, [means], rtol=1e-12)
     np.testing.assert_allclose(net.layers[1].running_variance, [variances], rtol=1e-12)
 
@@ -1119,12 +1134,8 @@ def test_training_any_architecture_together_is_training_it_alone(optimizer, work
 def test_an_error_on_the_way_changes_no_running_averages():
     nets = [built("batch norm", seed) for seed in range(2)]
     before = everything(*nets)
-
-    def interrupted(done):
-        raise KeyError("enough")
-
     with pytest.raises(KeyError, match="enough"):
-        train_together(nets, examples(), **settings(progress=interrupted))
+        train_together(nets, examples(), **settings(optimizer=Failing(0.1)))
     assert everything(*nets) == before
 
 
@@ -1135,7 +1146,7 @@ class Exploding(SGD):
         super().__init__(0.1)
         self.at, self.steps_taken = at, 0
 
-    def fresh(self):
+    def reset_copy(self):
         return Exploding(self.at)
 
     def step(self, parameters, gradients):
@@ -1209,39 +1220,79 @@ def test_a_normalized_network_learns_though_its_start_is_far_off():
         assert evaluate(net, data.x_test, data.y_test).accuracy > 0.9
 
 
-# ------------------------------------------------------------------------- minibatches by seed
+# ------------------------------------------------------------------- a generator for each network
 
 
-def test_each_network_of_a_stack_gets_the_minibatches_of_its_seed():
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((30, 4)), rng.integers(3, size=30)
-    settings = {"batch_size": 8, "steps": 9}
-    alone = {
-        seed: list(minibatches(x, y, rng=np.random.default_rng([seed, 1]), **settings))
-        for seed in (5, 2)
-    }
-    found = list(training.minibatches_by_seed(x, y, [5, 2, 5], **settings))
-    assert len(found) == 9
-    for step, (x_batch, y_batch) in enumerate(found):
-        assert x_batch.shape == (3, 8, 4)
-        for k, seed in enumerate((5, 2, 5)):
-            np.testing.assert_array_equal(x_batch[k], alone[seed][step][0])
-            np.testing.assert_array_equal(y_batch[k], alone[seed][step][1])
+@pytest.mark.parametrize("workers", [{"n_jobs": 1}, {"backend": "loky", "n_jobs": 2}], ids=str)
+@pytest.mark.parametrize("named", [True, False])
+def test_networks_with_generators_of_their_own_are_trained_as_alone(workers, named):
+    seeds = [5, 2, 5, 7]
+    rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
+    nets, alone = [network(k) for k in range(4)], [network(k) for k in range(4)]
+    keyed = {f"net {k}": net for k, net in enumerate(nets)}
+    given = [rngs[seed] for seed in seeds]
+    call = settings()
+    del call["rng"]
+    with joblib.parallel_config(**workers):
+        if named:  # in another order: the keys count
+            given = {f"net {k}": rng for k, rng in reversed(list(enumerate(given)))}
+            found = list(train_together(keyed, examples(), rngs=given, **call).values())
+        else:
+            found = train_together(nets, examples(), rngs=given, **call)
+    for k, seed in enumerate(seeds):
+        own = np.random.default_rng([seed, 1])
+        expected = train(alone[k], examples(), **call, rng=own)
+        np.testing.assert_allclose(found[k].loss, expected.loss, rtol=1e-12)
+        assert_close(nets[k], alone[k])
+        assert rngs[seed].bit_generator.state == own.bit_generator.state
 
 
-def test_equal_seeds_share_one_batch():
-    x, y = np.arange(12.0).reshape(6, 2), np.arange(6)
-    found = list(training.minibatches_by_seed(x, y, [3, 3], batch_size=4, steps=2))
-    expected = minibatches(x, y, batch_size=4, steps=2, rng=np.random.default_rng([3, 1]))
-    for (x_batch, y_batch), (x_alone, y_alone) in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(x_batch, x_alone)
-        np.testing.assert_array_equal(y_batch, y_alone)
+def test_who_diverges_does_not_hold_up_the_generators_of_others():
+    nets = [diverging(), network(1, dtype=np.float32)]
+    rngs, own = [np.random.default_rng(k) for k in (3, 4)], np.random.default_rng(4)
+    call = settings(steps=30)
+    del call["rng"]
+    with joblib.parallel_config(n_jobs=1):
+        first, second = train_together(nets, examples(), rngs=rngs, **call)
+    train(network(1, dtype=np.float32), examples(), **call, rng=own)
+    assert (first.diverged_at is None, second.diverged_at) == (False, None)
+    assert rngs[1].bit_generator.state == own.bit_generator.state
 
 
-@pytest.mark.parametrize("seeds", [[1, 1], [1, 2]])
-def test_minibatches_that_dont_fit_are_refused_at_once(seeds):
-    with pytest.raises(ValueError, match="batch_size=7"):
-        training.minibatches_by_seed(np.ones((6, 2)), np.ones(6), seeds, batch_size=7, steps=1)
+def test_equal_generators_share_one_batch(monkeypatch):
+    shapes, forward = [], MLP.forward
+
+    def watched(self, x, *observe):
+        shapes.append(np.shape(x))
+        return forward(self, x, *observe)
+
+    monkeypatch.setattr(MLP, "forward", watched)
+    nets, rng = [network(1), network(2)], np.random.default_rng(0)
+    call = settings(steps=1)
+    del call["rng"]
+    with joblib.parallel_config(n_jobs=1):
+        train_together(nets, examples(), rngs=[rng, rng], **call)
+        train_together(nets, examples(), rngs=rng.spawn(2), **call)
+    assert shapes == [(16, 4), (2, 16, 4)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({}, TypeError, "needs either rng or rngs"),
+        ({"rng": np.random.default_rng(0), "rngs": []}, TypeError, "needs either rng or rngs"),
+        ({"rngs": [np.random.default_rng(0)]}, ValueError, r"rngs has entries \[0\], but networks"),
+        ({"rngs": {"a": 1, "b": 2}}, ValueError, r"rngs has entries \['a', 'b'\], but networks"),
+        ({"rngs": [np.random.default_rng(0), 1]}, TypeError, r"rng=1 must be a numpy\.random"),
+    ],
+)
+def test_generators_that_dont_fit_are_refused(wrong, error, message):
+    nets, call = [network(1), network(2)], settings()
+    before = contents(*nets)
+    del call["rng"]
+    with pytest.raises(error, match=message):
+        train_together(nets, examples(), **call, **wrong)
+    assert contents(*nets) == before
 
 
 def test_a_history_of_a_stack_is_those_of_its_networks():
@@ -1253,3 +1304,5 @@ def test_a_history_of_a_stack_is_those_of_its_networks():
     assert (first.diverged_at, second.diverged_at) == (None, 1)
     assert second.gradient_rms.tolist() == [[1.0, 3.0], [5.0, 7.0]]
     assert training.History(np.ones((2, 1)), [None]).of(0).gradient_rms is None
+    with pytest.raises(ValueError, match="of a single network"):
+        first.of(0)

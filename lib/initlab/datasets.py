@@ -47,10 +47,10 @@ class Dataset:
     x_train, x_test : array of float, shapes (train examples, features), (test examples, features)
         Finite; in [0, 1] where they come from this module.
     y_train, y_test : array of int, shapes (train examples,), (test examples,)
-        The class of each example, from 0.
+        The class of each example, from 0. For regression: arrays of float, with an axis more.
     name : str
     num_classes : int
-        One more than the largest label.
+        One more than the largest label; 0 for regression.
     """
 
     x_train: FloatArray
@@ -65,16 +65,23 @@ class Dataset:
         for part in ("train", "test"):
             x_name, y_name = f"x_{part}", f"y_{part}"
             x, y = float_array(x_name, getattr(self, x_name)), np.asarray(getattr(self, y_name))
-            if x.ndim != 2 or y.shape != x.shape[:1] or x.shape[1] != self.x_train.shape[1]:
+            if x.ndim != 2 or y.shape[:1] != x.shape[:1] or x.shape[1] != self.x_train.shape[1]:
                 raise ValueError(
                     f"{self.name}: {x_name} of shape {x.shape} and {y_name} of shape {y.shape} "
                     f"don't fit; expected (examples, {self.x_train.shape[-1]}) and (examples,)"
                 )
             check_finite(x_name, x)
-            integer_labels(y_name, y)
+            if y.dtype.kind == "f" and y.ndim > 1:
+                check_finite(y_name, y)
+            elif integer_labels(y_name, y).ndim > 1:
+                raise ValueError(
+                    f"{y_name} has shape {y.shape}; expected one label for each example; "
+                    "for one-hot rows, take their argmax(axis=-1) first"
+                )
             object.__setattr__(self, x_name, read_only(x))
             object.__setattr__(self, y_name, read_only(y))
-        most = max(int(y.max(initial=0)) for y in (self.y_train, self.y_test))
+        labels = [y for y in (self.y_train, self.y_test) if y.dtype.kind != "f"]
+        most = max((int(y.max(initial=0)) for y in labels), default=-1)
         object.__setattr__(self, "num_classes", most + 1)
 
     def __repr__(self) -> str:

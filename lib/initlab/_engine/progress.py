@@ -29,8 +29,10 @@ def progress_bar(total: float, description: str) -> Iterator[Report]:
 
     Examples
     --------
-    >>> with progress_bar(2000, "training") as update:  # doctest: +SKIP
-    ...     train(network, mnist, steps=2000, callback=lambda step, loss: update(1), ...)
+    >>> with progress_bar(3, "training") as update:  # doctest: +SKIP
+    ...     for network in networks:
+    ...         train(network, mnist, steps=1000, ...)
+    ...         update(1)
     """
     from tqdm import tqdm
 
@@ -39,8 +41,12 @@ def progress_bar(total: float, description: str) -> Iterator[Report]:
     if total == 1:
         look["bar_format"] = "{l_bar}{bar}| {elapsed} gone, {remaining} left"
     with tqdm(total=total, desc=description, **look) as bar:
-        # Shares add up to 1 but for rounding, and a bar complains of the rounding.
-        yield lambda done: bar.update(min(done, bar.total - bar.n))
+
+        def update(done: float) -> None:
+            # Shares add up to 1 but for rounding, and a bar complains of the rounding.
+            bar.update(min(done, bar.total - bar.n))
+
+        yield update
     if "IPython" in sys.modules:
         from IPython import get_ipython
         from IPython.display import clear_output

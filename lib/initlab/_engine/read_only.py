@@ -19,6 +19,10 @@ class ReadOnlyArray(np.ndarray[Any, np.dtype[Any]]):
             raise ValueError(_ADVICE)
         super().__setitem__(key, value)
 
+    def __repr__(self) -> str:
+        """Look like an ordinary array."""
+        return repr(_plain(self))
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """Compute with ordinary arrays; refuse to write a result here, as ``x += 1`` would."""
         for out in settings.get("out", ()):

@@ -153,7 +153,7 @@ def remedies_by_start(
     starts = FIVE_STARTS if starts is None else starts
     for name, value in {"remedies": remedies, "starts": starts}.items():
         if not isinstance(value, dict) or not value:
-            raise TypeError(f"{name} must be a dict of names to {name}, got {value!r}")
+            raise TypeError(f"{name}={value!r} must be a dict of names to {name}")
     if on_results is not None and not callable(on_results):
         raise TypeError(f"on_results={on_results!r} must be a function of a RemedyTable")
     seeds = checked_seeds(seeds)

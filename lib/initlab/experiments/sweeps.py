@@ -190,7 +190,7 @@ def sweep(
     neither on that nor on what else is in the grid.
     """
     if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "num_classes")):
-        raise TypeError(f"dataset is of type {type(dataset).__name__}: expected a Dataset")
+        raise TypeError(f"dataset, of type {type(dataset).__name__}, must be a Dataset")
     check_progress(progress)
     if on_results is not None and not callable(on_results):
         raise TypeError(f"on_results={on_results!r} must be a function of a list of rows")
@@ -346,7 +346,7 @@ def _initializers(name, value):
     found = []
     for label, recipe in named:
         checked_initializer(name, recipe)
-        if label is None and not isinstance(recipe, init.Initializer):
+        if label is None and not isinstance(recipe, init.Scheme):
             raise TypeError(f"{name} holds {recipe!r}: give it a name, {{'name': {recipe!r}}}")
         if label is not None and (not isinstance(label, str) or not label.isprintable()):
             raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
@@ -436,7 +436,7 @@ def _settings_of(optimizer):
 
 def _name(recipe):
     """Return the name of a recipe that is the same in the next process."""
-    if isinstance(recipe, init.Initializer):
+    if isinstance(recipe, init.Scheme):
         return repr(recipe)
     return getattr(recipe, "__qualname__", type(recipe).__qualname__)
 
