@@ -75,6 +75,7 @@ lab: $(STAMP)
 test: $(STAMP)
 	"$(PY)" -m ruff check .
 	"$(PY)" -m ruff format --check .
+	"$(PY)" -m mypy
 	"$(PY)" -m pytest -n 2 --dist loadfile tests
 	"$(PY)" -m pytest -n 2 --dist loadfile --nbval --nbval-current-env notebooks
 
@@ -103,4 +104,4 @@ endif
 	@echo done > "$(STAMP)"
 
 clean:
-	@$(PYTHON) -c "import glob, shutil; [shutil.rmtree(path, ignore_errors=True) for pattern in '.venv .venv-oldest build dist .pytest_cache .ruff_cache .hypothesis lib/*.egg-info **/__pycache__ **/.ipynb_checkpoints'.split() for path in glob.glob(pattern, recursive=True)]"
+	@$(PYTHON) -c "import glob, shutil; [shutil.rmtree(path, ignore_errors=True) for pattern in '.venv .venv-oldest build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis lib/*.egg-info **/__pycache__ **/.ipynb_checkpoints'.split() for path in glob.glob(pattern, recursive=True)]"

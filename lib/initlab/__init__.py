@@ -4,10 +4,14 @@
 network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
-The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
-``layers``, ``blocks``, ``optimizers``, ``results``; ``network``, ``theory``, ``phases``;
-``signals``, ``training``, ``gradient_check``, ``pretraining``, ``starts``; ``sweeps``,
-``experiments``, ``ledger``; ``plotting``, ``classroom``; ``explorers``.
+The core, in the order in which to read it; a module imports only from those before it:
+``initializers``, ``activations``, ``losses``, ``layers``, ``normalization``, ``network``,
+``gradient_check``, ``optimizers``, ``datasets``, ``training``, ``signals``, ``theory``, ``starts``,
+``pretraining``.
+
+Files are read, folders are used: ``experiments`` (one function a figure), ``plotting``,
+``classroom`` (bets, exercises, the ledger of claims), ``explorers`` (the sliders), and beneath all
+``_engine`` (checks, work for all cores).
 """
 
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml

@@ -391,8 +391,9 @@ def _train_stack(task: tuple[Any, ...], *arrays_and_report: Any) -> tuple[Any, .
     *arrays, report = arrays_and_report
     networks, rngs, optimizer, settings, finish, share = task
     stack, steps = MLP.stack(networks), settings["steps"]
+    x, y = arrays[:2]
     rngs = copy.deepcopy(rngs)  # in one go: what was one generator for several stays one
-    batches = _batches_of_stack(*arrays[:2], rngs, batch_size=settings["batch_size"], steps=steps)
+    batches = _batches_of_stack(x, y, rngs, batch_size=settings["batch_size"], steps=steps)
     history = _run_steps(
         stack,
         batches,

@@ -4,11 +4,12 @@ Notebooks, sliders, benchmarks and tests all call these, so that a number means 
 Each builds networks out of the library, measures them, and returns plain results.
 
 ``gaussian``: signals in untrained networks. ``race``: starts compared in training on MNIST.
-``symmetry``: equal neurons. ``pretrained``: starts that were learned. ``peers``: what scikit-learn
-does. ``plane``: order and chaos. ``remedies``: what makes the start matter less.
+``symmetry``: equal neurons. ``pretrained``: starts that were learned. ``sklearn_mlp``: what
+scikit-learn does. ``plane``: order and chaos. ``remedies``: what makes the start matter less.
+``sweeps``: a network for every point of a grid.
 """
 
-from initlab.experiments.gaussian import five_layers, over_seeds, over_stds
+from initlab.experiments.gaussian import ScaledNetwork, five_layers, over_seeds, over_stds
 from initlab.experiments.plane import (
     INPUT_CORRELATION,
     PLANES,
@@ -18,10 +19,7 @@ from initlab.experiments.plane import (
     plane_diagram,
     trainability,
 )
-from initlab.experiments.pretrained import (
-    PretrainingRace,
-    pretraining_race,
-)
+from initlab.experiments.pretrained import PretrainingRace, pretraining_race
 from initlab.experiments.race import (
     AS_CODED,
     AS_LABELLED,
@@ -41,42 +39,9 @@ from initlab.experiments.remedies import (
     cost_of_remedies,
     remedies_by_start,
 )
-from initlab.experiments.rescaled import ScaledNetwork
-from initlab.experiments.sklearn_mlp import LIBRARY_DEFAULTS, scikit_learn_start, train_scikit_learn
+from initlab.experiments.sklearn_mlp import (
+    LIBRARY_DEFAULTS,
+    scikit_learn_start,
+    train_scikit_learn,
+)
 from initlab.experiments.symmetry import Symmetry, break_symmetry
-
-__all__ = [
-    "AS_CODED",
-    "AS_LABELLED",
-    "FIVE_STARTS",
-    "INPUT_CORRELATION",
-    "LIBRARY_DEFAULTS",
-    "MNIST_SIZES",
-    "PLANES",
-    "REMEDIES",
-    "RESCUES",
-    "AcrossInputs",
-    "PhasePlane",
-    "PlaneDiagram",
-    "PretrainingRace",
-    "Race",
-    "Remedy",
-    "RemedyTable",
-    "ScaledNetwork",
-    "Symmetry",
-    "across_inputs_before_training",
-    "at_points",
-    "break_symmetry",
-    "cost_of_remedies",
-    "five_layers",
-    "mnist_race",
-    "over_seeds",
-    "over_stds",
-    "plane_diagram",
-    "pretraining_race",
-    "remedies_by_start",
-    "rescue_race",
-    "scikit_learn_start",
-    "train_scikit_learn",
-    "trainability",
-]

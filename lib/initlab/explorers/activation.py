@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from initlab import activations
-from initlab.experiments.rescaled import ScaledNetwork
+from initlab.experiments.gaussian import ScaledNetwork
 from initlab.explorers import captions
 from initlab.explorers.explorer import (
     ACTIVATIONS,
