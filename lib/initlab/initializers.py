@@ -303,7 +303,7 @@ def he_normal(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
     >>> weight.shape, weight.dtype
     ((784, 100), dtype('float32'))
     >>> round(float(weight.std()), 3), round(he_normal().std((784, 100)), 3)
-    (0.05, 0.051)
+    (0.051, 0.051)
     """
     return _he(slope, mode, "normal")
 

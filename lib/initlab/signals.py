@@ -176,7 +176,7 @@ def measure_signals(
     >>> network = MLP([100] * 6, activation="tanh", weight_init=normal(0.05), rng=rng)
     >>> signals = measure_signals(network, rng.standard_normal((1000, 100)), rng=rng)
     >>> signals.each("pooled_std").round(3)
-    array([0.42 , 0.189, 0.095, 0.048, 0.024])
+    array([0.416, 0.2  , 0.099, 0.049, 0.025])
     """
     if (rng is None) == (output_gradient is None):
         raise TypeError("measure_signals needs either rng or output_gradient, and not both")
