@@ -181,10 +181,10 @@ def test_stored_verdicts_are_of_the_present_claims(path):
     outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
     printed = "\n".join("".join(output.get("text", "")) for output in outputs)
     for number, text in re.findall(r"^Claim (\d+): (.*)$", printed, re.MULTILINE):
-        assert text == ledger.CLAIMS[int(number)][0]
+        assert text == ledger.CLAIMS[int(number)].text
     tables = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
     for number, text in re.findall(r"^\| (\d+) \| (.+?) \|", "\n".join(tables), re.MULTILINE):
-        assert text == ledger.CLAIMS[int(number)][0]
+        assert text == ledger.CLAIMS[int(number)].text
     verdicts = re.findall(r"^Verdict: (.*)$", printed, re.MULTILINE)
     assert verdicts
     for verdict in verdicts:
