@@ -16,9 +16,10 @@ from scipy import stats
 
 from initlab import classroom, theory
 from initlab.activations import sigmoid
-from initlab.classroom import Check, exercises
+from initlab.classroom import exercises
+from initlab.classroom.checks import Check
 
-CHECKS = {name: getattr(classroom, name) for name in classroom.__all__ if name.startswith("check_")}
+CHECKS = {name: value for name, value in vars(exercises).items() if isinstance(value, Check)}
 
 # ------------------------------------------------------------------------------- right answers
 
@@ -727,10 +728,17 @@ def test_famous_mistakes_are_called_by_name(name, fragment):
 # ------------------------------------------------------------------------------ all checks alike
 
 
-def test_every_exercise_is_exported():
-    defined = {name for name, value in vars(exercises).items() if isinstance(value, Check)}
-    assert defined == set(CHECKS) == set(RIGHT) == set(MISTAKES)
-    assert all(getattr(exercises, name) is CHECKS[name] for name in defined)
+def test_every_exercise_is_offered_by_the_classroom_and_has_its_answers_here():
+    assert set(CHECKS) == set(RIGHT) == set(MISTAKES)
+    for name, check in CHECKS.items():
+        assert name in classroom.__all__
+        assert getattr(classroom, name) is check
+
+
+def test_the_classroom_offers_nothing_else_of_the_exercises():
+    offered = {name for name in vars(classroom) if not name.startswith("_")}
+    rooms = {"checks", "exercises", "ledger", "prediction"}
+    assert offered - rooms == {"Prediction", "progress_bar", *CHECKS} == set(classroom.__all__)
 
 
 def as_answer(check, function):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from initlab.activations import sigmoid
-from initlab.classroom.checks import Check, Wrong
+from initlab.classroom.checks import Check, Unusable
 
 STD_FOR_VARIANCE = "that is the variance; the standard deviation is its square root"
 FROM_0_TO_1 = "rng.random draws from 0 to 1; a bell curve around 0 comes from rng.standard_normal"
@@ -169,11 +169,11 @@ _COLUMN, _ROW = _drawn(6, 1, seed=4), _drawn(1, 3, seed=5)
 
 def _answers_of(weights):
     if not isinstance(weights, (tuple, list)) or len(weights) != 2:
-        raise Wrong("two arrays are wanted, w_in and w_out")
+        raise Unusable("two arrays are wanted, w_in and w_out")
     w_in, w_out = (np.asarray(w, dtype=np.float64) for w in weights)
     for name, w, shape in [("w_in", w_in, _COLUMN.shape), ("w_out", w_out, _ROW.shape)]:
         if w.shape != shape:
-            raise Wrong(f"{name} has shape {w.shape}, and {shape} is wanted here")
+            raise Unusable(f"{name} has shape {w.shape}, and {shape} is wanted here")
     return sigmoid(_SEEN @ w_in) @ w_out
 
 
@@ -741,3 +741,5 @@ check_chance_of_oversight = Check(
     },
     praise="ten seeds still overlook it in one case of three.",
 )
+
+__all__ = [name for name in globals() if name.startswith("check_")]
