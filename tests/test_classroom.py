@@ -327,8 +327,8 @@ def test_late_bet_stands_too(bet, capsys):
     [
         (("", CHOICES), {}, TypeError, "question='': expected a sentence"),
         ((5, CHOICES), {}, TypeError, "question=5: expected a sentence"),
-        (("Which?",), {}, ValueError, "either choices, or for a number a guess"),
-        (("Which?", CHOICES), {"guess": 1}, ValueError, "either choices, or for a number a guess"),
+        (("Which?",), {}, ValueError, "either choices, or a guess at a number"),
+        (("Which?", CHOICES), {"guess": 1}, ValueError, "either choices, or a guess at a number"),
         (("Which?", ["this", "that"]), {}, ValueError, r"choices=\['this', .*: expected a dict"),
         (("Which?", {1: "this", 2: "that"}), {}, TypeError, "choices={1: .*: expected a text"),
         (("Which?", {"a": [], "b": "that"}), {}, TypeError, r"choices={'a': \[.*: expected a text"),
