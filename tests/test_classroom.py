@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from initlab.classroom import Answer, Check, Prediction, prediction, progress_bar
+from initlab.classroom import Prediction, prediction, progress_bar
+from initlab.classroom.checks import Check, Feedback
 
 CHOICES = {"a": "heads", "b": "tails"}
 
@@ -326,8 +327,8 @@ def test_late_bet_stands_too(bet, capsys):
     [
         (("", CHOICES), {}, TypeError, "question='' must be a sentence"),
         ((5, CHOICES), {}, TypeError, "question=5 must be a sentence"),
-        (("Which?",), {}, ValueError, "either choices, or for a number a guess"),
-        (("Which?", CHOICES), {"guess": 1}, ValueError, "either choices, or for a number a guess"),
+        (("Which?",), {}, ValueError, "either choices, or a guess at a number"),
+        (("Which?", CHOICES), {"guess": 1}, ValueError, "either choices, or a guess at a number"),
         (("Which?", ["this", "that"]), {}, ValueError, r"choices=\['this', .* must be a dict"),
         (("Which?", {1: "this", 2: "that"}), {}, TypeError, "choices={1: .* must be a text"),
         (("Which?", {"a": [], "b": "that"}), {}, TypeError, r"choices={'a': \[.* must be a text"),
@@ -442,9 +443,9 @@ def test_right_answer_is_praised():
 
 
 def test_answer_that_is_not_right_says_so():
-    assert repr(Answer("not yet", "try again")) == "not yet: try again"
-    assert not Answer("not yet", "try again").is_correct
-    assert not Answer("still missing", "try").is_correct
+    assert repr(Feedback("not yet", "try again")) == "not yet: try again"
+    assert not Feedback("not yet", "try again").is_correct
+    assert not Feedback("still missing", "try").is_correct
 
 
 @pytest.mark.parametrize("check", [DOUBLE, ROWS, TEN, SPREAD])

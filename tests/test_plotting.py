@@ -1,5 +1,8 @@
 """Each drawing function draws what it was handed, on the axes it was handed."""
 
+import re
+from pathlib import Path
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from initlab import experiments, plotting
+from initlab import experiments, explorers, plotting
 from initlab import initializers as init
 from initlab.activations import relu, tanh
 from initlab.experiments import Race
@@ -22,6 +25,10 @@ def _no_figure_left_open():
     plt.close("all")
 
 
+def words_on(ax):
+    return [text.get_text() for text in ax.texts]
+
+
 @pytest.fixture(scope="module")
 def signals():
     return experiments.five_layers(init.normal(10.0), inputs=50, width=20)
@@ -33,31 +40,71 @@ def test_style_is_large_and_does_not_come_from_the_machine():
     assert mpl.rcParams["font.family"] == ["DejaVu Sans"]  # the font that matplotlib brings
 
 
+# ------------------------------------------------------------------------------------ colours
+
+
+def test_colors_are_those_of_the_explorers():
+    css = Path(explorers.__file__).with_name("explorers.css").read_text(encoding="utf-8")
+    in_the_page = dict(re.findall(r"--initlab-(\w+): (#\w+);", css.split("}")[0]))
+    shown = {name: color.lower() for name, color in plotting.COLORS.items() if name != "black"}
+    assert shown == in_the_page
+    assert plotting.COLORS["black"] == "#000000"
+
+
+@pytest.mark.parametrize("name", init.STARTS)
+def test_a_start_has_its_color_by_name_and_by_its_initializer(name):
+    initializer, color, _ = init.STARTS[name]
+    assert plotting.color_of(name) == plotting.COLORS[color]
+    assert plotting.color_of(repr(initializer)) == plotting.COLORS[color]
+
+
+def test_a_start_that_is_added_brings_its_color(monkeypatch):
+    monkeypatch.setitem(init.STARTS, "Saxe", init.Start(init.orthogonal(gain=1.5), "sky"))
+    labels = ("Saxe", "saxe", "orthogonal(gain=1.5)", "Saxe, tanh", "0.5 x Saxe")
+    assert {plotting.color_of(label) for label in labels} == {plotting.SKY}
+
+
 @pytest.mark.parametrize(
-    ("label", "color"),
+    ("label", "start"),
     [
-        ("He", plotting.GREEN),
-        ("Xavier", plotting.BLUE),
-        ("Xavier, sigmoid", plotting.BLUE),
-        ("std 0.01", plotting.PURPLE),
-        ("std 0", plotting.BLACK),
-        ("std 1", plotting.ORANGE),
-        ("std 10", plotting.VERMILION),
+        ("std=0.01", "std 0.01"),
+        ("STD 10", "std 10"),
+        ("normal(std=1), tanh", "std 1"),
+        ("Xavier, sigmoid", "Xavier"),
+        ("Xavier, rate 0.5", "Xavier"),
+        ("4 x Xavier, rate 0.5", "4 x Xavier"),
+        ("4 x Glorot", "4 x Xavier"),
+        ("3 x Xavier", "Xavier"),
+        ("0.5 x He", "He"),
+        ("he_uniform()", "He"),
+        ("he_normal(slope=0.1, mode='fan_out')", "He"),
+        ("kaiming_normal()", "He"),
+        ("Kaiming", "He"),
+        ("glorot_uniform", "Xavier"),
+        ("Glorot, tanh", "Xavier"),
+        ("lecun_uniform()", "LeCun"),
     ],
 )
-def test_same_start_same_color(label, color):
-    assert plotting.color_of(label) == color
+def test_labels_with_more_around_a_start_have_its_color(label, start):
+    assert plotting.color_of(label) == plotting.color_of(start)
 
 
-def test_every_start_of_the_races_has_a_color_of_its_own():
-    for contestants in (experiments.AS_CODED, experiments.AS_LABELLED):
-        colors = [plotting.color_of(name) for name in contestants]
+def test_every_start_of_an_experiment_has_a_color_of_its_own():
+    # "4 x Xavier" and "2 x He" differ from Xavier and He, with which they are compared.
+    for names in (experiments.AS_CODED, experiments.AS_LABELLED, experiments.FIVE_STARTS):
+        colors = [plotting.color_of(name) for name in names]
         assert len(set(colors)) == len(colors)
+    assert plotting.color_of("4 x Xavier") != plotting.color_of("Xavier")
 
 
-def test_unknown_start_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"label='Zavier'.*xavier"):
-        plotting.color_of("Zavier")
+@pytest.mark.parametrize("label", ["Zavier", "", "std", "std 0.1", "uniform(std=0.01)", "x He", 10])
+def test_unknown_start_names_the_known_ones(label):
+    with pytest.raises(ValueError, match=r"^label=.*: .*std 0, .*Xavier, ") as caught:
+        plotting.color_of(label)
+    assert repr(label) in str(caught.value)
+
+
+# ---------------------------------------------------------------------------- layers and curves
 
 
 def test_histogram_bars_are_the_shares_of_the_activations(signals):
@@ -87,7 +134,7 @@ def test_histogram_of_equal_activations_has_a_panel_with_width():
 
 
 def test_histograms_need_one_panel_a_layer(signals):
-    with pytest.raises(ValueError, match="4 axes for 5 layers"):
+    with pytest.raises(ValueError, match="4 axes for 5 layers must be one"):
         plotting.histograms(plt.subplots(1, 4)[1], signals)
 
 
@@ -139,6 +186,26 @@ def test_loss_curves_draw_mean_and_band_in_the_order_asked_for():
     assert ax.lines[1].get_color() == plotting.GREEN
     band = ax.collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (5, 9)
+    assert ax.lines[2].get_ydata() == [2.3, 2.3]
+    assert words_on(ax) == ["all digits equally likely"]
+
+
+def test_loss_curves_of_nobody_leave_the_line_of_guessing():
+    ax = plt.subplots()[1]
+    plotting.loss_curves(ax, Race({"He": [History(np.ones(9), None)]}, {}, {}), [], chance=2.3)
+    (line,) = ax.lines
+    assert line.get_ydata() == [2.3, 2.3]
+    assert words_on(ax) == ["all digits equally likely"]
+
+
+def test_loss_curves_are_dashed_for_sigmoid_and_unknown_starts_take_the_cycle():
+    names = ["Xavier, sigmoid", "Xavier, ReLU", "mine", "yours"]
+    ax = plt.subplots()[1]
+    plotting.loss_curves(ax, Race({n: [History(np.ones(60), None)] for n in names}, {}, {}))
+    assert [line.get_linestyle() for line in ax.lines] == ["--", "-", "-", "-"]
+    colors = [line.get_color() for line in ax.lines]
+    assert colors[0] == colors[1] == plotting.BLUE
+    assert colors[2] != colors[3]
 
 
 def test_images_are_square_and_labelled():
@@ -159,10 +226,6 @@ def test_nothing_is_shown_and_nothing_is_changed(signals, monkeypatch):
 
 
 # --------------------------------------------------------------------------------------- maps
-
-
-def words_on(ax):
-    return [text.get_text() for text in ax.texts]
 
 
 def test_a_trainability_map_shows_each_network_at_its_place_and_fills():
@@ -220,6 +283,8 @@ def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open():
     )
     _, ax = plt.subplots()
     plotting.remedy_map(ax, table)
+    assert list(ax.patches) == []
+    plotting.remedy_map(ax, table, framed_below=0.6)
     places = {text.get_position(): text.get_text() for text in ax.texts}
     assert places == {(0.5, 0.5): "80 %", (1.5, 0.5): "overflow", (1.5, 1.5): "65 %"}
     assert [label.get_text() for label in ax.get_xticklabels()] == ["He", "std 1"]
@@ -227,4 +292,6 @@ def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open():
     assert ax.yaxis_inverted()
     assert "11 of 12 networks" in ax.get_title()
     framed = {(patch.get_x() // 1, patch.get_y() // 1) for patch in ax.patches}
-    assert framed == {(0, 0), (1, 1)}
+    assert framed == {(1, 1)}  # in the first cell the median is 0.6
+    plotting.remedy_map(ax, table, framed_below=0.61)
+    assert len(ax.patches) == 2

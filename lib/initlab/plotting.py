@@ -1,7 +1,8 @@
 """How results look: one style, one colour for each way to start, large enough for the back row.
 
-Each function takes results and axes, draws, and returns the axes. None computes an experiment and
-none shows a figure: that is the notebook's business.
+Each function takes axes and results, draws on the axes, and returns them. None computes an
+experiment and none shows a figure: that is the notebook's business. Where there are several seeds,
+a dot is their median, and a bar reaches from the least to the greatest.
 """
 
 import re
@@ -13,24 +14,21 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
-from initlab.classroom.ledger import LEARNED
+from initlab.initializers import STARTS
 
 # Okabe, Ito (2008), "Color universal design": told apart with any kind of colour vision.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
-
-STARTS = {
-    "xavier": BLUE,
-    "glorot": BLUE,
-    "he": GREEN,
-    "kaiming": GREEN,
-    "lecun": SKY,
-    "std 0.01": PURPLE,
-    "std 0": BLACK,
-    "std 1": ORANGE,
-    "std 10": VERMILION,
+# By the names that starts have for them.
+COLORS = {
+    "black": BLACK,
+    "purple": PURPLE,
+    "sky": SKY,
+    "blue": BLUE,
+    "orange": ORANGE,
+    "green": GREEN,
+    "red": VERMILION,
 }
-
 
 PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.3g} %")
 WHITE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}  # behind text
@@ -48,24 +46,33 @@ def color_of(label):
     Parameters
     ----------
     label : str
-        A name of ``STARTS``, or one with more around it: "std=0.01", "he_normal()", "4 x Xavier",
-        "Xavier, sigmoid".
-
-    Raises
-    ------
-    ValueError
-        If the label names none of them.
+        The name of one of ``initializers.STARTS``, or how its initializer is printed
+        ("he_normal()"). Of a longer label what stands before the comma counts ("Xavier, tanh"), and
+        what isn't in the table has the colour of its family ("3 x Xavier", "glorot_uniform()").
     """
     color = _known_color(label)
     if color is None:
-        raise ValueError(f"label={label!r}: no such start; known are {', '.join(STARTS)}")
+        raise ValueError(f"label={label!r} must be the name of a start: {', '.join(STARTS)}")
     return color
 
 
 def _known_color(label):
-    start = str(label).lower().split(",")[0].replace("=", " ")
-    start = re.sub(r"^[\d.]+ x |^normal\(|_?(normal|uniform)\(.*|\)$", "", start).strip()
-    return STARTS.get(start)
+    known = {}
+    for name, start in STARTS.items():
+        known |= dict.fromkeys(map(_spelled, (name, repr(start.initializer))), COLORS[start.color])
+    whole = _spelled(label)
+    start = whole.split(",")[0].strip()
+    family = re.sub(r"^[\d.]+ x |_(normal|uniform).*", "", start)
+    return known.get(whole) or known.get(start) or known.get(family)
+
+
+def _spelled(label):
+    # The field uses first and last names of the same people.
+    words = str(label).lower().replace("=", " ").strip()
+    return words.replace("glorot", "xavier").replace("kaiming", "he")
+
+
+# ------------------------------------------------------------------------------- a panel a layer
 
 
 def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
@@ -80,33 +87,24 @@ def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
     bins : int
     span : (float, float), optional
         Left and right end of all panels; by default they cover the data of all layers.
-
-    Returns
-    -------
-    the axes
-
-    Raises
-    ------
-    ValueError
-        If there are not as many axes as layers.
     """
     layers = getattr(signals, "layers", signals)
     if len(axes) != len(layers):
-        raise ValueError(f"{len(axes)} axes for {len(layers)} layers: one each is needed")
+        raise ValueError(f"{len(axes)} axes for {len(layers)} layers: expected one for each layer")
     if span is None:
         span = _span(layers)
     for ax, layer in zip(axes, layers, strict=True):
-        values = layer.h.ravel()
-        ax.hist(
-            values, bins, range=span, weights=np.full(len(values), 1 / len(values)), color=color
-        )
-        ax.set_title(f"layer {layer.number}")
-        ax.set_xlabel("activation")
+        _bars(ax, layer.h.ravel(), layer.h.size, bins, span, color)
+        ax.set(title=f"layer {layer.number}", xlabel="activation")
         ax.xaxis.set_major_formatter(PLAIN)
-        ax.yaxis.set_major_formatter(PERCENT)
         ax.grid(visible=False, axis="x")
     axes[0].set_ylabel("share of activations")
     return axes
+
+
+def _bars(ax, values, count, bins, span, color):
+    ax.hist(values, bins, range=span, weights=np.full(len(values), 1 / count), color=color)
+    ax.yaxis.set_major_formatter(PERCENT)
 
 
 def _span(layers):
@@ -131,23 +129,15 @@ def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e
     smallest, largest : float
         The ends of the axis. The share of what is smaller, zero included, is written in the panel.
     bins : int
-
-    Returns
-    -------
-    the axes
     """
     edges = np.logspace(np.log10(smallest), np.log10(largest), bins + 1)
+    ticks = [10.0**power for power in range(-300, 300, 15) if smallest < 10.0**power < largest]
     for ax, layer in zip(axes, signals.layers, strict=True):
         sizes = np.abs(layer.gradient).ravel()
         shown = sizes[sizes >= smallest]
-        ax.hist(shown, edges, weights=np.full(len(shown), 1 / len(sizes)), color=color)
+        _bars(ax, shown, len(sizes), edges, None, color)
         ax.set_xscale("log")
-        ax.set_xticks(
-            [10.0**power for power in range(-300, 300, 15) if smallest < 10.0**power < largest]
-        )
-        ax.set_title(f"layer {layer.number}")
-        ax.set_xlabel("|dL/dz|")
-        ax.yaxis.set_major_formatter(PERCENT)
+        ax.set(xticks=ticks, title=f"layer {layer.number}", xlabel="|dL/dz|")
         for value, style in [(layer.gradient_median, "--"), (layer.gradient_rms, "-")]:
             if smallest < value < largest:
                 ax.axvline(value, color=BLACK, linestyle=style, linewidth=2)
@@ -159,6 +149,9 @@ def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e
     return axes
 
 
+# ------------------------------------------------------------------------- one against the other
+
+
 def against_layer(
     ax, measured, *, theory=None, label="", theory_label="theory", color=BLUE, marker="o", log=True
 ):
@@ -168,7 +161,6 @@ def against_layer(
     ----------
     ax : matplotlib Axes
     measured : array, shape (seeds, layers)
-        Dots are medians over the seeds, bars reach from the least to the greatest.
     theory : array, shape (layers,), optional
     label, theory_label : str
         For the legend; "" for none.
@@ -176,28 +168,9 @@ def against_layer(
     marker : str
     log : bool
         Whether the axis of values is logarithmic.
-
-    Returns
-    -------
-    the axes
     """
-    measured = np.asarray(measured)
-    layers = np.arange(1, measured.shape[1] + 1)
-    middle = np.median(measured, axis=0)
-    bars = np.abs(np.stack([measured.min(axis=0), measured.max(axis=0)]) - middle)
-    ax.errorbar(
-        layers,
-        middle,
-        bars,
-        fmt=marker,
-        color=color,
-        capsize=6,
-        elinewidth=2,
-        label=label,
-        zorder=3,
-    )
-    if theory is not None:
-        ax.plot(layers, theory, color=color, alpha=0.5, label=theory_label or None)
+    layers = np.arange(1, np.shape(measured)[1] + 1)
+    _dots(ax, layers, measured, theory, label, theory_label, color, marker)
     if log:
         ax.set_yscale("log")
     ax.set_xticks(layers)
@@ -216,23 +189,20 @@ def against_std(ax, stds, measured, *, theory=None, label="", color=BLUE):
     theory : array, shape (stds,), optional
     label : str
     color : color
-
-    Returns
-    -------
-    the axes
     """
-    measured = np.asarray(measured)
-    middle = np.median(measured, axis=1)
-    bars = np.abs(np.stack([measured.min(axis=1), measured.max(axis=1)]) - middle)
-    ax.errorbar(
-        stds, middle, bars, fmt="o", color=color, capsize=6, elinewidth=2, label=label, zorder=3
-    )
-    if theory is not None:
-        ax.plot(stds, theory, color=color, alpha=0.5, label="theory")
+    _dots(ax, stds, np.transpose(measured), theory, label, "theory", color, "o")
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(PLAIN)
     ax.set_xlabel("std of the weights")
     return ax
+
+
+def _dots(ax, x, measured, theory, label, theory_label, color, marker):
+    low, middle, high = (of(measured, axis=0) for of in (np.min, np.median, np.max))
+    look = {"fmt": marker, "color": color, "capsize": 6, "elinewidth": 2, "zorder": 3}
+    ax.errorbar(x, middle, [middle - low, high - middle], label=label, **look)
+    if theory is not None:
+        ax.plot(x, theory, color=color, alpha=0.5, label=theory_label or None)
 
 
 def loss_curves(ax, race, names=None, *, window=50, chance=None):
@@ -248,10 +218,6 @@ def loss_curves(ax, race, names=None, *, window=50, chance=None):
         Over how many steps the loss is averaged.
     chance : float, optional
         The loss of the answer that all digits are equally likely: drawn as a thin line.
-
-    Returns
-    -------
-    the axes
     """
     for name in race.histories if names is None else names:
         curves = race.losses(name, window)
@@ -259,26 +225,13 @@ def loss_curves(ax, race, names=None, *, window=50, chance=None):
         style = "--" if "sigmoid" in name else "-"
         # Of the cycle, if it is no known start.
         (line,) = ax.plot(steps, curves.mean(axis=0), style, color=_known_color(name), label=name)
-        ax.fill_between(
-            steps,
-            curves.min(axis=0),
-            curves.max(axis=0),
-            color=line.get_color(),
-            alpha=0.25,
-            linewidth=0,
-        )
+        band = {"color": line.get_color(), "alpha": 0.25, "linewidth": 0}
+        ax.fill_between(steps, curves.min(axis=0), curves.max(axis=0), **band)
     if chance is not None:
         ax.axhline(chance, color=BLACK, linewidth=1, linestyle=":")
-        ax.text(
-            steps[-1],
-            1.02 * chance,
-            "all digits equally likely",
-            va="bottom",
-            ha="right",
-            fontsize=14,
-        )
-    ax.set_xlabel("step")
-    ax.set_ylabel(f"loss, mean of {window} steps")
+        at_the_right = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+        ax.text(0.99, 1.02 * chance, "all digits equally likely", fontsize=14, **at_the_right)
+    ax.set(xlabel="step", ylabel=f"loss, mean of {window} steps")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)
     return ax
@@ -293,10 +246,6 @@ def images(axes, rows, labels=None):
     rows : array, shape (images, side * side)
     labels : array of int, shape (images,), optional
         Written above.
-
-    Returns
-    -------
-    the axes
     """
     for index, (ax, row) in enumerate(zip(axes, rows, strict=True)):
         side = round(len(row) ** 0.5)
@@ -305,6 +254,9 @@ def images(axes, rows, labels=None):
         if labels is not None:
             ax.set_title(f"{labels[index]}")
     return axes
+
+
+# ------------------------------------------------------------------------------------------ maps
 
 
 def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None):
@@ -325,28 +277,12 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None)
         The line up to which theory lets networks train: sigma_w2 and depth.
     border : float, optional
         The sigma_w2 between order and chaos.
-
-    Returns
-    -------
-    the axes
     """
-    ax.clear()
-    ax.set_facecolor("0.85")
-    ax.pcolormesh(
-        sigma_w2,
-        depths,
-        np.ma.masked_invalid(accuracy),
-        shading="nearest",
-        cmap="cividis",
-        vmin=0,
-        vmax=1,
-    )
-    for row, depth in zip(np.asarray(accuracy), depths, strict=True):
-        for share, value in zip(row, sigma_w2, strict=True):
-            if np.isfinite(share):
-                words, color = f"{100 * share:.0f}", "black" if share > 0.6 else "white"
-                place = {"ha": "center", "va": "center", "zorder": 5}
-                ax.text(value, depth, words, color=color, fontsize=14, **place)
+    accuracy = np.asarray(accuracy)
+    _map(ax, accuracy, sigma_w2, depths, shading="nearest")
+    for (row, column), share in np.ndenumerate(accuracy):
+        if np.isfinite(share):
+            _write(ax, sigma_w2[column], depths[row], f"{100 * share:.0f}", share, 14)
     bottom, top = ax.get_ylim()
     if limit is not None:
         ax.plot(*limit, color=VERMILION, linewidth=5, label="theory: 6 x depth scale")
@@ -357,10 +293,56 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None)
     ax.set_yticks(depths)
     ax.set(ylim=(bottom, top), xlabel="$\\sigma_w^2$", ylabel="hidden layers")
     done = int(np.isfinite(accuracy).sum())
-    words = f"% of training images right: {done} of {np.size(accuracy)} networks"
+    words = f"% of training images right: {done} of {accuracy.size} networks"
     ax.set_title(words, loc="left")
-    ax.grid(visible=False)
     return ax
+
+
+def remedy_map(ax, table, *, framed_below=None):
+    """Draw how each remedy does from each start: the share of right answers, a cell for each.
+
+    What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    table : experiments.RemedyTable
+        Medians over its seeds are shown; cells in which a seed is missing stay grey.
+    framed_below : float, optional
+        Cells whose median loss is below this have a frame.
+    """
+    shares, loss = np.median(table.accuracy, axis=2), np.median(table.loss, axis=2)
+    overflowed = np.isfinite(table.accuracy).all(axis=2) & np.isnan(table.loss).any(axis=2)
+    _map(ax, shares)
+    for (row, column), share in np.ndenumerate(shares):
+        if np.isfinite(share):
+            words = "overflow" if overflowed[row, column] else f"{100 * share:.0f} %"
+            if framed_below is not None and loss[row, column] < framed_below:
+                frame = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, fill=False)
+                frame.set(edgecolor="white", linewidth=5)
+                ax.add_patch(frame)
+            _write(ax, column + 0.5, row + 0.5, words, share, 18)
+    ax.set_xticks(np.arange(len(table.starts)) + 0.5, table.starts)
+    ax.set_yticks(np.arange(len(table.remedies)) + 0.5, table.remedies)
+    ax.invert_yaxis()
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    done = int(np.isfinite(table.accuracy).sum())
+    ax.set_title(f"test images right: {done} of {table.accuracy.size} networks", pad=16)
+    return ax
+
+
+def _map(ax, shares, *places, **how):
+    ax.clear()
+    ax.set_facecolor("0.85")
+    shares = np.ma.masked_invalid(shares)
+    ax.pcolormesh(*places, shares, cmap="cividis", vmin=0, vmax=1, **how)
+    ax.grid(visible=False)
+
+
+def _write(ax, x, y, words, share, size):
+    color = "black" if share > 0.6 else "white"
+    ax.text(x, y, words, ha="center", va="center", color=color, fontsize=size, zorder=5)
 
 
 def phase_plane(ax, diagram):
@@ -370,69 +352,15 @@ def phase_plane(ax, diagram):
     ----------
     ax : matplotlib Axes
     diagram : experiments.PlaneDiagram
-
-    Returns
-    -------
-    the axes
     """
     colors = LinearSegmentedColormap.from_list("phases", [BLUE, "white", VERMILION])
-    ax.pcolormesh(
-        diagram.sigma_w,
-        diagram.sigma_b,
-        np.log(np.maximum(diagram.chi, 1e-6)),
-        shading="nearest",
-        cmap=colors,
-        vmin=-1.5,
-        vmax=1.5,
-    )
-    sigma_w, sigma_b = diagram.line.T
-    ax.plot(sigma_w, sigma_b, color=BLACK, linewidth=4)
+    log_chi = np.log(np.maximum(diagram.chi, 1e-6))
+    shades = {"cmap": colors, "vmin": -1.5, "vmax": 1.5, "shading": "nearest"}
+    ax.pcolormesh(diagram.sigma_w, diagram.sigma_b, log_chi, **shades)
+    ax.plot(*diagram.line.T, color=BLACK, linewidth=4)
+    for words, x, y, side in [("order", 0.04, 0.9, "left"), ("chaos", 0.96, 0.06, "right")]:
+        ax.text(x, y, words, transform=ax.transAxes, ha=side, fontsize=24, weight="bold")
     ax.set(xlim=(0, diagram.sigma_w[-1]), ylim=(0, diagram.sigma_b[-1]))
-    for words, place, side in [("order", 0.04, "left"), ("chaos", 0.96, "right")]:
-        height = 0.9 if side == "left" else 0.06
-        ax.text(place, height, words, transform=ax.transAxes, ha=side, fontsize=24, weight="bold")
     ax.set(xlabel="$\\sigma_w$", ylabel="$\\sigma_b$")
     ax.grid(visible=False)
-    return ax
-
-
-def remedy_map(ax, table):
-    """Draw how each remedy does from each start: the share of right answers, a cell for each.
-
-    What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes
-    table : experiments.RemedyTable
-        Medians over its seeds are shown; cells in which a seed is missing stay grey. A frame says
-        that the median of the loss is below ``ledger.LEARNED``.
-
-    Returns
-    -------
-    the axes
-    """
-    ax.clear()
-    ax.set_facecolor("0.85")
-    shares = np.median(table.accuracy, axis=2)
-    overflowed = np.isfinite(table.accuracy).all(axis=2) & np.isnan(table.loss).any(axis=2)
-    ax.pcolormesh(np.ma.masked_invalid(shares), cmap="cividis", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
-        if np.isfinite(share):
-            color = "black" if share > 0.6 else "white"
-            words = "overflow" if overflowed[row, column] else f"{100 * share:.0f} %"
-            place = column + 0.5, row + 0.5
-            if np.median(table.loss[row, column]) < LEARNED:
-                frame = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, fill=False)
-                frame.set(edgecolor="white", linewidth=5)
-                ax.add_patch(frame)
-            ax.text(*place, words, ha="center", va="center", color=color, fontsize=18)
-    ax.set_xticks(np.arange(len(table.starts)) + 0.5, table.starts)
-    ax.set_yticks(np.arange(len(table.remedies)) + 0.5, table.remedies)
-    ax.invert_yaxis()
-    ax.xaxis.tick_top()
-    ax.tick_params(length=0)
-    ax.grid(visible=False)
-    done = int(np.isfinite(table.accuracy).sum())
-    ax.set_title(f"test images right: {done} of {table.accuracy.size} networks", pad=16)
     return ax

@@ -61,19 +61,8 @@ def code_of(path):
     return "\n".join(source(cell) for cell in cells(path, "code"))
 
 
-def test_the_series_is_there():
-    assert [path.stem for path in NOTEBOOKS] == [
-        "00_start_here",
-        "01_weights_too_large",
-        "02_weights_of_zero",
-        "03_pretraining",
-        "04_xavier",
-        "05_he",
-        "06_mnist",
-        "07_order_and_chaos",
-        "08_remedies",
-        "09_the_verdict",
-    ]
+def test_the_series_is_numbered_without_a_gap():
+    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{n:02}_" for n in range(len(NOTEBOOKS))]
 
 
 @every_notebook
@@ -180,11 +169,11 @@ def test_stored_verdicts_are_of_the_present_claims(path):
     # Most stand in outputs that are not compared: an old text must not stay there.
     outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
     printed = "\n".join("".join(output.get("text", "")) for output in outputs)
-    for number, text in re.findall(r"^Claim (\d+): (.*)$", printed, re.MULTILINE):
-        assert text == ledger.CLAIMS[int(number)][0]
     tables = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
-    for number, text in re.findall(r"^\| (\d+) \| (.+?) \|", "\n".join(tables), re.MULTILINE):
-        assert text == ledger.CLAIMS[int(number)][0]
+    claims = re.findall(r"^Claim (\d+): (.*)$", printed, re.MULTILINE)
+    claims += re.findall(r"^\| (\d+) \| (.+?) \|", "\n".join(tables), re.MULTILINE)
+    for number, text in claims:
+        assert text == ledger.CLAIMS[int(number)].text
     verdicts = re.findall(r"^Verdict: (.*)$", printed, re.MULTILINE)
     assert verdicts
     for verdict in verdicts:
@@ -194,9 +183,9 @@ def test_stored_verdicts_are_of_the_present_claims(path):
 
 
 @every_notebook
-def test_numbers_are_asserted(path):
+def test_verdicts_are_asserted(path):
     asserts = [node for node in ast.walk(ast.parse(code_of(path))) if isinstance(node, ast.Assert)]
-    assert len(asserts) >= 4
+    assert any(".verdict" in ast.unparse(node) for node in asserts)
 
 
 @every_notebook

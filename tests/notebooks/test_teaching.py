@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from initlab.classroom.ledger import CLAIMS, OURS
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 TEXT = (FOLDER / "TEACHING.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -55,19 +57,41 @@ def test_links_lead_somewhere(target):
     assert (FOLDER / target).exists()
 
 
+WORDS = {"hold": "holds", "holds": "holds", "half true": "half true", "false": "false"}
+ANY_WORD = "|".join(WORDS)
+
+
+def measured_in(name):
+    body = next(body for _, file, _, body in SECTIONS if file == name)
+    return " ".join(body.split("**Measured.**")[1].split())
+
+
+def numbers_in(text):
+    return list(map(int, re.findall(r"\d+", text)))
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS[:-1], ids=lambda path: path.stem)
 def test_verdicts_are_those_that_the_notebook_found(path):
-    found = dict(re.findall(r"^Claim (\d+): .*\n.*\nVerdict: ([a-z ]+) \(", outputs_of(path), re.M))
-    assert found
-    body = next(body for _, name, _, body in SECTIONS if name == path.name)
-    told = {}
-    for sentence in re.findall(r"[Cc]laims? [^.]*\.", body.split("**Measured.**")[1]):
-        sentence = " ".join(sentence.split())
-        for numbers, word in re.findall(
-            r"([\d, and]+?) (?:is |are |)(holds?|half true|false)", sentence
-        ):
-            told |= {
-                number: word.replace("hold", "holds").replace("holdss", "holds")
-                for number in re.findall(r"\d+", numbers)
-            }
-    assert told == found
+    found = re.findall(r"^Claim (\d+): .*\n.*\nVerdict: ([a-z ]+) \(", outputs_of(path), re.M)
+    told = {}  # e.g. "Claims 3 and 5 hold, claim 4 is false."
+    for sentence in re.findall(r"[Cc]laims? [^.]*\.", measured_in(path.name)):
+        for numbers, word in re.findall(rf"([\d, and]+) (?:is |are |)({ANY_WORD})\b", sentence):
+            told |= dict.fromkeys(numbers_in(numbers), WORDS[word])
+    assert told == {int(number): word for number, word in found}
+    assert set(told) == {number for number in CLAIMS if CLAIMS[number].notebook == path.stem}
+
+
+def test_all_verdicts_are_those_of_the_last_notebook():
+    cells = json.loads(NOTEBOOKS[-1].read_text(encoding="utf-8"))["cells"]
+    shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    (table,) = ("".join(data["text/plain"]) for data in shown if "text/markdown" in data)
+    found = {int(number): word for number, word in re.findall(r"(\d+) (.+)", table)}
+    measured = measured_in(NOTEBOOKS[-1].name)
+    told = {}  # "Of 14 claims 5 hold (1, 3, 5, 14, 15), ...; the four of our own (13, ...) hold."
+    for count, word, numbers in re.findall(rf"(\d+) (?:are )?({ANY_WORD}) \(([\d, ]+)\)", measured):
+        assert int(count) == len(numbers_in(numbers))
+        told |= dict.fromkeys(numbers_in(numbers), WORDS[word])
+    own, word = re.search(r"our own \(([\d, ]+)\) (\w+)", measured).groups()
+    assert numbers_in(own) == list(OURS)
+    assert told | dict.fromkeys(OURS, WORDS[word]) == found
+    assert set(found) == set(CLAIMS)

@@ -13,8 +13,8 @@ MISSING, NOT_YET, CORRECT = "still missing", "not yet", "correct"
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What a check has to say.
+class Feedback:
+    """What a check has to say of an answer.
 
     Attributes
     ----------
@@ -37,9 +37,13 @@ class Answer:
         return f"{self.state}: {self.message}"
 
 
+class Unusable(ValueError):
+    """Why a result cannot be compared, in words for the student; a summary may raise it."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Check:
-    """The check of one exercise: call it with the answer.
+    """The check of one exercise: call it with the answer, and it returns ``Feedback``.
 
     The answer is a function, or a number where no function is asked for. Of arguments that are
     handed to it, it gets copies.
@@ -69,46 +73,53 @@ class Check:
     tolerance: float = 1e-6
 
     def __call__(self, answer):
-        """Return what there is to say about an answer, as an ``Answer``."""
-        if answer is None or answer is Ellipsis:
-            return Answer(MISSING, self.task)
-        if self.cases != ((),) and not callable(answer):
-            return Answer(NOT_YET, f"hand over the function itself, without (). {self.task}")
-        function = answer if callable(answer) else lambda: answer
-        results = []
-        for case in self.cases:
-            arguments = copy.deepcopy(case)  # whatever is done to them
-            try:
-                result = function(*arguments)
-            except NotImplementedError:
-                result = None
-            except Exception as error:  # any mistake is possible here, and is the student's to see
-                return Answer(NOT_YET, f"it stops with {type(error).__name__}: {error}")
-            if result is None or result is Ellipsis:
-                return Answer(MISSING, self.task)
-            if not _same(arguments, case):
-                return Answer(
-                    NOT_YET, "it changes what it is handed; compute something new instead"
-                )
-            try:
-                with np.errstate(all="ignore"):
-                    results.append(_numbers(self.summary(result)))
-            except Wrong as reason:
-                return Answer(NOT_YET, f"{reason}. {self.task}")
-            except Exception:
-                return Answer(NOT_YET, f"what came back is {_shown(result)}. {self.task}")
-            if not np.isfinite(results[-1]).all():
-                return Answer(NOT_YET, f"there are NaN or infinite numbers in it. {self.task}")
+        """Return what there is to say about an answer."""
+        if not (callable(answer) or _is_missing(answer) or self.cases == ((),)):
+            return Feedback(NOT_YET, f"hand over the function itself, without (). {self.task}")
+        function = answer if callable(answer) else lambda *_: answer
+        try:
+            results = [self._result(function, case) for case in self.cases]
+        except NotImplementedError:
+            return Feedback(MISSING, self.task)
+        except Unusable as reason:
+            return Feedback(NOT_YET, str(reason))
         if self._agrees(results, self.right):
-            return Answer(CORRECT, self.praise)
+            return Feedback(CORRECT, self.praise)
         for hint, mistake in self.mistakes.items():
             if self._agrees(results, mistake):
-                return Answer(NOT_YET, hint)
-        return Answer(NOT_YET, self._difference(results))
+                return Feedback(NOT_YET, hint)
+        return Feedback(NOT_YET, self._difference(results))
+
+    def _result(self, function, case):
+        """Return what of the student's result is compared, or raise what is to be said of it."""
+        arguments = copy.deepcopy(case)  # whatever is done to them
+        try:
+            result = function(*arguments)
+        except NotImplementedError:
+            raise
+        except Exception as error:  # any mistake is possible here, and is the student's to see
+            raise Unusable(f"it stops with {type(error).__name__}: {error}") from error
+        if _is_missing(result):
+            raise NotImplementedError
+        if not _same(arguments, case):
+            raise Unusable("it changes what it is handed; compute something new instead")
+        try:
+            with np.errstate(all="ignore"):
+                numbers = _numbers(self.summary(result))
+        except Unusable as reason:
+            raise Unusable(f"{reason}. {self.task}") from None
+        except Exception:
+            raise Unusable(f"what came back is {_shown(result)}. {self.task}") from None
+        if not np.isfinite(numbers).all():
+            raise Unusable(f"there are NaN or infinite numbers in it. {self.task}")
+        return numbers
+
+    def _expected(self, function, case):
+        return np.asarray(self.summary(function(*copy.deepcopy(case))), dtype=np.float64)
 
     def _agrees(self, results, function):
         for result, case in zip(results, self.cases, strict=True):
-            expected = np.asarray(self.summary(function(*copy.deepcopy(case))), dtype=np.float64)
+            expected = self._expected(function, case)
             if result.shape != expected.shape:
                 return False
             rounding = 1e-6 * np.abs(expected).max(initial=0)  # float32 will do
@@ -118,7 +129,7 @@ class Check:
 
     def _difference(self, results):
         for result, case in zip(results, self.cases, strict=True):
-            expected = np.asarray(self.summary(self.right(*copy.deepcopy(case))), dtype=np.float64)
+            expected = self._expected(self.right, case)
             if result.shape != expected.shape:
                 if self.summary is not np.asarray:
                     break  # the shape of a summary says nothing to who did not write it
@@ -136,8 +147,8 @@ class Check:
         return f"Check({self.task!r})"
 
 
-class Wrong(ValueError):
-    """What a summary says of a result that it cannot take, for the student to read."""
+def _is_missing(value):
+    return value is None or value is Ellipsis
 
 
 def _numbers(result):

@@ -1,37 +1,15 @@
 """The ledger: what the article claims, and what the measurements say of it.
 
-Each claim has one function here. It is handed measurements and returns a ``Row``: the verdict
-follows from the numbers, by a rule that can be read. Notebooks call these functions with what they
-have measured; the last one calls them all, with seeds that no other has used.
+Each claim stands above its judge. A judge is handed measurements, and a ``Row`` comes back: the
+verdict follows from the numbers, by a rule that can be read. Notebooks call the judges with what
+they have measured; the last one calls them all, with seeds that no other has used.
 """
 
+import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-
-# Number: (claim, notebook that settles it).
-CLAIMS = {
-    1: ("std 10 pushes the activations to 0 and 1.", "01_weights_too_large"),
-    2: ("Then the gradient vanishes, and the weights are not updated.", "01_weights_too_large"),
-    3: ("std 0 puts every activation at 0.5.", "02_weights_of_zero"),
-    4: ("With std 0 the gradient does not vanish.", "02_weights_of_zero"),
-    5: ("Neurons that give the same output add nothing.", "02_weights_of_zero"),
-    6: ("With N(0, 1) each layer widens the signal, more and more, to 0 and 1.", "00_start_here"),
-    7: ("Xavier spreads the sigmoid's activations moderately, so it should learn.", "04_xavier"),
-    8: ("Xavier suits symmetric functions such as sigmoid and tanh.", "04_xavier"),
-    9: ("The formula that is printed for Xavier is the one that was run.", "06_mnist"),
-    10: ("In the comparison Xavier ran with the sigmoid.", "06_mnist"),
-    11: ("The network has 5 layers of 100 neurons.", "06_mnist"),
-    12: ("The loss falls fastest for He, then Xavier, then std 0.01.", "06_mnist"),
-    13: ("(ours) The sigmoid network could have been saved.", "06_mnist"),
-    14: ("Pretraining cures the vanishing gradient.", "03_pretraining"),
-    15: ("He suits ReLU.", "05_he"),
-    16: ("(ours) Theory tells before training which networks train.", "07_order_and_chaos"),
-    17: ("(ours) Not every library starts with He or Xavier.", "06_mnist"),
-    18: ("(ours) With the right remedy a network learns from any of five starts.", "08_remedies"),
-}
-OURS = (13, 16, 17, 18)  # the series' own claims; all others are the article's
-
 
 # A network has learned something if its loss has fallen below this; guessing gives 2.30.
 LEARNED = 1.5
@@ -42,6 +20,18 @@ MODERATE = (0.05, 0.29)
 SATURATED = 0.9
 # A gradient has vanished on its way back if less than this is left of its RMS.
 LEFT_OVER = 0.5
+
+
+class Claim(NamedTuple):
+    """A claim, the notebook that settles it, and whether it is the series' own."""
+
+    text: str
+    notebook: str
+    ours: bool
+
+
+# By number, in order; ``claim`` fills it. All claims that aren't ours are the article's.
+CLAIMS = {}
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class Row:
         )
 
 
-class Table:
+class LedgerTable:
     """The ledger as a table, for a notebook to show.
 
     Parameters
@@ -104,6 +94,49 @@ class Table:
         return "\n".join(f"{row.number:2} {row.verdict}" for row in self.rows)
 
 
+def claim(number, text, notebook, *, ours=False):
+    """Enter a claim into ``CLAIMS``, and let its judge, the function below it, return a ``Row``.
+
+    What the judge itself returns is the parts of the claim, as for ``verdict``, and a sentence with
+    the numbers.
+    """
+    text = f"(ours) {text}" if ours else text
+    CLAIMS[number] = Claim(text, notebook, ours)
+
+    def decorate(judge):
+        @functools.wraps(judge)
+        def row(*args, **kwargs):
+            parts, measured = judge(*args, **kwargs)
+            always = sum(bool(np.all(part)) for part in parts)
+            seen = f"seen: {always} of {len(parts)} parts" if len(parts) > 1 else "one part"
+            return Row(number, text, verdict(parts), seen, measured, notebook)
+
+        return row
+
+    return decorate
+
+
+def verdict(parts):
+    """Say what became of a claim.
+
+    Parameters
+    ----------
+    parts : list of array of bool, each of shape (seeds,)
+        The parts of a claim, and whether each was seen with each seed.
+
+    Returns
+    -------
+    str
+        "holds" if every part was seen with every seed, "false" if none was with any, "half true" if
+        some parts always were and the others never, else "depends on the draw".
+    """
+    if len(parts) == 0 or not all(map(np.size, parts)):
+        raise ValueError(f"parts={parts!r} must hold at least one, each with at least one seed")
+    shares = {float(np.mean(part)) for part in parts}
+    known = {(1,): "holds", (0,): "false", (0, 1): "half true"}
+    return known.get(tuple(sorted(shares)), "depends on the draw")
+
+
 def with_spread(values, form=".3f"):
     """Write several measurements of a number as their median, the least and the greatest.
 
@@ -122,56 +155,20 @@ def with_spread(values, form=".3f"):
     return middle if low == high else f"{middle} ({low} to {high})"
 
 
-def verdict(parts):
-    """Say what became of a claim.
-
-    Parameters
-    ----------
-    parts : list of array of bool, each of shape (seeds,)
-        The parts of a claim, and whether each was seen with each seed.
-
-    Returns
-    -------
-    str
-        "holds" if every part was seen with every seed, "false" if none was with any, "half true" if
-        some parts always were and the others never, else "depends on the draw".
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to judge by.
-    """
-    shares = {float(np.mean(part)) for part in parts if np.size(part)}
-    if not shares or len(parts) != sum(np.size(part) > 0 for part in parts):
-        raise ValueError(f"parts={parts!r} must hold at least one, each with at least one seed")
-    if shares == {1}:
-        return "holds"
-    if shares == {0}:
-        return "false"
-    return "half true" if shares == {0, 1} else "depends on the draw"
+# ------------------------------------------------------------- the claims, each above its judge
 
 
-def _row(number, parts, measured):
-    claim, notebook = CLAIMS[number]
-    always = sum(bool(np.all(part)) for part in parts)
-    seen = f"seen: {always} of {len(parts)} parts" if len(parts) > 1 else "one part"
-    return Row(number, claim, verdict(parts), seen, measured, notebook)
-
-
-# ------------------------------------------------------------------------------- 00, 01 and 02
-
-
+@claim(1, "std 10 pushes the activations to 0 and 1.", "01_weights_too_large")
 def claim_1(saturated):
     """Judge by the share of saturated activations at std 10, shape (seeds, layers)."""
-    share = saturated.mean(axis=1)
-    return _row(
-        1,
-        [saturated.min(axis=1) > SATURATED],
-        f"saturated: {with_spread(share, '.1%')}; in the least saturated layer"
-        f" {with_spread(saturated.min(axis=1), '.1%')}",
+    least = saturated.min(axis=1)
+    return [least > SATURATED], (
+        f"saturated: {with_spread(saturated.mean(axis=1), '.1%')}; in the least saturated layer"
+        f" {with_spread(least, '.1%')}"
     )
 
 
+@claim(2, "Then the gradient vanishes, and the weights are not updated.", "01_weights_too_large")
 def claim_2(rms, median, always_saturated):
     """Judge by RMS and median of dL/dz at std 10, and the neurons that no input moves.
 
@@ -182,47 +179,46 @@ def claim_2(rms, median, always_saturated):
         The share of neurons that are saturated for every input of a batch.
     """
     growth = rms[:, 0] / rms[:, -1]
-    return _row(
-        2,
-        [median.max(axis=1) < 1e-10, growth < LEFT_OVER, always_saturated.max(axis=1) > 0.5],
+    parts = [median.max(axis=1) < 1e-10, growth < LEFT_OVER, always_saturated.max(axis=1) > 0.5]
+    return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
         f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; neurons saturated for all inputs of a"
-        f" batch: at most {always_saturated.max():.0%}",
+        f" batch: at most {always_saturated.max():.0%}"
     )
 
 
+@claim(3, "std 0 puts every activation at 0.5.", "02_weights_of_zero")
 def claim_3(activations):
     """Judge by all activations at std 0, shape (seeds, ...)."""
     off = np.abs(activations - 0.5).reshape(len(activations), -1).max(axis=1)
-    return _row(3, [off == 0], f"largest distance from 0.5: {off.max():g}")
+    return [off == 0], f"largest distance from 0.5: {off.max():g}"
 
 
+@claim(4, "With std 0 the gradient does not vanish.", "02_weights_of_zero")
 def claim_4(rms):
     """Judge by the RMS of dL/dz at std 0, shape (seeds, layers)."""
-    return _row(
-        4,
-        [rms[:, 0] > LEFT_OVER * rms[:, -1]],
+    return [rms[:, 0] > LEFT_OVER * rms[:, -1]], (
         f"RMS in layers 1 to {rms.shape[1] - 1}: {rms[:, :-1].max():g};"
-        f" in layer {rms.shape[1]}: {with_spread(rms[:, -1], '.2f')}",
+        f" in layer {rms.shape[1]}: {with_spread(rms[:, -1], '.2f')}"
     )
 
 
+@claim(5, "Neurons that give the same output add nothing.", "02_weights_of_zero")
 def claim_5(equal, different):
     """Judge by two ``experiments.Symmetry``: of equal and of different neurons.
 
     The claim holds if equal neurons stay equal, and learn less than different ones.
     """
-    stay = (equal.rank[:, -1] == 1) & (equal.difference[:, -1] < 1e-6)
-    return _row(
-        5,
-        [stay, equal.loss[:, -1] > different.loss[:, -1] + 0.5],
-        f"rank after training: {equal.rank[:, -1].max()} of equal neurons,"
+    rank, loss, other_loss = equal.rank[:, -1], equal.loss[:, -1], different.loss[:, -1]
+    stay = (rank == 1) & (equal.difference[:, -1] < 1e-6)
+    return [stay, loss > other_loss + 0.5], (
+        f"rank after training: {rank.max()} of equal neurons,"
         f" {different.rank[:, -1].min()} of different ones;"
-        f" loss {with_spread(equal.loss[:, -1], '.2f')}"
-        f" and {with_spread(different.loss[:, -1], '.2f')}",
+        f" loss {with_spread(loss, '.2f')} and {with_spread(other_loss, '.2f')}"
     )
 
 
+@claim(6, "With N(0, 1) each layer widens the signal, more and more, to 0 and 1.", "00_start_here")
 def claim_6(std_input, std_z, saturated):
     """Judge by what std 1 does to the std of each layer's inputs, shape (seeds, layers) each.
 
@@ -234,18 +230,15 @@ def claim_6(std_input, std_z, saturated):
         The share of saturated activations.
     """
     wider = (std_z > std_input).all(axis=1)
-    return _row(
-        6,
-        [wider, (np.diff(std_z) > 0).all(axis=1), saturated[:, -1] > SATURATED],
+    wider_and_wider = (np.diff(std_z) > 0).all(axis=1)
+    return [wider, wider_and_wider, saturated[:, -1] > SATURATED], (
         f"std of the sums {with_spread(std_z[:, 0], '.1f')} in layer 1,"
         f" {with_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]};"
-        f" saturated there: {with_spread(saturated[:, -1], '.0%')}",
+        f" saturated there: {with_spread(saturated[:, -1], '.0%')}"
     )
 
 
-# -------------------------------------------------------------------------------- 03, 04 and 05
-
-
+@claim(7, "Xavier spreads the sigmoid's activations moderately, so it should learn.", "04_xavier")
 def claim_7(pooled, across, sigmoid_loss):
     """Judge by pooled and across-input std of sigmoid with Xavier, and by what training gave.
 
@@ -256,76 +249,30 @@ def claim_7(pooled, across, sigmoid_loss):
         After the race on MNIST.
     """
     low, high = MODERATE
-    return _row(
-        7,
-        [((pooled > low) & (pooled < high)).all(axis=1), sigmoid_loss < LEARNED],
+    moderate = ((pooled > low) & (pooled < high)).all(axis=1)
+    return [moderate, sigmoid_loss < LEARNED], (
         f"layer {pooled.shape[1]}: std of all activations {with_spread(pooled[:, -1], '.2f')},"
-        f" across inputs {with_spread(across[:, -1], '.5f')}; loss {with_spread(sigmoid_loss)}",
+        f" across inputs {with_spread(across[:, -1], '.5f')}; loss {with_spread(sigmoid_loss)}"
     )
 
 
+@claim(8, "Xavier suits symmetric functions such as sigmoid and tanh.", "04_xavier")
 def claim_8(tanh_loss, sigmoid_loss):
     """Judge by the loss after the race with Xavier, of tanh and of sigmoid, shape (seeds,)."""
-    return _row(
-        8,
-        [tanh_loss < LEARNED, sigmoid_loss < LEARNED],
-        f"loss with tanh {with_spread(tanh_loss)}, with sigmoid {with_spread(sigmoid_loss)}",
+    return [tanh_loss < LEARNED, sigmoid_loss < LEARNED], (
+        f"loss with tanh {with_spread(tanh_loss)}, with sigmoid {with_spread(sigmoid_loss)}"
     )
 
 
-def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
-    """Judge by losses without and with pretraining, and by how much gradient reaches layer 1.
-
-    Parameters
-    ----------
-    without, longer, rbm, autoencoder : array, shape (seeds,)
-        Losses; ``longer`` is without, but with pretraining's steps added to the training.
-    reach_without, reach_rbm : array, shape (seeds,)
-        Before the training: the RMS of dL/dz in layer 1, divided by that in the last hidden layer.
-    """
-    return _row(
-        14,
-        [
-            (without > LEARNED) & (longer > LEARNED),
-            rbm < LEARNED,
-            autoencoder < LEARNED,
-            reach_rbm > 5 * reach_without,
-        ],
-        f"loss without {with_spread(without, '.2f')},"
-        f" and with all its steps {with_spread(longer, '.2f')};"
-        f" with RBMs {with_spread(rbm, '.2f')}, autoencoders {with_spread(autoencoder, '.2f')};"
-        f" of the gradient reach layer 1: {with_spread(reach_without, '.1g')} without,"
-        f" {with_spread(reach_rbm, '.1g')} with RBMs",
-    )
-
-
-def claim_15(xavier, he):
-    """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
-
-    The claim holds if He's loss is below Xavier's at every depth.
-    """
-    return _row(
-        15,
-        [np.all([he[depth] < xavier[depth] for depth in he], axis=0)],
-        "; ".join(
-            f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
-            f" He {with_spread(he[depth], '.2f')}"
-            for depth in he
-        ),
-    )
-
-
-# ---------------------------------------------------------------------------- 06 and beyond
-
-
+@claim(9, "The formula that is printed for Xavier is the one that was run.", "06_mnist")
 def claim_9(printed, coded):
     """Judge by the stds of all layers by both formulas, shape (layers,)."""
     shown = ", ".join(f"{a:.3f} or {b:.3f}" for a, b in zip(printed, coded, strict=True))
-    return _row(
-        9, [[np.allclose(printed, coded)]], f"(read) std of each layer, printed or coded: {shown}"
-    )
+    agree = np.allclose(printed, coded)
+    return [[agree]], f"(read) std of each layer, printed or coded: {shown}"
 
 
+@claim(10, "In the comparison Xavier ran with the sigmoid.", "06_mnist")
 def claim_10(relu_loss, sigmoid_loss):
     """Judge by the final loss with Xavier's start, of ReLU and of sigmoid, shape (seeds,).
 
@@ -343,24 +290,22 @@ def claim_10(relu_loss, sigmoid_loss):
             f"relu_loss={relu_loss!r}, sigmoid_loss={sigmoid_loss!r} must be losses of which one"
             f" is below {LEARNED} with each seed, and the other not"
         )
-    return _row(
-        10,
-        [sigmoid],
+    return [sigmoid], (
         f"loss with ReLU {with_spread(relu_loss)}, with sigmoid {with_spread(sigmoid_loss)};"
-        " in the article's figure it falls",
+        " in the article's figure it falls"
     )
 
 
+@claim(11, "The network has 5 layers of 100 neurons.", "06_mnist")
 def claim_11(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
-    return _row(
-        11,
-        [[len(layers) == 5], [set(layers) == {100}]],
-        f"(read) {len(layers)} layers, of {', '.join(map(str, layers))} neurons",
+    return [[len(layers) == 5], [set(layers) == {100}]], (
+        f"(read) {len(layers)} layers, of {', '.join(map(str, layers))} neurons"
     )
 
 
+@claim(12, "The loss falls fastest for He, then Xavier, then std 0.01.", "06_mnist")
 def claim_12(he, xavier_relu, xavier_sigmoid, small):
     """Judge by the four final losses of the race, shape (seeds,).
 
@@ -368,15 +313,15 @@ def claim_12(he, xavier_relu, xavier_sigmoid, small):
     beat std 0.01 by more than 0.05 in loss: that raises the typical probability of the right digit
     from 10 to 10.5 %.
     """
-    order = (he < xavier_sigmoid) & (xavier_sigmoid < small - 0.05)
-    return _row(
-        12,
-        [(he < xavier_relu) & (xavier_relu < small), order],
+    as_coded = (he < xavier_relu) & (xavier_relu < small)
+    as_labelled = (he < xavier_sigmoid) & (xavier_sigmoid < small - 0.05)
+    return [as_coded, as_labelled], (
         f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
-        f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}",
+        f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}"
     )
 
 
+@claim(13, "The sigmoid network could have been saved.", "06_mnist", ours=True)
 def claim_13(losses):
     """Judge by the final losses of ``experiments.RESCUES``: dict of name to array (seeds,).
 
@@ -385,13 +330,49 @@ def claim_13(losses):
     rescues = [values for name, values in losses.items() if "tanh" not in name.lower()]
     if not rescues:
         raise ValueError(f"losses={losses!r} must have at least one network with sigmoid")
-    return _row(
-        13,
-        [np.any([values < LEARNED for values in rescues], axis=0)],
-        "; ".join(f"{name}: {with_spread(values, '.2f')}" for name, values in losses.items()),
+    some_learned = np.any([values < LEARNED for values in rescues], axis=0)
+    return [some_learned], "; ".join(
+        f"{name}: {with_spread(values, '.2f')}" for name, values in losses.items()
     )
 
 
+@claim(14, "Pretraining cures the vanishing gradient.", "03_pretraining")
+def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
+    """Judge by losses without and with pretraining, and by how much gradient reaches layer 1.
+
+    Parameters
+    ----------
+    without, longer, rbm, autoencoder : array, shape (seeds,)
+        Losses; ``longer`` is without, but with pretraining's steps added to the training.
+    reach_without, reach_rbm : array, shape (seeds,)
+        Before the training: the RMS of dL/dz in layer 1, divided by that in the last hidden layer.
+    """
+    needed = (without > LEARNED) & (longer > LEARNED)
+    reaches = reach_rbm > 5 * reach_without
+    return [needed, rbm < LEARNED, autoencoder < LEARNED, reaches], (
+        f"loss without {with_spread(without, '.2f')},"
+        f" and with all its steps {with_spread(longer, '.2f')};"
+        f" with RBMs {with_spread(rbm, '.2f')}, autoencoders {with_spread(autoencoder, '.2f')};"
+        f" of the gradient reach layer 1: {with_spread(reach_without, '.1g')} without,"
+        f" {with_spread(reach_rbm, '.1g')} with RBMs"
+    )
+
+
+@claim(15, "He suits ReLU.", "05_he")
+def claim_15(xavier, he):
+    """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
+
+    The claim holds if He's loss is below Xavier's at every depth.
+    """
+    ahead = np.all([he[depth] < xavier[depth] for depth in he], axis=0)
+    return [ahead], "; ".join(
+        f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
+        f" He {with_spread(he[depth], '.2f')}"
+        for depth in he
+    )
+
+
+@claim(16, "Theory tells before training which networks train.", "07_order_and_chaos", ours=True)
 def claim_16(critical, below, at, above):
     """Judge by the training accuracy of deep tanh networks, shape (seeds,).
 
@@ -402,14 +383,13 @@ def claim_16(critical, below, at, above):
     below, at, above : array, shape (seeds,)
         The accuracy far below the line, on it, and far above it.
     """
-    return _row(
-        16,
-        [at > 0.5, at > below + 0.2, at > above + 0.2],
+    return [at > 0.5, at > below + 0.2, at > above + 0.2], (
         f"critical sigma_w2 {critical:.3f}; accuracy there {with_spread(at, '.0%')},"
-        f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}",
+        f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}"
     )
 
 
+@claim(17, "Not every library starts with He or Xavier.", "06_mnist", ours=True)
 def claim_17(measured, read):
     """Judge by what libraries draw, as std over He's std, for a square layer: dicts by name.
 
@@ -425,11 +405,12 @@ def claim_17(measured, read):
     neither = [r for r in ratios.values() if abs(r - 1) > 0.05 and abs(r / xavier - 1) > 0.05]
     shown = [f"{name} {ratio:.2f}" for name, ratio in measured.items()]
     shown += [f"(read) {name} {ratio:.2f}" for name, ratio in read.items()]
-    return _row(
-        17, [[len(neither) > 0]], f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
-    )
+    return [[len(neither) > 0]], f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
 
 
+@claim(
+    18, "With the right remedy a network learns from any of five starts.", "08_remedies", ours=True
+)
 def claim_18(without, remedied):
     """Judge by final losses of deep networks: dicts of start to array, shape (seeds,).
 
@@ -439,14 +420,14 @@ def claim_18(without, remedied):
         The same starts without and with the remedy; NaN where a training overflowed. The first part
         is seen if without it most starts learn nothing, the second if with it all learn.
     """
-    learned = {
-        name: np.array([np.asarray(losses[start]) < LEARNED for start in without])
-        for name, losses in (("without", without), ("with it", remedied))
-    }
-    counts = {name: seen.sum(axis=0) for name, seen in learned.items()}
-    shown = "; ".join(f"{name} {with_spread(count, 'g')}" for name, count in counts.items())
-    return _row(
-        18,
-        [counts["without"] < len(without) / 2, counts["with it"] == len(without)],
-        f"of {len(without)} starts learned: {shown}",
+    before, after = (
+        sum(np.asarray(losses[start]) < LEARNED for start in without)
+        for losses in (without, remedied)
     )
+    return [before < len(without) / 2, after == len(without)], (
+        f"of {len(without)} starts learned: without {with_spread(before, 'g')};"
+        f" with it {with_spread(after, 'g')}"
+    )
+
+
+OURS = tuple(number for number in CLAIMS if CLAIMS[number].ours)

@@ -36,11 +36,6 @@ class Prediction:
     unit : str
         Written behind a number: "%", "times".
 
-    Raises
-    ------
-    TypeError, ValueError
-        If there are neither choices nor a guess, or both, or they are not what is said here.
-
     Examples
     --------
     >>> bet = Prediction("Heads or tails?", {"a": "heads", "b": "tails"})
@@ -63,7 +58,7 @@ class Prediction:
         if not isinstance(question, str) or not question:
             raise TypeError(f"question={question!r} must be a sentence")
         if (choices is None) == (guess is None):
-            raise ValueError("expected either choices, or for a number a guess")
+            raise ValueError("expected either choices, or a guess at a number")
         if choices is not None:
             if not isinstance(choices, dict) or len(choices) < 2:
                 raise ValueError(f"choices={choices!r} must be a dict of at least two answers")
@@ -97,11 +92,6 @@ class Prediction:
             A letter of the choices, or a number. Without one, an earlier bet stands; if there is
             none, the first choice or the guess is taken and marked as a default: so a notebook also
             runs when nobody is there to bet.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If there is no such choice, or it is no number.
         """
         slip = self._slip
         if answer is not None:
@@ -131,8 +121,6 @@ class Prediction:
         ------
         RuntimeError
             If no bet was placed: first bet, then look.
-        TypeError, ValueError
-            If there is no such choice, or it is no number, or ``spread`` is no pair around it.
         """
         slip = self._slip
         if slip.committed is None:
