@@ -73,7 +73,7 @@ def test_the_verdict_on_any_two_parts_and_three_seeds():
 
 @pytest.mark.parametrize("parts", [[], [[]], [[True], []], [np.empty(0, bool)], [[], [False]]])
 def test_there_is_no_verdict_without_anything_to_judge_by(parts):
-    with pytest.raises(ValueError, match=r"^parts=\[.* must be at least one.* one seed"):
+    with pytest.raises(ValueError, match=r"^parts=\[.* must hold at least one.* one seed"):
         verdict(parts)
 
 
@@ -530,7 +530,7 @@ def test_claim_10_the_network_that_learns_is_in_the_figure(relu, sigmoid, word):
     ],
 )
 def test_claim_10_is_not_judged_by_a_figure_that_tells_nothing(relu, sigmoid):
-    said = r"(?s)^relu_loss=.*sigmoid_loss=.*expected losses of which one is below 1\.5"
+    said = r"(?s)^relu_loss=.*sigmoid_loss=.* must be losses of which one is below 1\.5"
     with pytest.raises(ValueError, match=said):
         judge(10, seeds(*relu), seeds(*sigmoid))
 
@@ -692,7 +692,7 @@ def test_claim_17_tells_what_was_only_read():
 
 
 def test_claim_17_needs_a_library():
-    with pytest.raises(ValueError, match=r"^measured and read are empty must be at least one"):
+    with pytest.raises(ValueError, match=r"^measured and read are empty; one must hold at least one"):
         judge(17, {}, {})
 
 
