@@ -48,11 +48,6 @@ class Table(dict):
         **values
             A value, or a list of those that will do. Initializers and activations may stand for
             their names.
-
-        Raises
-        ------
-        ValueError
-            If there is no such column.
         """
         chosen = np.full(len(next(iter(self.values()), ())), True)
         for name, value in values.items():
@@ -78,11 +73,6 @@ class Table(dict):
         -------
         array, shape (values of the first axis, values of the second, ..., repeats)
             E.g. over seeds: ``table.grid("test_accuracy", "depth").mean(axis=-1)``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such column, or the grid has holes.
         """
         for name in (column, *axes):
             known_name("column", name, self)

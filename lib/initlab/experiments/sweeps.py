@@ -177,13 +177,6 @@ def sweep(
         - diverged_at: the step, from 0, at which the loss was no longer finite; -1 if it was.
         - train_loss, train_accuracy, test_loss, test_accuracy: after the last step.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here, before anything is trained.
-    OSError
-        If the file can't be read or written.
-
     Notes
     -----
     Where the networks are trained is joblib's to say; see ``train_together``. The results depend
