@@ -258,9 +258,9 @@ def train_together(
         raise TypeError(
             f"networks={networks!r} must be a dict or list of MLPs; one goes to train()"
         )
-    keys = list(networks.keys()) if isinstance(networks, Mapping) else range(len(networks))
-    members = [networks[key] for key in keys]
-    generators = _one_each(keys, rng, rngs)
+    named = isinstance(networks, Mapping)
+    keyed = _keyed(networks)
+    members, generators = list(keyed.values()), _one_each(keyed, rng, rngs)
     _check_members(members)
     for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
         x, y = check_training(network.sizes, dataset, optimizer, loss)
@@ -270,7 +270,6 @@ def train_together(
     settings = {"steps": steps, "batch_size": batch_size, "loss": loss}
     settings["record_gradients"] = record_gradients
     histories: list[Any] = [None] * len(members)
-    done = []
     with reporting(progress, 1, "training") as report:
         stacks = train_stacks(
             members,
@@ -286,29 +285,34 @@ def train_together(
     # Only now, when nothing can go wrong any more, are the networks and generators changed.
     taken = dict.fromkeys(map(id, generators), -1)
     for stack in done:
+        moved = np.isfinite(stack.history.loss).any(axis=1).sum()
         for k, place in enumerate(stack.places):
             for array, result in zip(members[place].state(), stack.finished, strict=True):
                 array[...] = result[k]
             histories[place] = stack.history.of(k)
             # A generator moves on as by its longest training, for some may have diverged.
-            each, moved = generators[place], np.isfinite(stack.history.loss).any(axis=1).sum()
+            each = generators[place]
             if moved > taken[id(each)]:
                 taken[id(each)] = moved
                 each.bit_generator.state = stack.rng_states[k]
-    return dict(zip(keys, histories, strict=True)) if isinstance(networks, Mapping) else histories
+    return dict(zip(keyed, histories, strict=True)) if named else histories
 
 
-def _one_each(keys: Iterable[Any], rng: Any, rngs: Any) -> list[np.random.Generator]:
-    """Return the generators of networks, in the order of the networks' keys or places."""
-    keys = list(keys)
+def _keyed(values: Any) -> dict[Any, Any]:
+    """Return a dict as it is, and a list as a dict of its places."""
+    return dict(values if isinstance(values, Mapping) else enumerate(values))
+
+
+def _one_each(networks: dict[Any, Any], rng: Any, rngs: Any) -> list[np.random.Generator]:
+    """Return a generator for each network, in the order of the networks."""
     if (rng is None) == (rngs is None):
         raise TypeError("train_together needs either rng or rngs, and not both")
     if rngs is None:
-        return [generator(rng)] * len(keys)
-    places = list(rngs.keys()) if isinstance(rngs, Mapping) else range(len(rngs))
-    if set(places) != set(keys):
-        raise ValueError(f"rngs has entries {list(places)}, but networks has {keys}")
-    return [generator(rngs[key]) for key in keys]
+        return [generator(rng)] * len(networks)
+    keyed = _keyed(rngs)
+    if keyed.keys() != networks.keys():
+        raise ValueError(f"rngs has entries {list(keyed)}, but networks has {list(networks)}")
+    return [generator(keyed[key]) for key in networks]
 
 
 def _check_members(members: list[Any]) -> None:
