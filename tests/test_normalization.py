@@ -475,10 +475,10 @@ def test_a_block_is_not_made_from_what_is_none(make, error, message):
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        (np.ones((6, 5)), ValueError, r"x of shape \(6, 5\) doesn't fit must be 4 features$"),
+        (np.ones((6, 5)), ValueError, r"x of shape \(6, 5\) doesn't fit: expected 4 features$"),
         (np.ones(4), ValueError, r"x has shape \(4,\), but needs at least 2 dimensions"),
         (np.ones((6, 4), int), TypeError, r"x has dtype int\d+, but floats are needed"),
-        (np.ones((2, 6, 4)), ValueError, r"x of shape \(2, 6, 4\) doesn't fit must be 4 feat"),
+        (np.ones((2, 6, 4)), ValueError, r"x of shape \(2, 6, 4\) doesn't fit: expected 4 feat"),
     ],
 )
 def test_inputs_that_do_not_fit_a_normalization_are_refused(kind, x, error, message):
