@@ -82,9 +82,9 @@ class Sheet {
     this.ink = style.color;
     this.paper = style.backgroundColor;
     this.faint = style.borderTopColor;
-    this.color = Object.fromEntries(
-      ["blue", "orange", "red", "green", "purple", "sky"].map((name) => [name, own(name)]),
-    );
+    const names = ["blue", "orange", "red", "green", "purple", "sky"];
+    this.color = Object.fromEntries(names.map((name) => [name, own(name)]));
+    this.color.black = this.ink;
     this.family = style.fontFamily || "sans-serif";
   }
 
@@ -113,6 +113,42 @@ class Sheet {
     this.text(words, x, y, align, color);
   }
 
+  // A line through points; where one is not a number the pen is lifted.
+  line(points, color, width, dashes = []) {
+    const { context } = this;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.lineJoin = "round";
+    context.setLineDash(dashes);
+    context.beginPath();
+    let pen = false;
+    for (const [x, y] of points) {
+      if (Number.isFinite(y) && pen) context.lineTo(x, y);
+      else if (Number.isFinite(y)) context.moveTo(x, y);
+      pen = Number.isFinite(y);
+    }
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  dot(x, y, size, color) {
+    if (!Number.isFinite(y)) return;
+    this.context.fillStyle = color;
+    this.context.beginPath();
+    this.context.arc(x, y, size, 0, 2 * Math.PI);
+    this.context.fill();
+  }
+
+  // Draw no further than some pixels beyond a box.
+  clip({ left, right, top, bottom }, margin, draw) {
+    this.context.save();
+    this.context.beginPath();
+    this.context.rect(left, top - margin, right - left, bottom - top + 2 * margin);
+    this.context.clip();
+    draw();
+    this.context.restore();
+  }
+
   // The height of the picture in CSS pixels; the backing store follows screen and window.
   size(height) {
     const ratio = window.devicePixelRatio || 1;
@@ -124,13 +160,13 @@ class Sheet {
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, height);
-    this.type = Math.max(12, Math.min(22, this.width / 68));
   }
 
   draw() {
     const wide = this.canvas.clientWidth;
     if (!wide || !this.table) return;
     this.width = wide;
+    this.type = Math.max(12, Math.min(22, wide / 68));
     const caption = DRAW[this.table.kind](this, this.table, this.model);
     const words = this.model.get("message") || caption;
     this.caption.textContent = words;

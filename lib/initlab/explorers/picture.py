@@ -33,7 +33,7 @@ class Picture(anywidget.AnyWidget):
         What is said in place of the caption; "" for nothing.
     """
 
-    _esm = _text("canvas.js", "histograms.js", "signals.js", "curves.js", "phase.js")
+    _esm = _text("canvas.js", "histograms.js", "layers.js", "curves.js", "phase.js")
     _css = _text("explorers.css")
     table = Bytes(b"").tag(sync=True)
     position = Int(0).tag(sync=True)
