@@ -1,13 +1,15 @@
 """The explorers without a browser: tables, readings, captions, states."""
 
 import itertools
+import json
 import threading
 import tracemalloc
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from initlab import activations, experiments, theory
+from initlab import Dataset, activations, experiments, explorers, theory
 from initlab import initializers as init
 from initlab.activations import leaky_relu_with
 from initlab.explorers import (
@@ -21,6 +23,211 @@ from initlab.explorers import (
 )
 from initlab.explorers.positions import named_stds, std_positions
 from initlab.explorers.tables import Filler, ScrubTable, pack
+
+# ------------------------------------------------------------------------------- every control
+# No list by hand: the explorers are those of ``__all__``, their controls those in the widget.
+
+KINDS = [
+    kind
+    for kind in (getattr(explorers, name) for name in explorers.__all__)
+    if isinstance(kind, type) and issubclass(kind, widgets.Box)
+]
+
+
+@pytest.fixture
+def small(mnist, monkeypatch):
+    """Return a function that makes an explorer with as little to compute as its controls allow."""
+    few = Dataset(mnist.x_train[:500], mnist.y_train[:500], mnist.x_test[:50], mnist.y_test[:50])
+    monkeypatch.setattr("initlab.explorers.training.load_mnist", lambda: few)
+    made = []
+
+    def make(kind):
+        explorer = kind()
+        made.append(explorer)
+        explorer.state = " ".join(
+            f"{name}={control.min}"
+            for name, control in controls(explorer).items()
+            if isinstance(control, widgets.IntSlider)
+        )
+        return explorer
+
+    yield make
+    for explorer in made:
+        explorer.close()
+
+
+def inside(box):
+    """Yield all widgets in a box."""
+    for child in box.children:
+        yield from inside(child) if isinstance(child, widgets.Box) else [child]
+
+
+def controls(explorer):
+    """Return the controls of an explorer by the names that its state has for them."""
+    names = [part.partition("=")[0] for part in explorer.state.split()]
+    found = {name: getattr(explorer, name) for name in names}
+    shown = set(inside(explorer))
+    assert set(found.values()) <= shown
+    others = shown - set(found.values()) - {explorer.picture, explorer.state_text}
+    assert all(isinstance(other, widgets.Button) for other in others), "a control without a name"
+    return found
+
+
+def stops(control):
+    """Return where a control is looked at: all its options; of numbers the ends and the middle."""
+    if isinstance(control, widgets.SelectionSlider):
+        values = [value for _, value in control.options]
+        return [values[0], values[len(values) // 2], values[-1]]
+    if isinstance(control, widgets.Dropdown):
+        return control.options
+    if isinstance(control, widgets.ToggleButton):
+        return [True, False]
+    return [control.min, (control.min + control.max) // 2, control.max]
+
+
+def names_of(kind):
+    """Return the names of the controls of a kind of explorer."""
+    explorer = kind()
+    names = list(controls(explorer))
+    explorer.close()
+    return names
+
+
+STOPS = [
+    pytest.param(kind, name, id=f"{kind.__name__}.{name}")
+    for kind in KINDS
+    for name in names_of(kind)
+]
+
+
+def said(explorer):
+    """Return every caption that the page has of an explorer."""
+    table = explorer.picture.table
+    head = json.loads(table[4 : 4 + int.from_bytes(table[:4], "little")])
+    captions_of_parts = [part.get("captions", []) for part in head["parts"]]
+    return [head.get("caption", "none of the whole"), *itertools.chain(*captions_of_parts)]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("kind", "name"), STOPS)
+def test_every_option_of_every_control_and_every_button(small, kind, name):
+    explorer = small(kind)
+    control = controls(explorer)[name]
+    for value in stops(control):
+        control.value = value
+        assert control.value == value
+        for button in [widget for widget in inside(explorer) if isinstance(widget, widgets.Button)]:
+            if button is not explorer.reset_button:
+                button.click()
+                assert explorer.reading().caption
+                assert str(explorer.reading())
+            explorer.wait()
+        assert explorer.reading().caption
+        assert all(said(explorer))
+        assert explorer.state_text.value == explorer.state
+        assert explorer.picture.message == ""
+    explorer.reset_button.click()
+    assert explorer.state == kind().state
+
+
+@pytest.mark.parametrize(("kind", "name"), STOPS)
+def test_every_option_of_every_control_can_be_pasted(small, kind, name):
+    explorer, other = small(kind), small(kind)
+    for value in stops(controls(explorer)[name]):
+        getattr(explorer, name).value = value
+        (part,) = (part for part in explorer.state.split() if part.startswith(f"{name}="))
+        other.state_text.value = part
+        assert other.picture.message == ""
+        assert getattr(other, name).value == value
+        assert other.reading().caption
+
+
+@pytest.mark.parametrize("wrong", ["", "wrong", "-1", "1e999", "nan", "0.5.1", "None", "=1"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kind, wrong):
+    explorer = small(kind)
+    state = explorer.state
+    for name in controls(explorer):
+        explorer.state_text.value = f"{name}={wrong}"
+        assert explorer.picture.message.startswith(f"{name}=")
+        assert "must be " in explorer.picture.message
+        assert explorer.state == state
+    explorer.state_text.value = state
+    assert explorer.picture.message == ""
+
+
+def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):
+    softplus = activations.ActivationFunction(
+        "softplus",
+        lambda z: np.logaddexp(z, 0),
+        lambda z: (1 + np.tanh(z / 2)) / 2,
+        span=(0.0, 3.0),
+        gain=1.0,
+        plane=(5.0, 2.0),
+    )
+    half = init.Start(init.variance_scaling(0.5), "black", marked=True)
+    monkeypatch.setitem(activations.ACTIVATIONS, "softplus", softplus)
+    monkeypatch.setitem(init.DISTRIBUTIONS, "flat", init.uniform(1.0))
+    monkeypatch.setitem(init.STARTS, "half", half)
+    offered = {"relu": "softplus", "uniform": "flat", "Xavier": "half"}
+    for kind in KINDS:
+        explorer = small(kind)
+        for control in controls(explorer).values():
+            for known, new in offered.items():
+                if isinstance(control, widgets.Dropdown) and known in control.options:
+                    control.value = new
+        for name, control in controls(explorer).items():
+            if name.startswith("std"):
+                std = half.initializer.std((explorer.width.value,) * 2)
+                control.value = std
+                assert (control.value, control.label) == (std, f"{std:.4g} (half)")
+        if hasattr(explorer, "named"):
+            explorer.std.value = 1.0
+            explorer.named["half"].click()
+            assert explorer.std.label.endswith("(half)")
+        assert "softplus" in explorer.state
+        assert explorer.reading().caption
+        explorer.wait()
+    plane = experiments.plane_diagram("softplus")
+    assert (plane.sigma_w[-1], plane.sigma_b[-1]) == softplus.plane
+    reading = explorers.SignalExplorer("half", activation="softplus", width=500, depth=2).reading()
+    np.testing.assert_allclose(reading.forward_rms, reading.predicted_forward_rms, rtol=0.1)
+    explorer = explorers.TrainingExplorer(start="half", steps=10)
+    explorer.train()
+    explorer.wait()
+    assert b'"color":"black"' in explorer.picture.table
+
+
+def test_nothing_is_left_of_a_closed_explorer(small):
+    made = []
+    for kind in KINDS:
+        small(kind)  # what all share is there from now on
+        threads = set(threading.enumerate())
+        widgets.Widget.on_widget_constructed(made.append)
+        explorer = kind()
+        widgets.Widget.on_widget_constructed(None)
+        explorer.close()
+        explorer.wait()
+        assert len(made) > 10
+        assert [widget for widget in made if widget.comm is not None] == []
+        assert set(threading.enumerate()) <= threads
+
+
+def test_a_table_that_is_put_to_rest_while_it_begins_is_filled_all_the_same():
+    class Interrupted(ScrubTable):
+        """Another thread calls rest() as soon as the draw is kept."""
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if callable(value):
+                self.rest()
+
+    table = Interrupted(ActivationSettings(width=10, inputs=10, depth=1))
+    table.fill(5)
+    assert table.captions[5]
+
+
+# ------------------------------------------------------------------------------------ the numbers
 
 
 def packed(settings):
