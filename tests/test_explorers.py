@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 import tracemalloc
+import weakref
 
 import ipywidgets as widgets
 import numpy as np
@@ -227,6 +228,45 @@ def test_a_table_that_is_put_to_rest_while_it_begins_is_filled_all_the_same():
     assert table.captions[5]
 
 
+def test_a_table_that_the_hand_has_left_keeps_no_draw():
+    class Watched(ActivationSettings):
+        """Settings that remember what they drew, for as long as somebody needs it."""
+
+        def open(self):
+            measure = super().open()
+            drawn.append(weakref.ref(measure))
+            return measure
+
+    drawn = []
+    tables = [ScrubTable(Watched(width=10, inputs=10, depth=30, seed=seed)) for seed in range(3)]
+    filler = Filler(lambda: [0], lambda tables: None)
+    for table in tables:
+        table.fill(0)
+        filler.fill([table])
+    filler.wait()
+    assert tables[-1].complete
+    assert len(drawn) >= 3
+    assert [measure for measure in drawn if measure() is not None] == []
+
+
+def test_a_cell_that_runs_again_closes_the_explorers_it_made(monkeypatch):
+    class Shell:
+        """IPython, as far as an explorer asks it."""
+
+        def get_parent(self):
+            return parent
+
+    monkeypatch.setattr("initlab.explorers.explorer.get_ipython", Shell)
+    made = {}
+    for cell, run in [("one", 1), ("one", 1), ("two", 2), ("one", 3)]:
+        parent = {"metadata": {"cellId": cell}, "header": {"msg_id": run}}
+        made.setdefault((cell, run), []).append(ActivationExplorer(depth=1, width=10, inputs=10))
+    is_open = {run: [one.comm is not None for one in those] for run, those in made.items()}
+    assert is_open == {("one", 1): [False, False], ("two", 2): [True], ("one", 3): [True]}
+    parent = {"header": {}}  # no notebook
+    ActivationExplorer(depth=1, width=10, inputs=10).close()
+
+
 # ------------------------------------------------------------------------------------ the numbers
 
 
@@ -347,6 +387,24 @@ def test_state_goes_from_one_explorer_to_another_and_reset_goes_back():
     assert two.state == ActivationExplorer().state
     two.named["He"].click()
     assert two.std.value == (2 / 100) ** 0.5
+
+
+def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_changes():
+    explorer = ActivationExplorer(depth=1, width=10, inputs=10)
+    wanted = {0.004: 0.0, 0.006: 0.01, 0.014: 0.01413, 0.0145: 0.01413, 0.0146: 0.01496, 9.9: 10.0}
+    for number, std in wanted.items():
+        explorer.std.value = number
+        assert explorer.std.value == std
+    explorer.std.value = 0.5
+    for width in (20, 33, 500, 10):
+        explorer.width.value = width
+        assert explorer.std.label == "0.5012"
+    explorer.named["Xavier"].click()
+    for width in (20, 33, 500, 10):
+        explorer.width.value = width
+        assert explorer.std.label.endswith(" (Xavier)")
+        assert explorer.reading().std == width**-0.5
+    explorer.close()
 
 
 @pytest.mark.parametrize("text", ["depth=31", "colour=red", "std=-1", "activation=relux", "seed"])

@@ -92,6 +92,12 @@ class Sheet {
     this.context.font = `${weight} ${Math.round(size)}px ${this.family}`;
   }
 
+  // The width of words; the font stays set.
+  wide(words, size, weight) {
+    this.font(size, weight);
+    return this.context.measureText(words).width;
+  }
+
   text(words, x, y, align = "center", color = this.ink, baseline = "alphabetic") {
     const { context } = this;
     context.fillStyle = color;
@@ -102,9 +108,8 @@ class Sheet {
 
   // Text on a patch of paper, so that bars and lines don't run through it.
   note(words, x, y, size, align, color = this.ink) {
-    this.font(size, "bold");
     const { context } = this;
-    const wide = context.measureText(words).width;
+    const wide = this.wide(words, size, "bold");
     const left = align === "left" ? x : align === "right" ? x - wide : x - wide / 2;
     context.fillStyle = this.paper;
     context.globalAlpha = 0.8;

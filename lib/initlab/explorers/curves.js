@@ -50,14 +50,13 @@ DRAW.curves = function drawCurves(sheet, table) {
     const line = type * 1.1 + index * type * 1.4;
     const sample = [0, 3].map((far) => [box.left + far * type, line - type * 0.35]);
     sheet.line(sample, color, index === current ? 7 : 4, dashes);
-    const last = part.loss.length ? part.loss[part.loss.length - 1] : NaN;
-    let at = part.loss.length ? `: ${shown(last)} at step ${part.loss.length}` : "";
+    const { length } = part.loss;
+    let at = length ? `: ${shown(part.loss[length - 1])} at step ${length}` : "";
     if (part.diverged_at !== null) at = `: overflow at step ${part.diverged_at}`;
     sheet.font(type, "bold");
     sheet.text(`${part.name}${at}`, box.left + type * 3.6, line, "left");
   });
-  canvas.dataset.std = String(table.std);
-  canvas.dataset.step = String(current < 0 ? 0 : table.parts[current].loss.length);
-  canvas.dataset.ready = "true";
+  const step = table.parts.at(-1)?.loss.length ?? 0;
+  Object.assign(canvas.dataset, { std: table.std, step, ready: true });
   return table.caption;
 };

@@ -254,8 +254,7 @@ class ScrubbingExplorer(Explorer):
 
     def reading(self):
         """Return the numbers at the current position: a Reading."""
-        (reading,) = self._readings()
-        return reading
+        return self._readings()[0]
 
     def wait(self):
         """Return when every position of the slider is computed; dragging needs no waiting."""
@@ -293,6 +292,11 @@ def button(description, tooltip, act):
     made = widgets.Button(description=description, tooltip=tooltip)
     made.on_click(lambda _: act())
     return made
+
+
+def toggle(description, tooltip):
+    """Return a button that is up or down."""
+    return widgets.ToggleButton(description=description, tooltip=tooltip)
 
 
 def row(*children, name="row"):

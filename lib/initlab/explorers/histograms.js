@@ -132,9 +132,7 @@ DRAW.activations = function drawActivations(sheet, table, model) {
   const positions = [model.get("position"), model.get("position_b")];
   const stds = parts.map((part, index) => part.stds[positions[index]]);
   const ready = parts.every((part, index) => part.ready[positions[index]]);
-  canvas.dataset.std = String(stds[0]);
-  if (both) canvas.dataset.stdB = String(stds[1]);
-  canvas.dataset.ready = String(ready);
+  Object.assign(canvas.dataset, { std: stds[0], ready }, both && { stdB: stds[1] });
   if (!ready) {
     const which = `std ${stds.map(shown).join(" and ")}`;
     sheet.font(type * 1.3, "bold");

@@ -90,8 +90,8 @@ DRAW.signals = function drawSignals(sheet, table, model) {
   const panel = Math.max(240, Math.min(400, sheet.width / 4));
   const high = panel + type * 6.2;
   sheet.size(narrow ? 2 * high : high);
-  canvas.dataset.std = String(part.stds[position]);
-  canvas.dataset.ready = String(Boolean(part.ready[position]));
+  const ready = Boolean(part.ready[position]);
+  Object.assign(canvas.dataset, { std: part.stds[position], ready });
   const looks = {
     forward: ["activations, forward \u2192", sheet.color.blue],
     gradient: ["\u2190 gradients, backward", sheet.color.red],
@@ -111,6 +111,6 @@ DRAW.signals = function drawSignals(sheet, table, model) {
   sheet.font(type * 0.9);
   const legend = "\u25cf RMS    \u25a1 median    \u2501 theory of the RMS";
   sheet.text(legend, sheet.width / 2, high - type * 0.6);
-  if (part.ready[position]) return part.captions[position];
+  if (ready) return part.captions[position];
   return `std ${shown(part.stds[position])}: the kernel is computing this value.`;
 };

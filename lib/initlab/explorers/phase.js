@@ -102,19 +102,14 @@ function middleOf(part, belongs, upper) {
 }
 
 function drawSigma(sheet, letter, words, x, y, size) {
-  const { context } = sheet;
-  sheet.font(size, "bold");
-  const wide = context.measureText("\u03c3").width;
-  sheet.font(size * 0.7, "bold");
-  const low = context.measureText(letter).width;
-  sheet.font(size);
-  const rest = context.measureText(words).width;
-  const left = x - (wide + low + rest) / 2;
-  sheet.text(words, left + wide + low, y, "left");
+  const sigma = sheet.wide("\u03c3", size, "bold");
+  const low = sheet.wide(letter, size * 0.7, "bold");
+  const left = x - (sigma + low + sheet.wide(words, size)) / 2;
+  sheet.text(words, left + sigma + low, y, "left");
   sheet.font(size, "bold");
   sheet.text("\u03c3", left, y, "left");
   sheet.font(size * 0.7, "bold");
-  sheet.text(letter, left + wide, y + size * 0.22, "left");
+  sheet.text(letter, left + sigma, y + size * 0.22, "left");
 }
 
 function drawPlane(sheet, part, box, place) {
@@ -214,15 +209,14 @@ DRAW.phase = function drawPhase(sheet, table, model) {
   const place = [model.get("position"), model.get("position_b")];
   const position = place[0] + place[1] * part.sigma_w.length;
   const wide = sheet.width >= 1050;
-  const narrow = sheet.width < 640;
   const { type, canvas } = sheet;
   const panel = Math.max(260, Math.min(400, sheet.width * (wide ? 0.27 : 0.36)));
   const high = panel + type * 5.4;
-  const across = narrow ? 1 : wide ? 4 : 2;
+  const across = wide ? 4 : sheet.width < 640 ? 1 : 2;
   sheet.size((4 / across) * high + type * 1.6);
-  canvas.dataset.sigmaW = String(part.sigma_w[place[0]]);
-  canvas.dataset.sigmaB = String(part.sigma_b[place[1]]);
-  canvas.dataset.ready = String(Boolean(part.ready[position]));
+  const [sigmaW, sigmaB] = [part.sigma_w[place[0]], part.sigma_b[place[1]]];
+  const ready = Boolean(part.ready[position]);
+  Object.assign(canvas.dataset, { sigmaW, sigmaB, ready });
   // Where there is one row, the plane takes more of it than a panel does.
   const first = wide ? 0.34 : 1 / across;
   const rest = wide ? (1 - first) / 3 : first;
@@ -244,6 +238,5 @@ DRAW.phase = function drawPhase(sheet, table, model) {
   const middle = sheet.width * (wide ? (1 + first) / 2 : 0.5);
   const below = (4 / across) * high + type * 0.8;
   sheet.text("\u25cf measured    \u2501 theory", middle, below);
-  if (!part.ready[position]) return "The kernel is computing this point.";
-  return part.captions[position];
+  return ready ? part.captions[position] : "The kernel is computing this point.";
 };

@@ -83,12 +83,8 @@ class PhaseSettings(Settings):
 
     def shown(self, arrays):
         """Return what the page draws; chi is there before anything is measured."""
-        likeness = {
-            name: array.astype(np.float32)
-            for name, array in arrays.items()
-            if name.endswith("correlation")
-        }
-        sizes = {name: array for name, array in arrays.items() if name not in likeness}
+        sizes = {name: array for name, array in arrays.items() if "correlation" not in name}
+        likeness = {name: arrays[name].astype(np.float32) for name in arrays if name not in sizes}
         chi = plane_diagram(self.activation).chi.astype(np.float32)
         return {"chi": chi, **logs(sizes), **likeness}
 

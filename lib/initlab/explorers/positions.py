@@ -121,13 +121,9 @@ class PositionSlider(SelectionSlider):
         """Take the positions of another range; stay at the same name, or near the same number."""
         with self.turn, self.hold_sync():
             places = self.places(range_value)
-            numbers, names = list(places.values()), self.names(range_value)
-            own = [
-                name
-                for name, number in self.names(self._range_value).items()
-                if number == self.value
-            ]
-            wanted = names[own[0]] if own else self.value
+            numbers, named = list(places.values()), self.names(self._range_value).items()
+            own = [name for name, number in named if number == self.value]
+            wanted = self.names(range_value)[own[0]] if own else self.value
             index = self._nearest(numbers, min(wanted, numbers[-1]))
             self._range_value = range_value
             self.options = list(places.items())

@@ -41,10 +41,10 @@ def _checked(one, value):
             raise ValueError(f"{one.name}={value!r}: must be a whole number from {low} to {high}")
         return int(value)
     options = one.metadata["options"]
+    if isinstance(value, ActivationFunction):
+        value = repr(value)
     if isinstance(one.default, str):
-        return known_name(
-            one.name, repr(value) if isinstance(value, ActivationFunction) else value, options
-        )
+        return known_name(one.name, value, options)
     if value not in options:
         raise ValueError(f"{one.name}={value!r}: must be one of {', '.join(map(str, options))}")
     return value

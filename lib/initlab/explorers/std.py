@@ -7,13 +7,12 @@ two configurations side by side.
 import functools
 from dataclasses import asdict, dataclass, replace
 
-import ipywidgets as widgets
 import numpy as np
 
 from initlab import activations
 from initlab.experiments.rescaled import ScaledNetwork
 from initlab.explorers import captions
-from initlab.explorers.explorer import ScrubbingExplorer, button, controls_of, row
+from initlab.explorers.explorer import ScrubbingExplorer, button, controls_of, row, toggle
 from initlab.explorers.positions import StdSlider, named_stds, std_positions
 from initlab.explorers.settings import Settings, choice, whole
 from initlab.explorers.tables import Reading, logs
@@ -41,7 +40,7 @@ class StdSettings(Settings):
     inputs: int = whole(1000, 10, 2000)
     seed: int = whole(0, 0, 9999)
 
-    together = 1
+    together = 1  # positions share nothing but the draw
 
     def places(self):
         """Return what the slider says and the std, for each position."""
@@ -50,6 +49,17 @@ class StdSettings(Settings):
     def distances(self, positions, position):
         """Return how far positions are from one."""
         return np.abs(positions - position)
+
+    def open(self):
+        """Draw, and return a function that measures at places."""
+        drawn = ScaledNetwork(**asdict(self), dtype=self.dtype)
+
+        def at(places):
+            (place,) = places
+            found = self.measure(drawn, place["std"])
+            return {name: values[np.newaxis] for name, values in found.items()}
+
+        return at
 
     def words(self, places):
         """Return what the page writes."""
@@ -69,21 +79,15 @@ class StdSettings(Settings):
 class ActivationSettings(StdSettings):
     """What histograms of activations depend on, but for the std; measured in float32."""
 
-    picture, caption = "activations", captions.activations
+    picture, dtype, caption = "activations", np.float32, captions.activations
     line = staticmethod(captions.activation_line)
 
-    def open(self):
-        """Draw, and return a function that measures at places."""
-        drawn = ScaledNetwork(**asdict(self))
-
-        def measure(places):
-            (place,) = places
-            found = dict(vars(drawn.activation_counts(place["std"])))
-            for name in ("saturated_fraction", "dead_fraction"):
-                found[name] = found[name].astype(np.float32)
-            return {name: values[np.newaxis] for name, values in found.items()}
-
-        return measure
+    def measure(self, drawn, std):
+        """Return what the histograms of all layers need: dict of arrays, shape (layers, ...)."""
+        found = dict(vars(drawn.activation_counts(std)))
+        for name in ("saturated_fraction", "dead_fraction"):
+            found[name] = found[name].astype(np.float32)
+        return found
 
     def words(self, places):
         """Return what the page writes."""
@@ -101,21 +105,13 @@ class SignalSettings(StdSettings):
     depth: int = whole(10, 1, 30)
     inputs: int = whole(100, 10, 500)
 
-    picture, caption = "signals", captions.signals
+    picture, dtype, caption = "signals", np.float64, captions.signals
     line = staticmethod(captions.signal_line)
 
-    def open(self):
-        """Draw, and return a function that measures at places, and asks theory."""
-        drawn = ScaledNetwork(**asdict(self), dtype=np.float64)
-
-        def measure(places):
-            (place,) = places
-            predicted = drawn.predicted_sizes(place["std"])
-            return drawn.sizes([place["std"]]) | {
-                name: values[np.newaxis] for name, values in predicted.items()
-            }
-
-        return measure
+    def measure(self, drawn, std):
+        """Return the sizes in all layers, measured and by theory: dict of arrays, (layers,)."""
+        sizes = {name: values[0] for name, values in drawn.sizes([std]).items()}
+        return sizes | drawn.predicted_sizes(std)
 
     def shown(self, arrays):
         """Return what the page draws."""
@@ -216,11 +212,8 @@ class CompareExplorer(ScrubbingExplorer):
         self, std="Xavier", std_b=1.0, *, activation_b=None, initializer_b=None, **settings
     ):
         a = ActivationSettings(**settings)
-        b = replace(
-            a,
-            activation=activation_b or a.activation,
-            initializer=initializer_b or a.initializer,
-        )
+        given = {"activation": activation_b, "initializer": initializer_b}
+        b = replace(a, **{name: value for name, value in given.items() if value is not None})
         own = ("activation", "initializer")
         controls = {
             "std": StdSlider("std", a.width, std, description="A: std"),
@@ -228,12 +221,8 @@ class CompareExplorer(ScrubbingExplorer):
             "std_b": StdSlider("std_b", b.width, std_b, description="B: std"),
             **{f"{name}_b": control for name, control in controls_of(b, *own).items()},
             **controls_of(a, "depth", "width", "inputs", "seed"),
-            "difference": widgets.ToggleButton(
-                description="difference", tooltip="draw B minus A, bin by bin"
-            ),
-            "lock": widgets.ToggleButton(
-                description="lock", tooltip="move both sliders, keep the ratio of the stds"
-            ),
+            "difference": toggle("difference", "draw B minus A, bin by bin"),
+            "lock": toggle("lock", "move both sliders, keep the ratio of the stds"),
         }
         self.swap_button = button("swap A and B", "A becomes B, and B becomes A", self.swap)
         super().__init__(controls)

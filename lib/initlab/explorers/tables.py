@@ -21,9 +21,7 @@ class Reading:
         """Return the text: mostly a line of numbers for each layer."""
         return self._text
 
-    def __repr__(self):
-        """Return which numbers there are."""
-        return f"<Reading of {', '.join(name for name in vars(self) if name[0] != '_')}>"
+    __repr__ = __str__
 
 
 class ScrubTable:
@@ -175,6 +173,7 @@ def pack(picture, parts, **head):
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
+# As many are remembered, and as many bytes of them.
 _MOST_TABLES, _MOST_BYTES = 8, 6_000_000
 _latest, _latest_lock = OrderedDict(), threading.Lock()
 
@@ -184,10 +183,10 @@ def remembered(settings):
     with _latest_lock:
         table = _latest.pop(settings, None) or ScrubTable(settings)
         _latest[settings] = table
-        while len(_latest) > 1 and (
-            len(_latest) > _MOST_TABLES or sum(kept.size for kept in _latest.values()) > _MOST_BYTES
-        ):
+        sizes = [kept.size for kept in _latest.values()]
+        while len(sizes) > 1 and (len(sizes) > _MOST_TABLES or sum(sizes) > _MOST_BYTES):
             _latest.popitem(last=False)
+            del sizes[0]
         return table
 
 
@@ -204,11 +203,13 @@ class Filler:
 
     def __init__(self, positions, publish):
         self._positions, self._publish = positions, publish
-        self._lock, self._tables, self._thread = threading.Lock(), [], None
+        self._lock, self._thread = threading.Lock(), None
+        self._tables, self._left = [], []
 
     def fill(self, tables):
         """Fill these tables from now on, and none that were asked for before."""
         with self._lock:
+            self._left += [table for table in self._tables if table not in tables]
             self._tables = tables
             if self._thread is None and not all(table.complete for table in tables):
                 self._thread = threading.Thread(target=self._run, daemon=True)
@@ -232,17 +233,18 @@ class Filler:
         tables, seen, published, interval = [], [], time.monotonic(), 0.25
         while True:
             with self._lock:
+                left, self._left = self._left, []
                 before, tables = tables, self._tables
                 done = all(table.complete for table in tables)
                 if done:
                     self._thread = None
-            if tables is not before:
-                for table in before:
-                    if table not in tables:
-                        table.rest()
-                seen, interval = [table.ready.copy() for table in tables], 0.25
+            for table in left:
+                if table not in tables:
+                    table.rest()
             if done:
                 return
+            if tables is not before:
+                seen, interval = [table.ready.copy() for table in tables], 0.25
             positions = self._positions()
             for table, position in zip(tables, positions, strict=True):
                 table.fill_nearest(position)

@@ -97,17 +97,17 @@ def training_curve(settings, dataset, callback=None):
 class _Run:
     """One training: how far it has come, and what is to be seen of it."""
 
-    def __init__(self, settings, publish):
+    def __init__(self, settings, load, publish):
         self.settings = settings
         self.losses = np.full(settings.steps, np.nan)
         self.done, self.diverged_at, self.accuracy, self.failure = 0, None, np.nan, None
         self.running, self.stopped = True, threading.Event()
-        self._publish, self._published = publish, 0.0
+        self._load, self._publish, self._published = load, publish, 0.0
+        self.thread = threading.Thread(target=self._train, daemon=True)
 
-    def train(self, load):
-        """Load examples and train, from the first step to the last, or to where it is stopped."""
+    def _train(self):
         try:
-            examples = load()
+            examples = self._load()
             history, network = training_curve(self.settings, examples, self._callback)
             self.diverged_at = history.diverged_at
             if self.done == self.settings.steps or self.diverged_at is not None:
@@ -174,7 +174,7 @@ class TrainingExplorer(Explorer):
     """
 
     _kind = TrainingSettings
-    _run = _thread = None
+    _run = None
 
     def __init__(self, dataset=None, **settings):
         controls = controls_of(TrainingSettings(**settings))
@@ -194,25 +194,24 @@ class TrainingExplorer(Explorer):
             self.stop()
             if not self._is_open:
                 raise RuntimeError("this explorer is closed; make a new one")
-            run = _Run(self.settings, self._publish)
-            thread = threading.Thread(target=run.train, args=[self._load], daemon=True)
             with self._lock:
-                self._run, self._thread = run, thread
-                thread.start()
+                self._run = _Run(self.settings, self._load, self._publish)
+                self._run.thread.start()
 
     def stop(self):
         """End the training at once, and return when it has ended."""
-        run = self._run
+        with self._lock:
+            run = self._run
         if run is not None:
             run.stopped.set()
-        self.wait()
+            run.thread.join()
 
     def wait(self):
         """Return when the training has ended."""
         with self._lock:
-            thread = self._thread
-        if thread is not None:
-            thread.join()
+            run = self._run
+        if run is not None:
+            run.thread.join()
 
     def keep(self):
         """Keep the present curve; the next training is drawn beside it."""
@@ -233,7 +232,7 @@ class TrainingExplorer(Explorer):
         ``test_accuracy``, a share (NaN while the training runs, or if it was stopped),
         ``diverged_at``, the step at which the loss overflowed or None, and ``caption``.
         """
-        run, caption = self._run or _Run(self.settings, None), self._caption()
+        run, caption = self._run or _Run(self.settings, None, None), self._caption()
         return Reading(
             caption,
             steps=run.done,
