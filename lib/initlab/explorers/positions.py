@@ -132,6 +132,8 @@ class PositionSlider(SelectionSlider):
     def _nearest(self, places, wanted):
         if isinstance(wanted, bool) or not isinstance(wanted, Real):
             raise TypeError(f"{self.name}={wanted!r}: must be a number from 0 to {places[-1]:g}")
+        if wanted in places:  # so it is wherever a hand has moved the slider
+            return places.index(wanted)
         self._within(places, wanted, repr(wanted))
         return min(range(len(places)), key=lambda index: self.distance(places[index], wanted))
 
