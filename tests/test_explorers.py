@@ -1,5 +1,6 @@
 """The explorers without a browser: tables, readings, captions, states."""
 
+import dataclasses
 import itertools
 import json
 import threading
@@ -155,6 +156,10 @@ def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kin
         assert "must be " in explorer.picture.message
         assert explorer.state == state
     explorer.state_text.value = state
+    assert explorer.picture.message == ""
+    explorer.state_text.value = "wrong"
+    assert explorer.picture.message
+    explorer.seed.value += 1
     assert explorer.picture.message == ""
 
 
@@ -503,6 +508,18 @@ def test_signals_and_comparison_at_extremes_say_what_happens(activation, depth, 
         assert both.reading().a.std == std
     explorer.close()
     both.close()
+
+
+def test_each_side_of_a_comparison_has_settings_of_its_own():
+    explorer = CompareExplorer(
+        0.1, 10, activation="relu", initializer_b="orthogonal", depth=1, width=10, inputs=10
+    )
+    a = ActivationSettings(activation="relu", depth=1, width=10, inputs=10)
+    assert explorer.settings == (a, dataclasses.replace(a, initializer="orthogonal"))
+    assert (explorer.std.value, explorer.std_b.value) == (0.1, 10)
+    explorer.close()
+    with pytest.raises(ValueError, match="activation="):
+        CompareExplorer(activation_b="")
 
 
 def test_comparison_uses_the_same_draw_and_swaps():

@@ -247,10 +247,8 @@ class ScrubbingExplorer(Explorer):
 
     def _readings(self):
         with self._lock:
-            return [
-                table.reading(position)
-                for table, position in zip(self._tables, self._positions(), strict=True)
-            ]
+            hands = zip(self._tables, self._positions(), strict=True)
+            return [table.reading(position) for table, position in hands]
 
     def reading(self):
         """Return the numbers at the current position: a Reading."""
@@ -320,10 +318,9 @@ def _read(name, control, text, range_value):
         if text not in known:
             raise ValueError(f"{name}={text}: must be one of {', '.join(known)}")
         return known[text]
-    if not text.isdecimal() or not control.min <= int(text) <= control.max:
-        raise ValueError(
-            f"{name}={text}: must be a whole number from {control.min} to {control.max}"
-        )
+    low, high = control.min, control.max
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise ValueError(f"{name}={text}: must be a whole number from {low} to {high}")
     return int(text)
 
 

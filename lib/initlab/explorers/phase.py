@@ -1,5 +1,6 @@
 """Order and chaos: a point in a plane, and what a network does there."""
 
+import functools
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -46,18 +47,7 @@ class PhaseSettings(Settings):
 
     def places(self):
         """Return what theory says of each point of the plane."""
-        found = plane_diagram(self.activation)
-        sigma_b, sigma_w = np.meshgrid(found.sigma_b, found.sigma_w, indexing="ij")
-        arrays = {
-            "sigma_w": sigma_w,
-            "sigma_b": sigma_b,
-            "fixed_q": found.q,
-            "chi": found.chi,
-            "depth_scale": found.depth_scale,
-            "critical_sigma_w": np.broadcast_to(found.critical_sigma_w[:, None], sigma_w.shape),
-        }
-        values = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
-        return [dict(zip(arrays, place, strict=True)) for place in values]
+        return _places(self.activation)
 
     def distances(self, positions, position):
         """Return how far positions are from one, squared, in columns and rows."""
@@ -89,6 +79,22 @@ class PhaseSettings(Settings):
         return {"chi": chi, **logs(sizes), **likeness}
 
 
+@functools.cache  # the same for all networks
+def _places(activation):
+    found = plane_diagram(activation)
+    sigma_b, sigma_w = np.meshgrid(found.sigma_b, found.sigma_w, indexing="ij")
+    arrays = {
+        "sigma_w": sigma_w,
+        "sigma_b": sigma_b,
+        "fixed_q": found.q,
+        "chi": found.chi,
+        "depth_scale": found.depth_scale,
+        "critical_sigma_w": np.broadcast_to(found.critical_sigma_w[:, np.newaxis], sigma_w.shape),
+    }
+    values = zip(*(array.ravel().tolist() for array in arrays.values()), strict=True)
+    return [dict(zip(arrays, place, strict=True)) for place in values]
+
+
 class PhaseExplorer(ScrubbingExplorer):
     """The plane of sigma_w and sigma_b with its critical line, and a network at any of its points.
 
@@ -117,8 +123,8 @@ class PhaseExplorer(ScrubbingExplorer):
     def __init__(self, sigma_w=1.5, sigma_b=0.5, **settings):
         chosen = PhaseSettings(**settings)
         sliders = {
-            name: PlaneSlider(name, chosen.activation, value, description=name)
-            for name, value in {"sigma_w": sigma_w, "sigma_b": sigma_b}.items()
+            "sigma_w": PlaneSlider("sigma_w", chosen.activation, sigma_w),
+            "sigma_b": PlaneSlider("sigma_b", chosen.activation, sigma_b),
         }
         controls = controls_of(chosen)
         super().__init__(sliders | controls)

@@ -75,17 +75,18 @@ class PositionSlider(SelectionSlider):
         Decides where the slider can stand; another one is set with ``set_range``.
     value : float or str
         Any number within the range, or a name that is known there.
-    **settings
-        As for ``ipywidgets.SelectionSlider``.
+    description : str, optional
+        What stands beside it; the name by default.
     """
 
-    def __init__(self, name, range_value, value, **settings):
+    def __init__(self, name, range_value, value, description=None):
         # Options, index and value follow each other in steps that no other thread may cut in on.
         # An explorer puts its own lock here.
         self.turn = threading.RLock()
         self.name, self._range_value = name, range_value
         places, names = self.places(range_value), self.names(range_value)
-        super().__init__(options=list(places.items()), layout=Layout(width="100%"), **settings)
+        look = {"description": description or name, "layout": Layout(width="100%")}
+        super().__init__(options=list(places.items()), **look)
         if isinstance(value, str) and names:
             value = names[known_name(name, value, names)]
         self.index = self._nearest(list(places.values()), value)

@@ -36,8 +36,7 @@ class Settings:
 def _checked(one, value):
     if "limits" in one.metadata:
         low, high = one.metadata["limits"]
-        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not is_whole or not low <= value <= high:
+        if isinstance(value, bool) or not isinstance(value, Integral) or not low <= value <= high:
             raise ValueError(f"{one.name}={value!r}: must be a whole number from {low} to {high}")
         return int(value)
     options = one.metadata["options"]

@@ -125,15 +125,14 @@ class StdExplorer(ScrubbingExplorer):
 
     def __init__(self, std, **settings):
         chosen = self._kind(**settings)
-        slider = StdSlider("std", chosen.width, std, description="std")
-        controls = {"std": slider} | controls_of(chosen)
+        controls = {"std": StdSlider("std", chosen.width, std)} | controls_of(chosen)
         self.named = {
             name: button(name, f"std {name}", functools.partial(self._go_to, name))
             for name in named_stds(chosen.width)
         }
         super().__init__(controls)
         self._arrange(
-            row(slider, row(*self.named.values(), name="names"), name="slider"),
+            row(self.std, row(*self.named.values(), name="names"), name="slider"),
             row(*list(controls.values())[1:], self.reset_button),
         )
 
@@ -216,9 +215,9 @@ class CompareExplorer(ScrubbingExplorer):
         b = replace(a, **{name: value for name, value in given.items() if value is not None})
         own = ("activation", "initializer")
         controls = {
-            "std": StdSlider("std", a.width, std, description="A: std"),
+            "std": StdSlider("std", a.width, std, "A: std"),
             **controls_of(a, *own),
-            "std_b": StdSlider("std_b", b.width, std_b, description="B: std"),
+            "std_b": StdSlider("std_b", b.width, std_b, "B: std"),
             **{f"{name}_b": control for name, control in controls_of(b, *own).items()},
             **controls_of(a, "depth", "width", "inputs", "seed"),
             "difference": toggle("difference", "draw B minus A, bin by bin"),

@@ -53,8 +53,7 @@ class ScrubTable:
     def __init__(self, settings):
         self.settings, self.places = settings, settings.places()
         self.ready = np.zeros(len(self.places), dtype=np.uint8)
-        self.captions = [""] * len(self.places)
-        self.arrays = {}
+        self.captions, self.arrays = [""] * len(self.places), {}
         self._measure, self._lock = None, threading.Lock()
 
     @property
@@ -203,8 +202,7 @@ class Filler:
 
     def __init__(self, positions, publish):
         self._positions, self._publish = positions, publish
-        self._lock, self._thread = threading.Lock(), None
-        self._tables, self._left = [], []
+        self._lock, self._thread, self._tables, self._left = threading.Lock(), None, [], []
 
     def fill(self, tables):
         """Fill these tables from now on, and none that were asked for before."""
