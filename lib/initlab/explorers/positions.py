@@ -46,9 +46,10 @@ def std_positions(width):
     """
     names = {std: [] for std in _GRID}
     for name, std in named_stds(width).items():
-        nearest = min(names, key=lambda place: abs(_log(place) - _log(std)))
-        if std not in names and not names[nearest]:
-            del names[nearest]
+        if std not in names:
+            nearest = min(names, key=lambda place: abs(_log(place) - _log(std)))
+            if not names[nearest]:
+                del names[nearest]
         names.setdefault(std, []).append(name)
     return {_label(std, names[std]): std for std in sorted(names)}
 
