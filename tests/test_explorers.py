@@ -1,14 +1,18 @@
 """The explorers without a browser: tables, readings, captions, states."""
 
+import dataclasses
 import itertools
+import json
 import threading
+import time
 import tracemalloc
+import weakref
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
-from ipywidgets.widgets.widget import _instances
 
-from initlab import experiments, theory
+from initlab import Dataset, activations, experiments, explorers, theory
 from initlab import initializers as init
 from initlab.activations import leaky_relu_with
 from initlab.explorers import (
@@ -17,12 +21,265 @@ from initlab.explorers import (
     CompareExplorer,
     SignalExplorer,
     SignalSettings,
-    activation_table,
     captions,
-    signal_table,
+    scrub_table,
 )
 from initlab.explorers.positions import named_stds, std_positions
-from initlab.explorers.tables import Filler, Table, pack
+from initlab.explorers.tables import Filler, ScrubTable, pack
+
+# ------------------------------------------------------------------------------- every control
+# No list by hand: the explorers are those of ``__all__``, their controls those in the widget.
+
+KINDS = [
+    kind
+    for kind in (getattr(explorers, name) for name in explorers.__all__)
+    if isinstance(kind, type) and issubclass(kind, widgets.Box)
+]
+
+
+@pytest.fixture
+def small(mnist, monkeypatch):
+    """Return a function that makes an explorer with as little to compute as its controls allow."""
+    few = Dataset(mnist.x_train[:500], mnist.y_train[:500], mnist.x_test[:50], mnist.y_test[:50])
+    monkeypatch.setattr("initlab.explorers.training.load_mnist", lambda: few)
+    made = []
+
+    def make(kind):
+        explorer = kind()
+        made.append(explorer)
+        explorer.state = " ".join(
+            f"{name}={control.min}"
+            for name, control in controls(explorer).items()
+            if isinstance(control, widgets.IntSlider)
+        )
+        return explorer
+
+    yield make
+    for explorer in made:
+        explorer.close()
+
+
+def inside(box):
+    """Yield all widgets in a box."""
+    for child in box.children:
+        yield from inside(child) if isinstance(child, widgets.Box) else [child]
+
+
+def controls(explorer):
+    """Return the controls of an explorer by the names that its state has for them."""
+    names = [part.partition("=")[0] for part in explorer.state.split()]
+    found = {name: getattr(explorer, name) for name in names}
+    shown = set(inside(explorer))
+    assert set(found.values()) <= shown
+    others = shown - set(found.values()) - {explorer.picture, explorer.state_text}
+    assert all(isinstance(other, widgets.Button) for other in others), "a control without a name"
+    return found
+
+
+def stops(control):
+    """Return where a control is looked at: all its options; of numbers the ends and the middle."""
+    if isinstance(control, widgets.SelectionSlider):
+        values = [value for _, value in control.options]
+        return [values[0], values[len(values) // 2], values[-1]]
+    if isinstance(control, widgets.Dropdown):
+        return control.options
+    if isinstance(control, widgets.ToggleButton):
+        return [True, False]
+    return [control.min, (control.min + control.max) // 2, control.max]
+
+
+def names_of(kind):
+    """Return the names of the controls of a kind of explorer."""
+    explorer = kind()
+    names = list(controls(explorer))
+    explorer.close()
+    return names
+
+
+STOPS = [
+    pytest.param(kind, name, id=f"{kind.__name__}.{name}")
+    for kind in KINDS
+    for name in names_of(kind)
+]
+
+
+def said(explorer):
+    """Return every caption that the page has of an explorer."""
+    table = explorer.picture.table
+    head = json.loads(table[4 : 4 + int.from_bytes(table[:4], "little")])
+    captions_of_parts = [part.get("captions", []) for part in head["parts"]]
+    return [head.get("caption", "none of the whole"), *itertools.chain(*captions_of_parts)]
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("kind", "name"), STOPS)
+def test_every_option_of_every_control_and_every_button(small, kind, name):
+    explorer = small(kind)
+    control = controls(explorer)[name]
+    for value in stops(control):
+        control.value = value
+        assert control.value == value
+        for button in [widget for widget in inside(explorer) if isinstance(widget, widgets.Button)]:
+            if button is not explorer.reset_button:
+                button.click()
+                assert explorer.reading().caption
+                assert str(explorer.reading())
+            explorer.wait()
+        assert explorer.reading().caption
+        assert all(said(explorer))
+        assert explorer.state_text.value == explorer.state
+        assert explorer.picture.message == ""
+    explorer.reset_button.click()
+    assert explorer.state == kind().state
+
+
+@pytest.mark.parametrize(("kind", "name"), STOPS)
+def test_every_option_of_every_control_can_be_pasted(small, kind, name):
+    explorer, other = small(kind), small(kind)
+    for value in stops(controls(explorer)[name]):
+        getattr(explorer, name).value = value
+        (part,) = (part for part in explorer.state.split() if part.startswith(f"{name}="))
+        other.state_text.value = part
+        assert other.picture.message == ""
+        assert getattr(other, name).value == value
+        assert other.reading().caption
+
+
+@pytest.mark.parametrize("wrong", ["", "wrong", "-1", "1e999", "nan", "0.5.1", "None", "=1"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kind, wrong):
+    explorer = small(kind)
+    state = explorer.state
+    for name in controls(explorer):
+        explorer.state_text.value = f"{name}={wrong}"
+        assert explorer.picture.message.startswith(f"{name}=")
+        assert "must be " in explorer.picture.message
+        assert explorer.state == state
+    explorer.state_text.value = state
+    assert explorer.picture.message == ""
+    explorer.state_text.value = "wrong"
+    assert explorer.picture.message
+    explorer.seed.value += 1
+    assert explorer.picture.message == ""
+
+
+def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):
+    softplus = activations.ActivationFunction(
+        "softplus",
+        lambda z: np.logaddexp(z, 0),
+        lambda z: (1 + np.tanh(z / 2)) / 2,
+        span=(0.0, 3.0),
+        gain=1.0,
+        plane=(5.0, 2.0),
+    )
+    half = init.Start(init.variance_scaling(0.5), "black", marked=True)
+    monkeypatch.setitem(activations.ACTIVATIONS, "softplus", softplus)
+    monkeypatch.setitem(init.DISTRIBUTIONS, "flat", init.uniform(1.0))
+    monkeypatch.setitem(init.STARTS, "half", half)
+    offered = {"relu": "softplus", "uniform": "flat", "Xavier": "half"}
+    for kind in KINDS:
+        explorer = small(kind)
+        for control in controls(explorer).values():
+            for known, new in offered.items():
+                if isinstance(control, widgets.Dropdown) and known in control.options:
+                    control.value = new
+        for name, control in controls(explorer).items():
+            if name.startswith("std"):
+                std = half.initializer.std((explorer.width.value,) * 2)
+                control.value = std
+                assert (control.value, control.label) == (std, f"{std:.4g} (half)")
+        if hasattr(explorer, "named"):
+            explorer.std.value = 1.0
+            explorer.named["half"].click()
+            assert explorer.std.label.endswith("(half)")
+        assert "softplus" in explorer.state
+        assert explorer.reading().caption
+        explorer.wait()
+    plane = experiments.plane_diagram("softplus")
+    assert (plane.sigma_w[-1], plane.sigma_b[-1]) == softplus.plane
+    reading = explorers.SignalExplorer("half", activation="softplus", width=500, depth=2).reading()
+    np.testing.assert_allclose(reading.forward_rms, reading.predicted_forward_rms, rtol=0.1)
+    explorer = explorers.TrainingExplorer(start="half", steps=10)
+    explorer.train()
+    explorer.wait()
+    assert b'"color":"black"' in explorer.picture.table
+
+
+def test_nothing_is_left_of_a_closed_explorer(small):
+    made = []
+    for kind in KINDS:
+        small(kind)  # what all share is there from now on
+        threads = set(threading.enumerate())
+        widgets.Widget.on_widget_constructed(made.append)
+        explorer = kind()
+        widgets.Widget.on_widget_constructed(None)
+        explorer.close()
+        explorer.wait()
+        assert len(made) > 10
+        assert [widget for widget in made if widget.comm is not None] == []
+        assert set(threading.enumerate()) <= threads
+
+
+def test_a_table_that_is_put_to_rest_while_it_begins_is_filled_all_the_same():
+    class Interrupted(ScrubTable):
+        """Another thread calls rest() as soon as the draw is kept."""
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if callable(value):
+                self.rest()
+
+    table = Interrupted(ActivationSettings(width=10, inputs=10, depth=1))
+    table.fill(5)
+    assert table.captions[5]
+
+
+def test_a_table_that_the_hand_has_left_keeps_no_draw():
+    class Watched(ActivationSettings):
+        """Settings that remember what they drew, for as long as somebody needs it."""
+
+        def open(self):
+            measure = super().open()
+            drawn.append(weakref.ref(measure))
+            return measure
+
+    drawn = []
+    tables = [ScrubTable(Watched(width=10, inputs=10, depth=30, seed=seed)) for seed in range(3)]
+    filler = Filler(lambda: [0], lambda tables: None)
+    for table in tables:
+        table.fill(0)
+        filler.fill([table])
+    filler.wait()
+    assert tables[-1].complete
+    assert len(drawn) >= 3
+    assert [measure for measure in drawn if measure() is not None] == []
+
+
+def test_a_cell_that_runs_again_closes_the_explorers_it_made(monkeypatch):
+    class Shell:
+        """IPython, as far as an explorer asks it."""
+
+        def get_parent(self):
+            return parent
+
+    monkeypatch.setattr("initlab.explorers.explorer.get_ipython", Shell)
+    made = {}
+    for cell, run in [("one", 1), ("one", 1), ("two", 2), ("one", 3)]:
+        parent = {"metadata": {"cellId": cell}, "header": {"msg_id": run}}
+        made.setdefault((cell, run), []).append(ActivationExplorer(depth=1, width=10, inputs=10))
+    is_open = {run: [one.comm is not None for one in those] for run, those in made.items()}
+    assert is_open == {("one", 1): [False, False], ("two", 2): [True], ("one", 3): [True]}
+    parent = {"header": {}}  # no notebook
+    ActivationExplorer(depth=1, width=10, inputs=10).close()
+
+
+# ------------------------------------------------------------------------------------ the numbers
+
+
+def packed(settings):
+    """Return the bytes that the page gets of a table."""
+    return pack(settings.picture, [scrub_table(settings).for_page()])
+
 
 MEASURED = ("pooled_std", "across_input_std", "saturated_fraction", "dead_fraction")
 
@@ -30,9 +287,9 @@ MEASURED = ("pooled_std", "across_input_std", "saturated_fraction", "dead_fracti
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh", "selu"])
 def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activation):
     settings = ActivationSettings(activation=activation, depth=4, width=30, inputs=50, seed=3)
-    table = activation_table(settings)
+    table = scrub_table(settings)
     assert table.complete
-    for position, std in enumerate(table.stds):
+    for position, std in enumerate(place["std"] for place in table.places):
         signals = experiments.five_layers(
             init.normal(std),
             activation=activation,
@@ -48,7 +305,7 @@ def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activatio
         for layer, found in enumerate(signals.layers):
             zeros = np.count_nonzero(found.h == 0) if activation != "sigmoid" else 0
             assert row["zeros"][layer] == zeros
-            low, high = settings.words()["span"]
+            low, high = activations.get(activation).span
             assert row["below"][layer] == np.count_nonzero(found.h < low)
             assert row["above"][layer] == np.count_nonzero(found.h > high)
             counts, _ = np.histogram(found.h, 23, (low, high))
@@ -61,14 +318,16 @@ def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activatio
 
 def test_same_settings_same_bytes_and_another_seed_other_bytes():
     settings = ActivationSettings(width=20, inputs=20)
-    first, again = (pack("activations", [activation_table(settings)]) for _ in range(2))
+    first, again = (packed(settings) for _ in range(2))
     assert first == again
-    other = ActivationSettings(width=20, inputs=20, seed=1)
-    assert pack("activations", [activation_table(other)]) != first
+    assert packed(ActivationSettings(width=20, inputs=20, seed=1)) != first
 
 
-def test_the_default_table_is_small():
-    assert len(pack("activations", [activation_table(ActivationSettings())])) <= 100_000
+@pytest.mark.parametrize(
+    ("kind", "room"), [(ActivationSettings, 100_000), (SignalSettings, 60_000)]
+)
+def test_the_default_table_is_small(kind, room):
+    assert len(packed(kind())) <= room
 
 
 @pytest.mark.parametrize("width", [10, 57, 100, 101, 500])
@@ -136,6 +395,31 @@ def test_state_goes_from_one_explorer_to_another_and_reset_goes_back():
     assert two.std.value == (2 / 100) ** 0.5
 
 
+def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_changes():
+    explorer = ActivationExplorer(depth=1, width=10, inputs=10)
+    wanted = {
+        0.004: 0.0,
+        0.006: 0.01,
+        0.014: 0.01413,
+        0.01453: 0.01413,
+        0.014542: 0.01496,
+        9.9: 10.0,
+    }
+    for number, std in wanted.items():
+        explorer.std.value = number
+        assert explorer.std.value == std
+    explorer.std.value = 0.5
+    for width in (20, 33, 500, 10):
+        explorer.width.value = width
+        assert explorer.std.label == "0.5012"
+    explorer.named["Xavier"].click()
+    for width in (20, 33, 500, 10):
+        explorer.width.value = width
+        assert explorer.std.label.endswith(" (Xavier)")
+        assert explorer.reading().std == width**-0.5
+    explorer.close()
+
+
 @pytest.mark.parametrize("text", ["depth=31", "colour=red", "std=-1", "activation=relux", "seed"])
 def test_a_wrong_state_changes_nothing_and_says_why(text):
     explorer = ActivationExplorer(**SMALL)
@@ -158,8 +442,8 @@ def test_a_slider_moved_by_code_is_read_while_the_table_fills():
 
 
 def test_every_position_of_signals_is_what_measure_signals_finds():
-    table = signal_table(SignalSettings(activation="tanh", depth=3, width=20, inputs=30, seed=2))
-    for position, std in enumerate(table.stds):
+    table = scrub_table(SignalSettings(activation="tanh", depth=3, width=20, inputs=30, seed=2))
+    for position, std in enumerate(place["std"] for place in table.places):
         signals = experiments.five_layers(
             init.normal(std), activation="tanh", depth=3, width=20, inputs=30, seed=2
         )
@@ -226,6 +510,18 @@ def test_signals_and_comparison_at_extremes_say_what_happens(activation, depth, 
     both.close()
 
 
+def test_each_side_of_a_comparison_has_settings_of_its_own():
+    explorer = CompareExplorer(
+        0.1, 10, activation="relu", initializer_b="orthogonal", depth=1, width=10, inputs=10
+    )
+    a = ActivationSettings(activation="relu", depth=1, width=10, inputs=10)
+    assert explorer.settings == (a, dataclasses.replace(a, initializer="orthogonal"))
+    assert (explorer.std.value, explorer.std_b.value) == (0.1, 10)
+    explorer.close()
+    with pytest.raises(ValueError, match="activation="):
+        CompareExplorer(activation_b="")
+
+
 def test_comparison_uses_the_same_draw_and_swaps():
     explorer = CompareExplorer(0.1, 1.0, activation_b="tanh", width=30, inputs=40)
     alone = ActivationExplorer(1.0, activation="tanh", width=30, inputs=40)
@@ -246,28 +542,22 @@ def test_comparison_uses_the_same_draw_and_swaps():
         widget.close()
 
 
-def test_a_closed_explorer_is_closed_with_all_its_parts():
-    explorer = CompareExplorer(width=10, inputs=10)
-    parts = [explorer.picture, explorer.std, explorer.lock, explorer.swap_button, *explorer._links]
-    explorer.close()
-    assert all(part.comm is None for part in [explorer, *parts])
-
-
-def test_two_hundred_changes_of_setting_leave_memory_and_threads_where_they_were():
+def test_five_hundred_changes_of_setting_leave_memory_and_threads_where_they_were():
+    threads = set(threading.enumerate())
     explorer = ActivationExplorer(width=20, inputs=50)
     explorer.wait()
     for seed in range(20):
         explorer.seed.value = seed
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    for seed in range(200):
+    for seed in range(500):
         explorer.seed.value = seed
         explorer.std.index = seed % 122
     explorer.wait()
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 10_000_000
-    assert explorer._filler._thread is None
+    assert after - before < 2_000_000
+    assert set(threading.enumerate()) <= threads
     explorer.close()
 
 
@@ -345,15 +635,6 @@ def test_numpy_numbers_are_welcome():
     explorer.close()
 
 
-@pytest.mark.parametrize("kind", [ActivationExplorer, CompareExplorer])
-def test_no_widget_is_left_after_closing(kind):
-    kind(width=10, inputs=10).close()  # what all share is there from now on
-    before = len(_instances)
-    for _ in range(3):
-        kind(width=10, inputs=10).close()
-    assert len(_instances) == before
-
-
 def test_the_slider_moves_safely_while_another_thread_changes_the_width():
     explorer = ActivationExplorer(width=10, inputs=10, depth=1)
     errors, rest = [], threading.Event()
@@ -378,14 +659,28 @@ def test_the_slider_moves_safely_while_another_thread_changes_the_width():
     explorer.close()
 
 
-def test_our_own_line_of_state_is_no_paste():
-    explorer = ActivationExplorer(0.1, width=10, inputs=10)
-    # While the line is written, the hand moves on.
-    explorer.state_text.unobserve(explorer._pasted, "value")
-    explorer.state_text.observe(lambda _: explorer.std.set_trait("index", 100), "value")
-    explorer.state_text.observe(explorer._pasted, "value")
+def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does():
+    class Overtaken(ActivationExplorer):
+        """Another thread changes the depth as soon as the line of state has been made."""
+
+        @property
+        def state(self):
+            text = super().state
+            if hands:
+                hands[0].start()
+                hands.clear()
+                while self.depth.value == 1:
+                    time.sleep(0.001)
+            return text
+
+    hands = []
+    explorer = Overtaken(0.1, width=10, inputs=10, depth=1)
+    hand = threading.Thread(target=setattr, args=[explorer.depth, "value", 2])
+    hands.append(hand)
     explorer.seed.value = 5
-    assert explorer.std.index == 100
+    hand.join()
+    assert (explorer.seed.value, explorer.depth.value) == (5, 2)
+    assert explorer.state_text.value == explorer.state
     explorer.close()
 
 
@@ -396,7 +691,7 @@ def test_waiting_ends_after_an_error_too():
     filler = Filler(lambda: [0], fails)
     thread_errors, threading.excepthook = [], lambda args: thread_errors.append(args.exc_type)
     try:
-        filler.fill([Table(ActivationSettings(width=10, inputs=10), captions.activations)])
+        filler.fill([ScrubTable(ActivationSettings(width=10, inputs=10))])
         filler.wait()
     finally:
         threading.excepthook = threading.__excepthook__

@@ -692,7 +692,9 @@ def test_claim_17_tells_what_was_only_read():
 
 
 def test_claim_17_needs_a_library():
-    with pytest.raises(ValueError, match=r"^measured and read are empty; one must hold at least one"):
+    with pytest.raises(
+        ValueError, match=r"^measured and read are empty; one must hold at least one"
+    ):
         judge(17, {}, {})
 
 

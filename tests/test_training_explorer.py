@@ -9,7 +9,8 @@ import pytest
 from initlab import MLP, SGD, Dataset, experiments, train
 from initlab import initializers as init
 from initlab.explorers import TrainingExplorer, TrainingSettings, training_curve
-from initlab.explorers.training import RATES, STARTS
+from initlab.explorers.training import RATES
+from initlab.initializers import STARTS
 from initlab.training import History
 
 
@@ -118,14 +119,15 @@ def test_stop_ends_it_early_and_keep_keeps_the_curve(few):
 
 
 def test_a_new_training_ends_the_one_that_runs_and_closing_ends_it_too(few):
+    before = set(threading.enumerate())
     explorer = TrainingExplorer(few, steps=3000, depth=20)
     explorer.train()
-    first = explorer._run
+    (first,) = set(threading.enumerate()) - before
     explorer.train()
-    assert not first.thread.is_alive()
-    second = explorer._run
+    assert not first.is_alive()
+    (second,) = set(threading.enumerate()) - before
     explorer.close()
-    assert not second.thread.is_alive()
+    assert not second.is_alive()
 
 
 def test_overflow_is_said(few):
@@ -189,7 +191,7 @@ def test_every_start_has_its_std_in_the_picture(few):
     explorer = TrainingExplorer(few)
     for name, start in STARTS.items():
         explorer.start.value = name
-        assert drawn(explorer)[0]["std"] == start.std((100, 100))
+        assert drawn(explorer)[0]["std"] == start.initializer.std((100, 100))
     explorer.close()
 
 
@@ -231,6 +233,49 @@ def test_six_curves_have_six_colours(few):
     explorer.close()
 
 
+def test_a_start_keeps_its_colour_even_when_another_one_had_to_give_way(few):
+    explorer = TrainingExplorer(few, steps=10)
+    for start in ("2 x He", "std 10", "He"):
+        explorer.start.value = start
+        explorer.train()
+        explorer.wait()
+        explorer.keep()
+    colors = [part["color"] for part in drawn(explorer)[0]["parts"]]
+    assert (colors[0], colors[2]) == (STARTS["2 x He"].color, STARTS["He"].color)
+    assert len(set(colors)) == 3
+    explorer.close()
+
+
+def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few, mnist, monkeypatch):
+    other = Dataset(few.x_train[::-1], few.y_train, few.x_test, few.y_test)
+    losses = []
+    for dataset in (few, other):
+        monkeypatch.setattr(
+            "initlab.explorers.training.load_mnist", lambda dataset=dataset: dataset
+        )
+        explorer = TrainingExplorer(steps=10)
+        explorer.train()
+        explorer.wait()
+        losses.append(explorer.reading().loss)
+        explorer.close()
+    expected = [
+        training_curve(TrainingSettings(steps=10), data)[0].loss.mean() for data in (few, other)
+    ]
+    np.testing.assert_allclose(losses, expected)
+
+
+@pytest.mark.parametrize("remedy", experiments.REMEDIES)
+def test_each_remedy_trains_a_network_with_one_hidden_layer(few, remedy, request):
+    if remedy == "residual, Fixup":
+        reason = "starts.fixup takes no network without branches yet"
+        request.applymarker(pytest.mark.xfail(reason=reason))
+    explorer = TrainingExplorer(few, depth=1, steps=10, remedy=remedy)
+    explorer.train()
+    explorer.wait()
+    assert explorer.reading().steps == 10, explorer.reading().caption
+    explorer.close()
+
+
 def test_a_huge_loss_is_forgotten_when_it_has_left_the_window(few, monkeypatch):
     losses = np.array([1e30, 1e15] + [2.3] * 38)
 
@@ -258,7 +303,7 @@ def test_several_calls_at_once_leave_one_training_and_closing_ends_it(few):
         caller.start()
     for caller in callers:
         caller.join()
-    assert set(threading.enumerate()) - before == {explorer._run.thread}
+    assert len(set(threading.enumerate()) - before) == 1
     explorer.close()
     assert set(threading.enumerate()) <= before
     with pytest.raises(RuntimeError, match="closed"):

@@ -60,7 +60,11 @@ class _Optimizer:
         for name, arrays in [("gradients", gradients), *(("memory", kept) for kept in memories)]:
             found = [np.shape(array) for array in arrays]
             if found != shapes:
-                hint = "run backward first" if name == "gradients" else "take a reset_copy() of the optimizer"
+                hint = (
+                    "run backward first"
+                    if name == "gradients"
+                    else "take a reset_copy() of the optimizer"
+                )
                 raise ValueError(
                     f"{name} of shapes {found} don't fit parameters of shapes {shapes}; {hint}"
                 )

@@ -260,6 +260,18 @@ class Lab:
         """Run code in the kernel without waiting for its end."""
         self.page.evaluate(START, code)
 
-    def runs(self):
-        """Return whether what was started is still running."""
-        return self.page.evaluate("window.running")
+    @contextlib.contextmanager
+    def busy(self, folder):
+        """Keep the kernel busy until the end of the block; it is told by a file in ``folder``."""
+        word = Path(folder, "enough")
+        word.unlink(missing_ok=True)
+        self.start(
+            f"import pathlib, time; end = time.monotonic() + 60\n"
+            f"while time.monotonic() < end and not pathlib.Path({str(word)!r}).exists():\n"
+            "    time.sleep(0.01)"
+        )
+        try:
+            yield
+            assert self.page.evaluate("window.running"), "the kernel was not busy all the time"
+        finally:
+            word.touch()

@@ -233,12 +233,16 @@ class ScaledNetwork:
         with overflow_allowed():
             for z, h in self.forward(std):
                 zeros = np.count_nonzero(h == 0) if self.activation(0.0) == 0 else 0
+                spreads = _spreads(h, self._centred)
+                # A single NaN among z or h makes the spread one: else nobody need look for any.
+                doubtful = np.isnan(spreads[1])
+                broken = doubtful and np.isnan(z).any()
                 rows.append(
                     [
-                        *_histogram(h, self._place, bins, span, ends, zeros),
-                        *_spreads(h, self._centred),
-                        self._saturated(z),
-                        self._dead(z),
+                        *_histogram(h, self._place, bins, span, ends, zeros, doubtful),
+                        *spreads,
+                        np.nan if broken else self._saturated(z),
+                        np.nan if broken else self._dead(z),
                     ]
                 )
         counts, *numbers, pooled, across, saturated, dead = map(np.array, zip(*rows, strict=True))
@@ -252,15 +256,11 @@ class ScaledNetwork:
         )
 
     def _saturated(self, z):
-        if np.isnan(z).any():
-            return np.nan
         if self.activation.saturation is None:
             return 0.0
         return np.count_nonzero(np.abs(z) > self.activation.saturation) / z.size
 
     def _dead(self, z):
-        if np.isnan(z).any():
-            return np.nan
         still = np.flatnonzero((self.activation.derivative(z[:_FIRST]) == 0).all(axis=0))
         if len(still):
             still = still[(self.activation.derivative(z[:, still]) == 0).all(axis=0)]
@@ -323,7 +323,7 @@ def _again(rng):
     return np.random.Generator(other)
 
 
-def _histogram(h, place, bins, span, ends, zeros):
+def _histogram(h, place, bins, span, ends, zeros, doubtful):
     """Return counts, zeros, below, above and how many are NaN; ``place`` is overwritten."""
     low, high = span
     # 0: below the span; 1 to bins: in it; bins + 1: above it. With ends, the end is still inside.
@@ -331,7 +331,7 @@ def _histogram(h, place, bins, span, ends, zeros):
     np.multiply(h, h.dtype.type(scale), out=place)
     np.add(place, h.dtype.type(1 - low * scale), out=place)
     np.clip(place, 0, bins + (0.5 if ends else 1.5), out=place)
-    missing = np.count_nonzero(np.isnan(place))
+    missing = np.count_nonzero(np.isnan(place)) if doubtful else 0
     shown = place[~np.isnan(place)] if missing else place.ravel()
     found = np.bincount(shown.astype(np.intp), minlength=bins + 2)
     below, counts, above = found[0], found[1:-1], found[-1]

@@ -17,7 +17,7 @@ import numpy as np
 from initlab import activations, phases
 from initlab import initializers as init
 from initlab._engine.checks import finite_number, known_name, overflow_allowed, whole_number
-from initlab.activations import tanh
+from initlab.activations import ACTIVATIONS, tanh
 from initlab.experiments._checks import checked_seeds
 from initlab.experiments.sweeps import sweep
 from initlab.network import MLP
@@ -57,13 +57,14 @@ class PlaneDiagram:
     line: np.ndarray
 
 
-@functools.lru_cache(maxsize=len(PLANES))
+@functools.cache
 def plane_diagram(activation):
     """Return what theory says of the plane of an activation function.
 
     Parameters
     ----------
-    activation : {"tanh", "erf", "relu", "sigmoid"}
+    activation : str
+        A name of ``activations.ACTIVATIONS``; its ``plane`` says how far the plane reaches.
 
     Returns
     -------
@@ -75,14 +76,15 @@ def plane_diagram(activation):
     TypeError, ValueError
         If there is no plane of this name.
     """
-    most_w, most_b = PLANES[known_name("activation", activation, PLANES)]
+    most_w, most_b = ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)].plane
     sigma_w, sigma_b = np.linspace(0, most_w, _COLUMNS), np.linspace(0, most_b, _ROWS)
     # Rounded, so that sliders say 0.3 and the same 0.3 is meant.
     sigma_w, sigma_b = sigma_w.round(6), sigma_b.round(6)
     # The line is flat at its foot: the points lie closer there.
     fine = np.union1d(sigma_b, sigma_b[1] * np.array([0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.5]))
     line = np.sqrt(phases.critical_lines(activation, fine**2)).round(13)
-    sigma_w[np.abs(sigma_w - line[0]).argmin()] = line[0]
+    if np.isfinite(line[0]):
+        sigma_w[np.abs(sigma_w - line[0]).argmin()] = line[0]
     found = phases.phase_diagram(activation, sigma_w**2, sigma_b[:, np.newaxis] ** 2)
     arrays = (
         sigma_w,

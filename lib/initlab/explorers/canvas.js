@@ -82,14 +82,20 @@ class Sheet {
     this.ink = style.color;
     this.paper = style.backgroundColor;
     this.faint = style.borderTopColor;
-    this.color = Object.fromEntries(
-      ["blue", "orange", "red", "green", "purple", "sky"].map((name) => [name, own(name)]),
-    );
+    const names = ["blue", "orange", "red", "green", "purple", "sky"];
+    this.color = Object.fromEntries(names.map((name) => [name, own(name)]));
+    this.color.black = this.ink;
     this.family = style.fontFamily || "sans-serif";
   }
 
   font(size, weight = "normal") {
     this.context.font = `${weight} ${Math.round(size)}px ${this.family}`;
+  }
+
+  // The width of words; the font stays set.
+  wide(words, size, weight) {
+    this.font(size, weight);
+    return this.context.measureText(words).width;
   }
 
   text(words, x, y, align = "center", color = this.ink, baseline = "alphabetic") {
@@ -102,15 +108,50 @@ class Sheet {
 
   // Text on a patch of paper, so that bars and lines don't run through it.
   note(words, x, y, size, align, color = this.ink) {
-    this.font(size, "bold");
     const { context } = this;
-    const wide = context.measureText(words).width;
+    const wide = this.wide(words, size, "bold");
     const left = align === "left" ? x : align === "right" ? x - wide : x - wide / 2;
     context.fillStyle = this.paper;
     context.globalAlpha = 0.8;
     context.fillRect(left - 2, y - size, wide + 4, size * 1.25);
     context.globalAlpha = 1;
     this.text(words, x, y, align, color);
+  }
+
+  // A line through points; where one is not a number the pen is lifted.
+  line(points, color, width, dashes = []) {
+    const { context } = this;
+    context.strokeStyle = color;
+    context.lineWidth = width;
+    context.lineJoin = "round";
+    context.setLineDash(dashes);
+    context.beginPath();
+    let pen = false;
+    for (const [x, y] of points) {
+      if (Number.isFinite(y) && pen) context.lineTo(x, y);
+      else if (Number.isFinite(y)) context.moveTo(x, y);
+      pen = Number.isFinite(y);
+    }
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  dot(x, y, size, color) {
+    if (!Number.isFinite(y)) return;
+    this.context.fillStyle = color;
+    this.context.beginPath();
+    this.context.arc(x, y, size, 0, 2 * Math.PI);
+    this.context.fill();
+  }
+
+  // Draw no further than some pixels beyond a box.
+  clip({ left, right, top, bottom }, margin, draw) {
+    this.context.save();
+    this.context.beginPath();
+    this.context.rect(left, top - margin, right - left, bottom - top + 2 * margin);
+    this.context.clip();
+    draw();
+    this.context.restore();
   }
 
   // The height of the picture in CSS pixels; the backing store follows screen and window.
@@ -124,13 +165,13 @@ class Sheet {
     }
     this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, height);
-    this.type = Math.max(12, Math.min(22, this.width / 68));
   }
 
   draw() {
     const wide = this.canvas.clientWidth;
     if (!wide || !this.table) return;
     this.width = wide;
+    this.type = Math.max(12, Math.min(22, wide / 68));
     const caption = DRAW[this.table.kind](this, this.table, this.model);
     const words = this.model.get("message") || caption;
     this.caption.textContent = words;

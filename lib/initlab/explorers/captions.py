@@ -33,8 +33,9 @@ def overflowing_layer(*measurements):
     return int(bad.argmax()) + 1 if bad.any() else None
 
 
-def activations(settings, label, row):
+def activations(settings, place, row):
     """Say what five (or thirty) histograms show."""
+    label = place["label"]
     overflow = overflowing_layer(row["pooled_std"], row["across_input_std"])
     if overflow:
         return f"std {label}: numbers overflow in layer {overflow}, and nothing is left after it."
@@ -71,6 +72,15 @@ def activations(settings, label, row):
     return f"std {label}, layer {last}: {', '.join(facts)}; {seen}."
 
 
+def activation_line(layer):
+    """Return the numbers of one layer."""
+    return (
+        f"std {number(layer['pooled_std'])}   across inputs {number(layer['across_input_std'])}"
+        f"   saturated {percent(layer['saturated_fraction'])}"
+        f"   dead {percent(layer['dead_fraction'])}"
+    )
+
+
 def change(first, last):
     """Say by how much a size has changed."""
     if not (np.isfinite(first) and np.isfinite(last)):
@@ -85,11 +95,11 @@ def change(first, last):
     return f"{'grows' if factor > 1 else 'shrinks'} to {number(factor)} of it"
 
 
-def signals(settings, label, row):
+def signals(settings, place, row):
     """Say what becomes of the size of activations and gradients."""
     forward, backward = row["forward_rms"], row["gradient_rms"]
     text = (
-        f"std {label}. Forward, from layer 1 to {settings.depth}, the RMS "
+        f"std {place['label']}. Forward, from layer 1 to {settings.depth}, the RMS "
         f"{change(forward[0], forward[-1])}; "
         f"back to layer 1 the gradient's RMS {change(backward[-1], backward[0])}"
     )
@@ -100,16 +110,25 @@ def signals(settings, label, row):
     return text + "."
 
 
-def phase(settings, point, row):
+def signal_line(layer):
+    """Return the numbers of one layer."""
+    return (
+        "activations: RMS {forward_rms:.2e}, median {forward_median:.2e}"
+        "   gradients: RMS {gradient_rms:.2e}, median {gradient_median:.2e}"
+    ).format(**layer)
+
+
+def phase(settings, place, row):
     """Say on which side of the critical line a network is, and what becomes of two inputs there."""
-    sigma_w, sigma_b, size, chi, scale = point
+    chi, scale = place["chi"], place["depth_scale"]
     # As far from 1 as it makes a difference to a network of this depth.
     distance = settings.depth * abs(np.log(chi)) if chi > 0 else np.inf
     side = "order" if chi < 1 else "chaos"
     name = f"{side.capitalize()}" if distance > 2 else f"Close to the line, in {side}"
     if distance < 0.1:
         name = "On the line"
-    start = f"{name}: chi {number(chi)} (sigma_w {number(sigma_w)}, sigma_b {number(sigma_b)})"
+    point = f"sigma_w {number(place['sigma_w'])}, sigma_b {number(place['sigma_b'])}"
+    start = f"{name}: chi {number(chi)} ({point})"
     q, likeness, gradient = row["q"], row["correlation"], row["gradient_rms"]
     overflow = overflowing_layer(q)
     if overflow:
@@ -118,13 +137,22 @@ def phase(settings, point, row):
         return f"{start}; z is 0 in the end, and nothing is left of the inputs."
     known = row["predicted_correlation"][-1]
     # Where z dies out or explodes, the depth scale says when, and nothing of likeness.
-    pace = _pace(scale) if 0 < size < np.inf else ""
+    pace = _pace(scale) if 0 < place["fixed_q"] < np.inf else ""
     stay = chi > 1 and scale < np.inf
     seen = [f"{_likeness(likeness[-1], known, stay)}{pace}"]
     if not 0.01 <= q[-1] / q[0] <= 100:
         seen.append(f"the mean of z² {change(q[0], q[-1])}")
     seen.append(f"back to layer 1 the gradient's RMS {change(gradient[-1], gradient[0])}")
     return f"{start}; {'; '.join(seen)}."
+
+
+def phase_line(layer):
+    """Return the numbers of one layer; theory's stand in brackets."""
+    return (
+        "q {q:.2e} ({predicted_q:.2e})"
+        "   correlation {correlation:.3f} ({predicted_correlation:.3f})"
+        "   gradient RMS {gradient_rms:.2e} ({predicted_gradient_rms:.2e})"
+    ).format(**layer)
 
 
 def _likeness(correlation, known, stay):
@@ -143,3 +171,11 @@ def _pace(scale):
     if not np.isfinite(scale) or scale > 100:
         return ", slowly"
     return f", with a depth scale of {number(scale)} layers"
+
+
+def training(loss):
+    """Say what a loss means, where ten classes are to be told apart."""
+    seen = "no better than guessing" if loss > 2.25 else "it learns"
+    if loss > 2.5:
+        seen = "more than guessing costs"
+    return f"loss {number(loss)}: {seen}"

@@ -1,6 +1,5 @@
 // Loss curves that grow while a network is trained.
 DRAW.curves = function drawCurves(sheet, table) {
-  sheet.type = Math.max(12, Math.min(22, sheet.width / 68));
   const { context, type, canvas } = sheet;
   const legend = Math.max(1, table.parts.length) * type * 1.4;
   const high = Math.max(260, Math.min(420, sheet.width / 3.6));
@@ -30,65 +29,34 @@ DRAW.curves = function drawCurves(sheet, table) {
     sheet.text(String(step), Math.min(x(step), box.right - type), box.bottom + type * 1.2);
   }
   sheet.text("step", (box.left + box.right) / 2, box.bottom + type * 2.4);
-  context.strokeStyle = sheet.ink;
-  context.lineWidth = 1.5;
-  context.setLineDash([2, 5]);
-  context.beginPath();
-  context.moveTo(box.left, y(table.chance));
-  context.lineTo(box.right, y(table.chance));
-  context.stroke();
-  context.setLineDash([]);
+  const guessing = [[box.left, y(table.chance)], [box.right, y(table.chance)]];
+  sheet.line(guessing, sheet.ink, 1.5, [2, 5]);
   sheet.text("all digits equally likely", box.right, y(table.chance) - 5, "right");
-  context.save();
-  context.beginPath();
-  context.rect(box.left, box.top - 4, box.right - box.left, box.bottom - box.top + 8);
-  context.clip();
   const current = table.parts.length - 1;
-  // What is higher than the picture runs along its upper edge.
   table.parts.forEach((part, index) => {
-    context.strokeStyle = sheet.color[part.color];
-    context.lineWidth = index === current ? 4.5 : 2.5;
-    context.setLineDash(part.dashed ? [12, 7] : []);
-    context.beginPath();
-    part.loss.forEach((loss, step) => {
-      const height = y(Number.isFinite(loss) ? Math.min(loss, ceiling) : ceiling);
-      if (step === 0) context.moveTo(x(step + 1), height);
-      else context.lineTo(x(step + 1), height);
+    const color = sheet.color[part.color];
+    const dashes = part.dashed ? [12, 7] : [];
+    // What is higher than the picture runs along its upper edge.
+    const points = Array.from(part.loss, (loss, step) => {
+      return [x(step + 1), y(Number.isFinite(loss) ? Math.min(loss, ceiling) : ceiling)];
     });
-    context.stroke();
-  });
-  context.restore();
-  context.setLineDash([]);
-  table.parts.forEach((part) => {
-    if (part.diverged_at === null) return;
-    const [middle, arm] = [Math.max(x(part.diverged_at), box.left + type * 0.5), type * 0.4];
-    context.strokeStyle = sheet.color[part.color];
-    context.lineWidth = 4;
-    context.beginPath();
-    for (const sign of [1, -1]) {
-      context.moveTo(middle - arm, box.top - sign * arm);
-      context.lineTo(middle + arm, box.top + sign * arm);
+    sheet.clip(box, 4, () => sheet.line(points, color, index === current ? 4.5 : 2.5, dashes));
+    if (part.diverged_at !== null) {
+      const [middle, arm] = [Math.max(x(part.diverged_at), box.left + type * 0.5), type * 0.4];
+      for (const up of [arm, -arm]) {
+        sheet.line([[middle - arm, box.top - up], [middle + arm, box.top + up]], color, 4);
+      }
     }
-    context.stroke();
-  });
-  table.parts.forEach((part, index) => {
     const line = type * 1.1 + index * type * 1.4;
-    context.strokeStyle = sheet.color[part.color];
-    context.lineWidth = index === current ? 7 : 4;
-    context.setLineDash(part.dashed ? [12, 7] : []);
-    context.beginPath();
-    context.moveTo(box.left, line - type * 0.35);
-    context.lineTo(box.left + type * 3, line - type * 0.35);
-    context.stroke();
-    context.setLineDash([]);
-    const last = part.loss.length ? part.loss[part.loss.length - 1] : NaN;
-    let at = part.loss.length ? `: ${shown(last)} at step ${part.loss.length}` : "";
+    const sample = [0, 3].map((far) => [box.left + far * type, line - type * 0.35]);
+    sheet.line(sample, color, index === current ? 7 : 4, dashes);
+    const { length } = part.loss;
+    let at = length ? `: ${shown(part.loss[length - 1])} at step ${length}` : "";
     if (part.diverged_at !== null) at = `: overflow at step ${part.diverged_at}`;
     sheet.font(type, "bold");
     sheet.text(`${part.name}${at}`, box.left + type * 3.6, line, "left");
   });
-  canvas.dataset.std = String(table.std);
-  canvas.dataset.step = String(current < 0 ? 0 : table.parts[current].loss.length);
-  canvas.dataset.ready = "true";
+  const step = table.parts.at(-1)?.loss.length ?? 0;
+  Object.assign(canvas.dataset, { std: table.std, step, ready: true });
   return table.caption;
 };

@@ -2,51 +2,25 @@
 
 import contextlib
 import threading
-from dataclasses import fields, replace
-from numbers import Integral
+from dataclasses import fields
 
 import ipywidgets as widgets
+from IPython import get_ipython
 
-from initlab import activations
-from initlab._engine.checks import known_name
 from initlab.explorers.picture import Picture
-from initlab.explorers.positions import PositionSlider, StdSlider, named_stds, nearest_std
-from initlab.explorers.tables import Filler
-from initlab.initializers import DISTRIBUTIONS
+from initlab.explorers.positions import PositionSlider
+from initlab.explorers.settings import Settings
+from initlab.explorers.tables import Filler, pack, remembered
 
 _WIDE = widgets.Layout(width="100%")
 # The explorers of a cell, by the cell: a re-run closes those that it replaces.
 _IN_CELL = {}
 
 
-def _running_cell():
-    """Return which cell of a notebook runs and its how-manieth run it is, or None."""
-    try:
-        from IPython import get_ipython
-
-        shell = get_ipython()
-        parent = shell.get_parent()
-        cell = parent.get("metadata", {}).get("cellId")
-        return (cell, parent["header"]["msg_id"]) if cell else None
-    except (ImportError, AttributeError, KeyError):
-        return None
-
-
-def _close_those_replaced(explorer):
-    running = _running_cell()
-    if running is None:
-        return
-    cell, run = running
-    before, others = _IN_CELL.get(cell, (run, []))
-    if before != run:
-        for other in others:
-            other.close()
-        others = []
-    _IN_CELL[cell] = run, [*others, explorer]
-
-
 class Explorer(widgets.VBox):
     """Controls, a picture and its caption, and the state of it all as one string.
+
+    Wrong arguments raise a ValueError or TypeError that names the argument.
 
     Attributes
     ----------
@@ -56,34 +30,60 @@ class Explorer(widgets.VBox):
     reset_button : ipywidgets.Button
     """
 
-    # The control on which it depends where the sliders can stand.
-    _ruler = "width"
+    # What the controls say, but for the sliders of the picture.
+    _kind = Settings
+    # The control on which it depends where those sliders can stand.
+    _range_control = None
+    # Not so before the controls are there, nor after the end.
+    _is_open = False
+    # What else is closed with the explorer.
+    _links = ()
 
-    def __init__(self, controls, rows, picture=None):
+    def __init__(self, controls):
+        # Guards what follows; held while controls, state and picture are brought into line.
         self._lock = threading.RLock()
-        self._quiet, self._writing = False, None
-        self.picture = picture or Picture(layout=_WIDE)
-        self._controls = controls
+        self._is_suspended, self._controls = False, controls
+        self.picture = Picture(layout=_WIDE)
         for name, control in controls.items():
             setattr(self, name, control)
             if isinstance(control, PositionSlider):
                 control.turn = self._lock
             control.add_class(f"initlab-{name.replace('_', '-')}")
-        self.reset_button = widgets.Button(description="reset", tooltip="back to how it began")
+        self.reset_button = button("reset", "back to how it began", self.reset)
+        self._written = self._first_state = self.state
         self.state_text = widgets.Text(
             description="state",
             tooltip="copy it, or paste another one and press Enter",
             continuous_update=False,
             layout=widgets.Layout(width="100%"),
         )
-        super().__init__([*rows, self.picture, self.state_text], layout=_WIDE)
+        super().__init__(layout=_WIDE)
         self.add_class("initlab-explorer")
-        self._first_state = self.state
-        self.reset_button.on_click(lambda _: self.reset())
         self.state_text.observe(self._pasted, "value")
         for control in controls.values():
             control.observe(self._changed, "value")
+        self._is_open = True
         _close_those_replaced(self)
+
+    def _arrange(self, *rows):
+        """Put rows of controls above the picture, and show what they say."""
+        self.children = [*rows, self.picture, self.state_text]
+        self._changed()
+
+    @property
+    def settings(self):
+        """What the controls say, but for the sliders of the picture."""
+        return self._chosen()
+
+    def _chosen(self, side=""):
+        """Return settings; with a side such as "_b", from its own controls where it has some."""
+        controls = self._controls
+        return self._kind(
+            **{
+                name: controls.get(name + side, controls.get(name)).value
+                for name in self._kind.__dataclass_fields__
+            }
+        )
 
     # ------------------------------------------------------------------------------- the state
 
@@ -101,12 +101,7 @@ class Explorer(widgets.VBox):
     @state.setter
     def state(self, text):
         """Set all that the text names."""
-        wanted = self._parsed(text)
-        with self._unlocked(wanted.pop("lock", None)), self._in_one_go():
-            for name, value in wanted.items():
-                self._controls[name].value = value
-                if name == self._ruler:
-                    self._fit()
+        self._set(self._parsed(text))
 
     def _parsed(self, text):
         if not isinstance(text, str):
@@ -118,219 +113,188 @@ class Explorer(widgets.VBox):
                 known = ", ".join(self._controls)
                 raise ValueError(f"state: {part!r} is not known here; known are {known}")
             wanted[name] = value
-        # The ruling control first: it says where the sliders can stand.
-        checked = {}
-        for name in sorted(wanted, key=lambda name: name != self._ruler):
-            rule = checked.get(self._ruler) or self._rule()
-            checked[name] = _checked(name, self._controls[name], wanted[name], rule)
+        # First what says where the sliders can stand.
+        checked, range_value = {}, self._range_value()
+        for name in sorted(wanted, key=lambda name: name != self._range_control):
+            checked[name] = _read(name, self._controls[name], wanted[name], range_value)
+            if name == self._range_control:
+                range_value = checked[name]
         return checked
 
-    @contextlib.contextmanager
-    def _unlocked(self, then=None):
-        """Let sliders that the page moves together go, and hold them again (or not) at the end."""
-        lock = self._controls.get("lock")
-        if lock is None:
-            yield
-            return
-        was, lock.value = lock.value, False
-        try:
-            yield
-        finally:
-            lock.value = was if then is None else then
+    def _set(self, values):
+        """Set controls, dict of name to value, and refresh once; sliders' range comes first."""
+        with self._suspended():
+            for name, value in values.items():
+                self._controls[name].value = value
+                if name == self._range_control:
+                    self._update_ranges()
 
     def reset(self):
         """Set everything back to how it was at the beginning."""
         self.state = self._first_state
 
-    def _pasted(self, change):
-        if self._writing == threading.get_ident():  # our own line, no paste
-            return
-        if change["new"] == self.state:
-            self.picture.message = ""
-            return
+    def _pasted(self, _):
+        with self._lock:
+            if self.state_text.value == self._written:  # our own line, no paste
+                self.picture.message = ""
+                return
         try:
-            self.state = change["new"]
-            self.picture.message = ""
+            self.state = self.state_text.value
         except ValueError as error:
             self.picture.message = str(error)
 
+    # ---------------------------------------------------------------------------- what changes
+
     @contextlib.contextmanager
-    def _in_one_go(self):
-        """Change several controls, and look once at the end."""
+    def _suspended(self):
+        """Change several controls, and refresh once at the end."""
         with self._lock:
-            outer, self._quiet = self._quiet, True
+            outer, self._is_suspended = self._is_suspended, True
             try:
                 yield
             finally:
-                self._quiet = outer
-        if not outer:
-            self._changed(None)
+                self._is_suspended = outer
+            self._changed()
 
-    # ---------------------------------------------------------------------------- what changes
-
-    def _changed(self, change):
+    def _changed(self, change=None):
+        owner = None if change is None else change["owner"]
         with self._lock:
-            if self._quiet:
+            if self._is_suspended:
                 return
-            self.picture.message = ""
-            owner = None if change is None else change["owner"]
-            if owner is not None and owner is self._controls.get(self._ruler):
-                with self._in_one_go_quietly(), self._unlocked():
-                    self._fit()
+            if owner is not None and owner is self._controls.get(self._range_control):
+                self._set({self._range_control: owner.value})
+                return
             # The picture comes last: who sees it sees all the rest.
-            was, self._writing = self._writing, threading.get_ident()
-            try:
-                self.state_text.value = self.state
-            finally:
-                self._writing = was
-            self._look(moved=isinstance(owner, PositionSlider))
+            self.picture.message = ""
+            self._written = self.state
+            self.state_text.value = self._written
+            self._refresh(moved=isinstance(owner, PositionSlider))
 
-    @contextlib.contextmanager
-    def _in_one_go_quietly(self):
-        outer, self._quiet = self._quiet, True
-        try:
-            yield
-        finally:
-            self._quiet = outer
+    def _range_value(self):
+        return self._controls[self._range_control].value if self._range_control else None
 
-    def _rule(self):
-        return self._controls[self._ruler].value if self._ruler in self._controls else None
-
-    def _fit(self):
-        """Let the sliders stand where they can for what the ruling control says."""
+    def _update_ranges(self):
+        """Let the sliders stand where they can for what the range control says."""
         for control in self._controls.values():
-            if isinstance(control, StdSlider):
-                control.set_width(self.width.value)
+            if isinstance(control, PositionSlider):
+                control.set_range(self._range_value())
 
-    def _look(self, *, moved):
-        """Show what the controls say; ``moved`` if no more than such a slider has moved."""
+    def _refresh(self, *, moved):
+        """Show what the controls say; ``moved`` if no more than a PositionSlider has moved."""
         raise NotImplementedError
 
+    def _stop(self):
+        """End what is being computed."""
+
     def close(self):
-        """Close the widget and all its parts."""
-        if hasattr(self, "_controls"):  # not so where an argument was wrong
-            self._quiet = True
-            for widget in [*self._all(self), self.picture]:
-                for part in (widget.layout, getattr(widget, "style", None)):
-                    if isinstance(part, widgets.Widget) and part is not _WIDE:
-                        part.close()
-                widget.close()
+        """Close the widget and all its parts, and stop computing."""
+        if self._is_open:
+            self._is_open, self._is_suspended = False, True
+            self._stop()
+            for part in (*self._links, *_parts(self)):
+                part.close()
         super().close()
 
     def __repr__(self):
         """Return the kind and the state: what is kept of it where no kernel runs."""
         return f"{type(self).__name__}({self.state!r})"
 
-    def _all(self, box):
-        for child in box.children:
-            if isinstance(child, widgets.Box):
-                yield from self._all(child)
-            yield child
-
 
 class ScrubbingExplorer(Explorer):
-    """An explorer with a table for all positions of its std sliders."""
+    """An explorer with a table for all positions of its sliders, which the page draws from.
 
-    def __init__(self, controls, rows, links):
-        self._filler = Filler(self._hands, self._publish)
-        self._tables = []
-        super().__init__(controls, rows)
-        self._links = [
-            widgets.jslink((slider, "index"), (self.picture, name))
-            for slider, name in links.items()
-        ]
-        self._sliders = list(links)
-        for slider, name in links.items():
-            setattr(self.picture, name, slider.index)
-            self.picture.positions = len(slider.options)
-        self._changed(None)
+    ``reading()`` returns the numbers at the current position: a ``tables.Reading``.
+    """
 
-    def _hands(self):
+    _tables = ()
+
+    def __init__(self, controls):
+        super().__init__(controls)
+        self._filler = Filler(self._positions, self._publish)
+        self._sliders = [one for one in controls.values() if isinstance(one, PositionSlider)]
+        for slider, name in zip(self._sliders, ("position", "position_b"), strict=False):
+            self._link(slider, "index", name)
+        self.picture.positions = len(self._sliders[0].options)
+
+    def _link(self, control, trait, name):
+        """Tie a control to the picture, in the page: it asks no kernel."""
+        setattr(self.picture, name, getattr(control, trait))
+        self._links += (widgets.jslink((control, trait), (self.picture, name)),)
+
+    def _wanted(self):
+        """Return the settings of each table."""
+        return [self.settings]
+
+    def _positions(self):
+        """Return where the hand is, in each table."""
         return [slider.index for slider in self._sliders]
 
-    def _look(self, *, moved):
+    def _refresh(self, *, moved):
         if moved and self._tables:
             # The page has drawn already. A table in the making goes on with what is near.
             return
-        self._tables = self._wanted_tables()
-        for table, position in zip(self._tables, self._hands(), strict=True):
+        self._tables = [remembered(settings) for settings in self._wanted()]
+        for table, position in zip(self._tables, self._positions(), strict=True):
             table.fill(position)
         self._publish(self._tables)
         self._filler.fill(self._tables)
 
-    def _wanted_tables(self):
-        raise NotImplementedError
-
-    def _packed(self, tables):
-        raise NotImplementedError
-
     def _publish(self, tables):
         with self._lock:
             if tables is self._tables and self.picture.comm is not None:
-                self.picture.table = self._packed(tables)
+                parts = [table.for_page() for table in tables]
+                self.picture.table = pack(tables[0].settings.picture, parts)
+
+    def _readings(self):
+        with self._lock:
+            hands = zip(self._tables, self._positions(), strict=True)
+            return [table.reading(position) for table, position in hands]
+
+    def reading(self):
+        """Return the numbers at the current position: a Reading."""
+        return self._readings()[0]
 
     def wait(self):
         """Return when every position of the slider is computed; dragging needs no waiting."""
         self._filler.wait()
 
-    def close(self):
-        """Close the widget and all its parts, and stop computing."""
-        if hasattr(self, "_links"):
-            self._filler.fill([])
-            for link in self._links:
-                link.close()
-        super().close()
+    def _stop(self):
+        self._filler.fill([])
 
 
 # ------------------------------------------------------------------------------------- controls
 
 
-def std_slider(width, std, description="std"):
-    """Return the slider of the std, and a box with it and a button for each named std."""
-    slider = StdSlider(width, description=description, layout=widgets.Layout(width="100%"))
-    if isinstance(std, str):
-        std = named_stds(width)[known_name("std", std, named_stds(width))]
-    slider.value = nearest_std([value for _, value in slider.options], std)
-    return slider
-
-
-def named_buttons(slider, width):
-    """Return a button for each named std, which moves the slider there."""
-    buttons = {}
-    for name in named_stds(10):
-        button = widgets.Button(description=name, tooltip=f"std {name}")
-        button.on_click(
-            lambda _, name=name: setattr(slider, "value", named_stds(width.value)[name])
-        )
-        buttons[name] = button
-    return buttons
-
-
-def dropdown(description, options, value):
-    """Return a dropdown of these names."""
-    return widgets.Dropdown(description=description, options=list(options), value=value)
-
-
-def whole(description, value, low, high):
-    """Return a slider for whole numbers, which speaks when it is let go."""
-    return widgets.IntSlider(
-        description=description, value=value, min=low, max=high, continuous_update=False
-    )
-
-
-def network_controls(settings, limits):
-    """Return the controls for the size of the network and the draw."""
-    controls = {
-        name: whole(name, getattr(settings, name), *limits[name])
-        for name in ("depth", "width", "inputs")
+def controls_of(settings, *names):
+    """Return a control for each field of the settings, or for the named ones: a dict."""
+    return {
+        one.name: _control(one, getattr(settings, one.name))
+        for one in fields(settings)
+        if not names or one.name in names
     }
-    low, high = limits["seed"]
-    seed = widgets.BoundedIntText(description="seed", value=settings.seed, min=low, max=high)
-    return controls | {"seed": seed}
 
 
-ACTIVATIONS = list(activations.ACTIVATIONS)
-INITIALIZERS = list(DISTRIBUTIONS)
+def _control(one, value):
+    said = {"description": one.metadata["label"] or one.name, "value": value}
+    if "options" in one.metadata:
+        return widgets.Dropdown(options=list(one.metadata["options"]), **said)
+    low, high = one.metadata["limits"]
+    if one.name == "seed":
+        return widgets.BoundedIntText(min=low, max=high, **said)
+    # It speaks when it is let go.
+    return widgets.IntSlider(min=low, max=high, continuous_update=False, **said)
+
+
+def button(description, tooltip, act):
+    """Return a button that does something."""
+    made = widgets.Button(description=description, tooltip=tooltip)
+    made.on_click(lambda _: act())
+    return made
+
+
+def toggle(description, tooltip):
+    """Return a button that is up or down."""
+    return widgets.ToggleButton(description=description, tooltip=tooltip)
 
 
 def row(*children, name="row"):
@@ -340,67 +304,49 @@ def row(*children, name="row"):
     return box
 
 
-# --------------------------------------------------------------------------------------- checks
-
-
-def checked_settings(settings, **limits):
-    """Return settings with checked values.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a name is unknown or a number lies outside of its control's range.
-    """
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if field.name.startswith("activation"):
-            settings = replace(settings, **{field.name: known_activation(field.name, value)})
-        elif field.name.startswith("initializer"):
-            if value not in DISTRIBUTIONS:
-                raise ValueError(f"{field.name}={value!r}: choose from {', '.join(DISTRIBUTIONS)}")
-        else:
-            low, high = limits[field.name]
-            whole = isinstance(value, Integral) and not isinstance(value, bool)
-            if not whole or not low <= value <= high:
-                raise ValueError(
-                    f"{field.name}={value!r} must be a whole number from {low} to {high}"
-                )
-            settings = replace(settings, **{field.name: int(value)})
-    return settings
-
-
-def known_activation(name, value):
-    """Return the name of an activation function that the dropdown knows."""
-    function = activations.get(value)
-    if activations.ACTIVATIONS.get(function.name) != function:
-        raise ValueError(f"{name}={value!r}: choose from {', '.join(ACTIVATIONS)}")
-    return function.name
-
-
-LIMITS = {"depth": (1, 30), "width": (10, 500), "inputs": (10, 2000), "seed": (0, 9999)}
-
-
 def _as_text(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
 
 
-def _checked(name, control, text, rule):
-    """Return what a control is to be set to, from its text and what the ruling control says."""
-    if isinstance(control, widgets.ToggleButton):
-        if text not in ("True", "False"):
-            raise ValueError(f"{name}={text} must be True or False")
-        return text == "True"
+def _read(name, control, text, range_value):
+    """Return what a control is to be set to, from its text and what the range control says."""
     if isinstance(control, PositionSlider):
-        return control.from_text(name, text, rule)
-    if isinstance(control, widgets.Dropdown):
-        chosen = [value for value in control.options if _as_text(value) == text]
-        if not chosen:
-            raise ValueError(
-                f"{name}={text}: choose from {', '.join(map(_as_text, control.options))}"
-            )
-        return chosen[0]
-    if not text.isdecimal() or not control.min <= int(text) <= control.max:
-        raise ValueError(
-            f"{name}={text} must be a whole number from {control.min} to {control.max}"
-        )
+        return control.from_text(text, range_value)
+    if isinstance(control, (widgets.ToggleButton, widgets.Dropdown)):
+        options = getattr(control, "options", (False, True))
+        known = {_as_text(option): option for option in options}
+        if text not in known:
+            raise ValueError(f"{name}={text} must be one of {', '.join(known)}")
+        return known[text]
+    low, high = control.min, control.max
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise ValueError(f"{name}={text} must be a whole number from {low} to {high}")
     return int(text)
+
+
+# -------------------------------------------------------------------------------- opening, closing
+
+
+def _parts(box):
+    """Return all widgets in a box, with what says how they look."""
+    for child in box.children:
+        if isinstance(child, widgets.Box):
+            yield from _parts(child)
+        looks = child.layout, getattr(child, "style", None)
+        yield from (one for one in looks if isinstance(one, widgets.Widget) and one is not _WIDE)
+        yield child
+
+
+def _close_those_replaced(explorer):
+    """Close the explorers that an earlier run of the running cell has made."""
+    try:
+        parent = get_ipython().get_parent()
+        cell, run = parent["metadata"]["cellId"], parent["header"]["msg_id"]
+    except (AttributeError, KeyError):  # no notebook
+        return
+    before, others = _IN_CELL.get(cell, (run, []))
+    if before != run:
+        for other in others:
+            other.close()
+        others = []
+    _IN_CELL[cell] = run, [*others, explorer]

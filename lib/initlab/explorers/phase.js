@@ -13,11 +13,8 @@ const STEPS_OF_KEYS = {
 };
 
 function nearestIndex(values, wanted) {
-  let best = 0;
-  values.forEach((value, index) => {
-    if (Math.abs(value - wanted) < Math.abs(values[best] - wanted)) best = index;
-  });
-  return best;
+  const far = values.map((value) => Math.abs(value - wanted));
+  return far.indexOf(Math.min(...far));
 }
 
 function layHands(sheet, model) {
@@ -42,14 +39,7 @@ function layHands(sheet, model) {
     const edge = sheet.type;
     return x >= left - edge && x <= right + edge && y >= top - edge && y <= bottom + edge;
   };
-  const follow = (event) => {
-    const [x, y] = place(event);
-    const part = sheet.table.parts[0];
-    choose(
-      nearestIndex(part.sigma_w, sheet.plane.wAt(x)),
-      nearestIndex(part.sigma_b, sheet.plane.bAt(y)),
-    );
-  };
+  const follow = (event) => choose(...sheet.plane.pointAt(...place(event)));
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !sheet.plane || !inside(event)) return;
     event.preventDefault();
@@ -112,19 +102,14 @@ function middleOf(part, belongs, upper) {
 }
 
 function drawSigma(sheet, letter, words, x, y, size) {
-  const { context } = sheet;
-  sheet.font(size, "bold");
-  const wide = context.measureText("\u03c3").width;
-  sheet.font(size * 0.7, "bold");
-  const low = context.measureText(letter).width;
-  sheet.font(size);
-  const rest = context.measureText(words).width;
-  const left = x - (wide + low + rest) / 2;
-  sheet.text(words, left + wide + low, y, "left");
+  const sigma = sheet.wide("\u03c3", size, "bold");
+  const low = sheet.wide(letter, size * 0.7, "bold");
+  const left = x - (sigma + low + sheet.wide(words, size)) / 2;
+  sheet.text(words, left + sigma + low, y, "left");
   sheet.font(size, "bold");
   sheet.text("\u03c3", left, y, "left");
   sheet.font(size * 0.7, "bold");
-  sheet.text(letter, left + wide, y + size * 0.22, "left");
+  sheet.text(letter, left + sigma, y + size * 0.22, "left");
 }
 
 function drawPlane(sheet, part, box, place) {
@@ -136,35 +121,20 @@ function drawPlane(sheet, part, box, place) {
   const y = (b) => bottom - (b / mostB) * (bottom - top);
   sheet.plane = {
     ...box,
-    wAt: (there) => ((there - left) / (right - left)) * mostW,
-    bAt: (there) => ((bottom - there) / (bottom - top)) * mostB,
+    pointAt: (there, high) => [nearestIndex(across.map(x), there), nearestIndex(up.map(y), high)],
   };
   sheet.canvas.dataset.plane = [left, top, right, bottom].join(" ");
   sheet.font(type * 1.1, "bold");
   sheet.text(`${part.name}: click a point`, (left + right) / 2, top - type * 0.8);
-  context.save();
-  context.beginPath();
-  context.rect(left, top, right - left, bottom - top);
-  context.clip();
-  const cell = [(right - left) / (across.length - 1), (bottom - top) / (up.length - 1)];
-  context.imageSmoothingQuality = "high";
-  context.drawImage(
-    shadeOf(sheet, part),
-    left - cell[0] / 2,
-    top - cell[1] / 2,
-    across.length * cell[0],
-    up.length * cell[1],
-  );
-  context.strokeStyle = sheet.ink;
-  context.lineWidth = Math.max(4, type * 0.3);
-  context.lineJoin = "round";
-  context.beginPath();
-  part.line.forEach(([w, b], index) => {
-    if (index) context.lineTo(x(w), y(b));
-    else context.moveTo(x(w), y(b));
+  const [rows, columns] = part.chi.shape;
+  const [wide, high] = [(right - left) / (columns - 1), (bottom - top) / (rows - 1)];
+  const cells = shadeOf(sheet, part);
+  sheet.clip(box, 0, () => {
+    context.imageSmoothingQuality = "high";
+    context.drawImage(cells, left - wide / 2, top - high / 2, columns * wide, rows * high);
+    const line = part.line.map(([w, b]) => [x(w), y(b)]);
+    sheet.line(line, sheet.ink, Math.max(4, type * 0.3));
   });
-  context.stroke();
-  context.restore();
   context.strokeStyle = sheet.ink;
   context.lineWidth = 1;
   context.strokeRect(left, top, right - left, bottom - top);
@@ -196,19 +166,8 @@ function drawPlane(sheet, part, box, place) {
 
 function drawPoint(sheet, box, [x, y], chi) {
   const { context, type } = sheet;
-  context.strokeStyle = sheet.ink;
-  context.lineWidth = 1.5;
-  context.setLineDash([4, 4]);
-  context.beginPath();
-  context.moveTo(box.left, y);
-  context.lineTo(x, y);
-  context.lineTo(x, box.bottom);
-  context.stroke();
-  context.setLineDash([]);
-  context.beginPath();
-  context.arc(x, y, type * 0.5, 0, 2 * Math.PI);
-  context.fillStyle = sheet.paper;
-  context.fill();
+  sheet.line([[box.left, y], [x, y], [x, box.bottom]], sheet.ink, 1.5, [4, 4]);
+  sheet.dot(x, y, type * 0.5, sheet.paper);
   context.lineWidth = Math.max(4, type * 0.25);
   context.stroke();
   const last = x > (box.left + 2 * box.right) / 3;
@@ -217,103 +176,28 @@ function drawPoint(sheet, box, [x, y], chi) {
   sheet.note(`\u03c7 ${shown(chi)}`, x + far, high, type * 1.15, last ? "right" : "left");
 }
 
-// The ends of a log axis: they snap outwards in steps of three powers of ten.
-function endsOf(logs) {
-  const known = logs.filter(Number.isFinite);
-  const low = Math.max(3 * Math.floor(Math.min(-1, ...known) / 3), -330);
-  return [low, 3 * Math.ceil(Math.max(1, ...known) / 3)];
-}
-
-function ticksOf([low, high]) {
-  const step = 3 * Math.max(1, Math.ceil((high - low) / 18));
-  const ticks = [];
-  for (let power = Math.ceil(low / step) * step; power <= high; power += step) {
-    ticks.push([power, powerOfTen(power)]);
-  }
-  return ticks;
-}
-
-function drawLayers(sheet, box, panel) {
-  const { context, type } = sheet;
-  const { left, right, top, bottom } = box;
-  const [low, high] = panel.ends;
-  const layers = panel.depth;
-  const x = (layer) => left + ((layer + 0.7) / (layers + 0.4)) * (right - left);
-  const y = (value) => bottom - ((value - low) / (high - low)) * (bottom - top);
-  sheet.font(type * 1.1, "bold");
-  sheet.text(panel.title, (left + right) / 2, top - type * 0.8);
-  sheet.font(type * 0.9);
-  for (const [value, words] of panel.ticks) {
-    context.fillStyle = sheet.faint;
-    context.fillRect(left, y(value), right - left, 1);
-    sheet.text(words, left - 8, y(value), "right", sheet.ink, "middle");
-  }
-  const every = Math.ceil(layers / 5);
-  for (let layer = every - 1; layer < layers; layer += every) {
-    sheet.text(String(layer + 1), x(layer), bottom + type * 1.2);
-  }
-  sheet.text(panel.axis, (left + right) / 2, bottom + type * 2.4);
-  if (!panel.dots) {
-    sheet.note("on its way ...", (left + right) / 2, (top + bottom) / 2, type, "center");
-    return;
-  }
-  context.save();
-  context.beginPath();
-  context.rect(left, top - 8, right - left, bottom - top + 16);
-  context.clip();
-  context.fillStyle = panel.color;
-  const size = Math.max(3, Math.min(type * 0.42, (0.45 * (right - left)) / layers));
-  panel.dots.forEach((value, layer) => {
-    if (!Number.isFinite(value)) return;
-    context.beginPath();
-    context.arc(x(layer), y(value), size, 0, 2 * Math.PI);
-    context.fill();
-  });
-  context.strokeStyle = sheet.ink;
-  context.lineWidth = 2.5;
-  context.lineJoin = "round";
-  context.beginPath();
-  let pen = false;
-  panel.line.forEach((value, layer) => {
-    if (Number.isFinite(value) && pen) context.lineTo(x(layer), y(value));
-    else if (Number.isFinite(value)) context.moveTo(x(layer), y(value));
-    pen = Number.isFinite(value);
-  });
-  context.stroke();
-  context.restore();
-  const gone = panel.dots.findIndex((value) => Number.isNaN(value) || value === Infinity);
-  if (gone >= 0) {
-    const words = `${panel.lost} from layer ${gone + 1} on`;
-    sheet.note(words, right - 4, top + type * 1.2, type, "right", sheet.color.red);
-  }
-}
-
 function panelsOf(sheet, part, position) {
   const ready = Boolean(part.ready[position]);
   const get = (name) => (ready ? Array.from(rowOf(part[name], position)) : undefined);
-  const logs = (title, name, color, axis) => {
-    const [dots, line] = [get(`log_${name}`), get(`log_predicted_${name}`)];
-    const ends = endsOf(dots ?? []);
-    const lost = "overflow";
-    return { title, dots, line, ends, ticks: ticksOf(ends), color, axis, depth: part.depth, lost };
-  };
   const likeness = get("correlation");
   const lowest = Math.min(-0.25, ...(likeness ?? []).filter(Number.isFinite));
-  return [
-    logs("size: mean of z\u00b2", "q", sheet.color.blue, "layer \u2192"),
-    {
-      title: "likeness of two inputs",
-      dots: likeness,
-      line: get("predicted_correlation"),
-      ends: [lowest, 1.05],
-      ticks: [[0, "0"], [0.5, "0.5"], [1, "1"]],
-      color: sheet.color.green,
-      axis: "layer \u2192",
-      depth: part.depth,
-      lost: "none",
-    },
-    logs("gradient (RMS)", "gradient_rms", sheet.color.red, "\u2190 layer"),
-  ];
+  const { blue, green, red } = sheet.color;
+  const [q, gradient] = [
+    { name: "q", title: "size: mean of z\u00b2", color: blue, axis: "layer \u2192" },
+    { name: "gradient_rms", title: "gradient (RMS)", color: red, axis: "\u2190 layer" },
+  ].map((one) => sizesOf(part, position, one));
+  const pair = {
+    title: "likeness of two inputs",
+    dots: likeness,
+    line: get("predicted_correlation"),
+    ends: [lowest, 1.05],
+    ticks: [[0, "0"], [0.5, "0.5"], [1, "1"]],
+    color: green,
+    axis: "layer \u2192",
+    depth: part.depth,
+    lost: "none",
+  };
+  return [q, pair, gradient];
 }
 
 DRAW.phase = function drawPhase(sheet, table, model) {
@@ -325,17 +209,14 @@ DRAW.phase = function drawPhase(sheet, table, model) {
   const place = [model.get("position"), model.get("position_b")];
   const position = place[0] + place[1] * part.sigma_w.length;
   const wide = sheet.width >= 1050;
-  const narrow = sheet.width < 640;
-  sheet.type = Math.max(12, Math.min(22, sheet.width / 68));
-  const { type } = sheet;
+  const { type, canvas } = sheet;
   const panel = Math.max(260, Math.min(400, sheet.width * (wide ? 0.27 : 0.36)));
   const high = panel + type * 5.4;
-  const across = narrow ? 1 : wide ? 4 : 2;
+  const across = wide ? 4 : sheet.width < 640 ? 1 : 2;
   sheet.size((4 / across) * high + type * 1.6);
-  const { canvas } = sheet;
-  canvas.dataset.sigmaW = String(part.sigma_w[place[0]]);
-  canvas.dataset.sigmaB = String(part.sigma_b[place[1]]);
-  canvas.dataset.ready = String(Boolean(part.ready[position]));
+  const [sigmaW, sigmaB] = [part.sigma_w[place[0]], part.sigma_b[place[1]]];
+  const ready = Boolean(part.ready[position]);
+  Object.assign(canvas.dataset, { sigmaW, sigmaB, ready });
   // Where there is one row, the plane takes more of it than a panel does.
   const first = wide ? 0.34 : 1 / across;
   const rest = wide ? (1 - first) / 3 : first;
@@ -357,6 +238,5 @@ DRAW.phase = function drawPhase(sheet, table, model) {
   const middle = sheet.width * (wide ? (1 + first) / 2 : 0.5);
   const below = (4 / across) * high + type * 0.8;
   sheet.text("\u25cf measured    \u2501 theory", middle, below);
-  if (!part.ready[position]) return "The kernel is computing this point.";
-  return part.captions[position];
+  return ready ? part.captions[position] : "The kernel is computing this point.";
 };

@@ -8,9 +8,10 @@ from traitlets import Bool, Bytes, Int, Unicode
 _HERE = Path(__file__).parent
 
 
-def _text(*names):
-    # One script for each picture: a page loads no second file.
-    return "\n".join(_HERE.joinpath(name).read_text(encoding="utf-8") for name in names)
+def _text(pattern, first=""):
+    # All in one piece: a page loads no second file.
+    paths = sorted(_HERE.glob(pattern), key=lambda path: (path.name != first, path.name))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 class Picture(anywidget.AnyWidget):
@@ -33,8 +34,8 @@ class Picture(anywidget.AnyWidget):
         What is said in place of the caption; "" for nothing.
     """
 
-    _esm = _text("canvas.js", "histograms.js", "signals.js", "curves.js", "phase.js")
-    _css = _text("explorers.css")
+    _esm = _text("*.js", first="canvas.js")
+    _css = _text("*.css")
     table = Bytes(b"").tag(sync=True)
     position = Int(0).tag(sync=True)
     position_b = Int(0).tag(sync=True)

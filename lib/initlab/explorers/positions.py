@@ -1,32 +1,32 @@
 """Where sliders can stand.
 
-That of the std: at 0, then in 121 steps from 0.01 to 10, Xavier and He among them. Those of sigma_w
-and sigma_b: at the columns and rows of a plane.
+That of the std: at 0, then in 121 steps from 0.01 to 10, the marked starts among them. Those of
+sigma_w and sigma_b: at the columns and rows of the plane of an activation function.
 """
 
 import math
 import threading
 from numbers import Real
 
-from ipywidgets import SelectionSlider
+from ipywidgets import Layout, SelectionSlider
 from traitlets import validate
 
-from initlab import initializers as init
+from initlab._engine.checks import known_name
 from initlab.experiments.plane import plane_diagram
+from initlab.initializers import STARTS
 
-_GRID = tuple(float(f"{10 ** (-2 + step / 40):.4g}") for step in range(121))
+_GRID = (0.0, *(float(f"{10 ** (-2 + step / 40):.4g}") for step in range(121)))
 
 
 def named_stds(width):
-    """Return the named stds of square layers of this width, as a dict."""
-    shape = (width, width)
+    """Return the std of each marked start, for square layers of this width: dict of str to float.
+
+    "std 0.01" is called "0.01" here.
+    """
     return {
-        "0": 0.0,
-        "0.01": 0.01,
-        "Xavier": init.xavier_normal().std(shape),
-        "He": init.he_normal().std(shape),
-        "1": 1.0,
-        "10": 10.0,
+        name.removeprefix("std "): start.initializer.std((width, width))
+        for name, start in STARTS.items()
+        if start.marked
     }
 
 
@@ -36,30 +36,61 @@ def std_positions(width):
     Parameters
     ----------
     width : int
-        Xavier's and He's stds for this width stand exactly where the grid comes nearest to them.
+        The stds of the marked starts for this width stand exactly where the grid comes nearest to
+        them.
 
     Returns
     -------
     dict of str to float
         What the slider says there, and the std.
     """
-    names = dict.fromkeys(_GRID, "")
-    for name in ("Xavier", "He"):
-        std = named_stds(width)[name]
-        nearest = min(names, key=lambda grid: abs(math.log(grid / std)))
-        names = {std if grid == nearest else grid: kept for grid, kept in names.items()}
-        names[std] = f" ({name})"
-    return {"0": 0.0} | {f"{std:.4g}{name}": std for std, name in names.items()}
+    names = {std: [] for std in _GRID}
+    for name, std in named_stds(width).items():
+        if std not in names:
+            nearest = min(names, key=lambda place: abs(_log(place) - _log(std)))
+            if not names[nearest]:
+                del names[nearest]
+        names.setdefault(std, []).append(name)
+    return {_label(std, names[std]): std for std in sorted(names)}
+
+
+def _label(std, names):
+    said = f"{std:.4g}"
+    names = [name for name in names if name != said]
+    return f"{said} ({', '.join(names)})" if names else said
+
+
+def _log(std):
+    # On a log axis 0 has no place; here it is as far below 0.01 as 0.04 is above.
+    return math.log(max(std, 0.0025))
 
 
 class PositionSlider(SelectionSlider):
-    """An ordinary selection slider, which takes any number and goes to the nearest position."""
+    """An ordinary selection slider, which takes any number and goes to the nearest position.
 
-    def __init__(self, **settings):
+    Parameters
+    ----------
+    name : str
+        What error messages call it.
+    range_value
+        Decides where the slider can stand; another one is set with ``set_range``.
+    value : float or str
+        Any number within the range, or a name that is known there.
+    description : str, optional
+        What stands beside it; the name by default.
+    """
+
+    def __init__(self, name, range_value, value, description=None):
         # Options, index and value follow each other in steps that no other thread may cut in on.
         # An explorer puts its own lock here.
         self.turn = threading.RLock()
-        super().__init__(**settings)
+        self.name, self._range_value = name, range_value
+        places, names = self.places(range_value), self.names(range_value)
+        look = {"description": description or name, "layout": Layout(width="100%")}
+        super().__init__(options=list(places.items()), **look)
+        if isinstance(value, str) and names:
+            value = names[known_name(name, value, names)]
+        self.index = self._nearest(list(places.values()), value)
 
     def __setattr__(self, name, value):
         """Set an attribute; what is selected, in one go."""
@@ -76,112 +107,76 @@ class PositionSlider(SelectionSlider):
 
     @validate("value")
     def _validate_value(self, proposal):
-        return self.nearest(proposal.value)
+        places = [place for _, place in self.options]
+        return places[self._nearest(places, proposal.value)]
 
-    def nearest(self, wanted):
-        """Return the value of the position that is nearest to a number."""
+    def from_text(self, text, range_value):
+        """Return the number that a text means, a number or a name, for a range."""
+        names = {name.replace(" ", "_"): number for name, number in self.names(range_value).items()}
+        try:
+            number = names[text] if text in names else float(text)
+        except ValueError:
+            number = math.nan
+        return self._within([*self.places(range_value).values()], number, text)
+
+    def set_range(self, range_value):
+        """Take the positions of another range; stay at the same name, or near the same number."""
+        with self.turn, self.hold_sync():
+            places = self.places(range_value)
+            numbers, named = list(places.values()), self.names(self._range_value).items()
+            own = [name for name, number in named if number == self.value]
+            wanted = self.names(range_value)[own[0]] if own else self.value
+            index = self._nearest(numbers, min(wanted, numbers[-1]))
+            self._range_value = range_value
+            self.options = list(places.items())
+            self.index = index
+
+    def _nearest(self, places, wanted):
+        if isinstance(wanted, bool) or not isinstance(wanted, Real):
+            raise TypeError(f"{self.name}={wanted!r} must be a number from 0 to {places[-1]:g}")
+        if wanted in places:  # so it is wherever a hand has moved the slider
+            return places.index(wanted)
+        self._within(places, wanted, repr(wanted))
+        return min(range(len(places)), key=lambda index: self.distance(places[index], wanted))
+
+    def _within(self, places, number, said):
+        if not 0 <= number <= places[-1]:
+            raise ValueError(f"{self.name}={said} must be a number from 0 to {places[-1]:g}")
+        return number
+
+    def places(self, range_value):
+        """Return where the slider can stand: what it says there, and the number."""
         raise NotImplementedError
+
+    def names(self, range_value):
+        """Return the numbers that have a name, by the name."""
+        return {}
+
+    def distance(self, place, wanted):
+        """Return how far a position is from a number."""
+        return abs(place - wanted)
 
 
 class StdSlider(PositionSlider):
-    """The slider of the std."""
+    """The slider of the std; its range is that of layers of a width."""
 
-    def __init__(self, width, **settings):
-        super().__init__(options=list(std_positions(width).items()), **settings)
+    def places(self, width):
+        """Return the stds where the slider can stand, by what it says there."""
+        return std_positions(width)
 
-    def nearest(self, wanted):
-        """Return the std of the nearest position."""
-        return nearest_std([std for _, std in self.options], wanted)
+    def names(self, width):
+        """Return the std of each marked start."""
+        return named_stds(width)
 
-    @staticmethod
-    def from_text(name, text, width):
-        """Return the std that a text means, a number or a name."""
-        try:
-            value = float(text)
-        except ValueError:
-            value = named_stds(width).get(text, -1.0)
-        if not 0 <= value <= 10:
-            raise ValueError(f"{name}={text} must be a number from 0 to 10")
-        return value
-
-    def set_width(self, width):
-        """Move Xavier and He to where they are for this width, and stay at the same position."""
-        with self.turn, self.hold_sync():
-            index, named = self.index, named_stds(width)
-            own = self.label.partition(" (")[2].rstrip(")")
-            self.options = list(std_positions(width).items())
-            self.index = index
-            if own:  # the hand was on Xavier or He, and stays there
-                self.value = named[own]
-
-
-def nearest_std(stds, wanted):
-    """Return the one of ``stds`` that is nearest to ``wanted`` on the slider.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``wanted`` is no number from 0 to 10.
-    """
-    if isinstance(wanted, bool) or not isinstance(wanted, Real):
-        raise TypeError(f"std={wanted!r} must be a number from 0 to 10")
-    if not 0 <= wanted <= _GRID[-1]:
-        raise ValueError(f"std={wanted!r} must be a number from 0 to 10")
-    if wanted < _GRID[0] / 2:
-        return 0.0
-    return min(stds[1:], key=lambda std: abs(math.log(std / wanted)))
+    def distance(self, place, wanted):
+        """Return how far two stds are from each other, on a log axis."""
+        return abs(_log(place) - _log(wanted))
 
 
 class PlaneSlider(PositionSlider):
-    """The slider along one side of the plane of an activation function.
+    """The slider of sigma_w or sigma_b; its range is a side of the plane of an activation."""
 
-    Parameters
-    ----------
-    side : {"sigma_w", "sigma_b"}
-    activation : str
-        A key of ``experiments.PLANES``.
-    value : float
-        Any number on this side.
-    """
-
-    def __init__(self, side, activation, value, **settings):
-        self._side, self._places = side, _side_of_plane(side, activation)
-        super().__init__(options=_with_labels(self._places), **settings)
-        self.value = self.nearest(value)
-
-    def nearest(self, wanted):
-        """Return the value of the nearest position."""
-        if isinstance(wanted, bool) or not isinstance(wanted, Real):
-            raise TypeError(f"{self._side}={wanted!r} must be a number")
-        _in_plane(self._side, wanted, self._places[-1])
-        return min(self._places, key=lambda place: abs(place - wanted))
-
-    def from_text(self, name, text, activation):
-        """Return the number that a text means in the plane of an activation function."""
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        _in_plane(name, value, _side_of_plane(self._side, activation)[-1])
-        return value
-
-    def set_activation(self, activation):
-        """Take the positions in another plane, and stay as near as can be to where it was."""
-        with self.turn, self.hold_sync():
-            was, self._places = self.value, _side_of_plane(self._side, activation)
-            index = self._places.index(self.nearest(min(was, self._places[-1])))
-            self.options = _with_labels(self._places)
-            self.index = index
-
-
-def _side_of_plane(side, activation):
-    return getattr(plane_diagram(activation), side).tolist()
-
-
-def _with_labels(places):
-    return [(f"{place:.4g}", place) for place in places]
-
-
-def _in_plane(name, value, most):
-    if not 0 <= value <= most:
-        raise ValueError(f"{name}={value} must be a number from 0 to {most:g}")
+    def places(self, activation):
+        """Return the columns or rows of the plane, by what the slider says there."""
+        side = getattr(plane_diagram(activation), self.name)
+        return {f"{place:.4g}": place for place in side.tolist()}

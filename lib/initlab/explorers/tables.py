@@ -4,41 +4,57 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from operator import getitem
 
 import numpy as np
 
 from initlab._engine.parallel import one_blas_thread
-from initlab.explorers.positions import std_positions
 
 
-class Table:
-    """Everything that a picture shows, for every position of the std slider.
+class Reading:
+    """What a picture shows: its numbers as attributes, its ``caption``; in print, all layers."""
+
+    def __init__(self, text, **numbers):
+        self._text = text
+        vars(self).update(numbers)
+
+    def __str__(self):
+        """Return the text: mostly a line of numbers for each layer."""
+        return self._text
+
+    __repr__ = __str__
+
+
+class ScrubTable:
+    """Everything that a picture shows, for every position of its sliders.
 
     It is filled position by position, by whichever thread comes first.
 
     Parameters
     ----------
-    settings : settings object
-        Frozen; it has a ``width`` and a method ``open()``, which returns a function: called with a
-        std it measures, and returns a dict of arrays.
-    describe : callable
-        Called with settings, the slider's words for a std and what was measured there; returns the
-        caption.
+    settings : settings.Settings
+        With all that is special about the picture:
+
+        ``picture``, the name of the drawing script; ``together``, how many positions to measure at
+        a time; ``places()``, a list with a dict for each position, of what is known before anything
+        is measured; ``distances(positions, position)``, how far positions are from one; ``open()``,
+        which draws the network and returns a function: called with some of the places, it returns
+        a dict of arrays, of shape (places, layers, ...); ``caption(place, row)`` and
+        ``line(layer)``, the words for a position and for one layer there; ``words(places)`` and
+        ``shown(arrays)``, dicts of what the script is told, in words and in arrays.
+
+    Attributes
+    ----------
+    places : list of dict
+    ready : array of uint8, shape (positions,)
+    captions : list of str
+    arrays : dict of str to array, shape (positions, layers, ...)
     """
 
-    def __init__(self, settings, describe):
-        self.settings = settings
-        positions = std_positions(settings.width)
-        self.labels, self.stds = list(positions), list(positions.values())
-        self._begin(len(self.stds), describe)
-
-    def _begin(self, positions, describe):
-        self.ready = np.zeros(positions, dtype=np.uint8)
-        self.captions = [""] * positions
-        self.arrays = {}
-        self._describe, self._measure = describe, None
-        self._lock = threading.Lock()
+    def __init__(self, settings):
+        self.settings, self.places = settings, settings.places()
+        self.ready = np.zeros(len(self.places), dtype=np.uint8)
+        self.captions, self.arrays = [""] * len(self.places), {}
+        self._measure, self._lock = None, threading.Lock()
 
     @property
     def complete(self):
@@ -50,66 +66,89 @@ class Table:
         """How many bytes the arrays take."""
         return sum(array.nbytes for array in self.arrays.values())
 
-    def fill(self, position):
-        """Compute one position, unless it is there already."""
+    def fill(self, *positions):
+        """Compute these positions, unless they are there already."""
         with self._lock:
-            if self.ready[position]:
+            positions = [position for position in positions if not self.ready[position]]
+            if not positions:
                 return
-            measure = self._open()
+            # Another thread may call ``rest`` meanwhile: what is measured with is held here.
+            measure = self._measure or self.settings.open()
+            self._measure = measure
             with one_blas_thread():
-                row = measure(self.stds[position])
-            self._keep(position, row, self.labels[position])
+                found = measure([self.places[position] for position in positions])
+            for name, values in found.items():
+                if name not in self.arrays:
+                    self.arrays[name] = np.zeros((len(self.ready), *values.shape[1:]), values.dtype)
+                self.arrays[name][positions] = values
+            for position in positions:
+                place, row = self.places[position], self._row(position)
+                self.captions[position] = self.settings.caption(place, row)
+                self.ready[position] = 1
+            if self.complete:
+                self.rest()
 
-    def _open(self):
-        self._measure = self._measure or self.settings.open()
-        return self._measure
-
-    def _keep(self, position, row, label):
-        for name, values in row.items():
-            if name not in self.arrays:
-                self.arrays[name] = np.zeros((len(self.ready), *values.shape), values.dtype)
-            self.arrays[name][position] = values
-        self.captions[position] = self._describe(self.settings, label, row)
-        self.ready[position] = 1
-        if self.complete:
-            self.rest()
+    def fill_nearest(self, position):
+        """Compute the positions nearest to this one that are not there yet, some at a time."""
+        missing = np.flatnonzero(self.ready == 0)
+        nearest = np.argsort(self.settings.distances(missing, position), kind="stable")
+        self.fill(*missing[nearest[: self.settings.together]].tolist())
 
     def rest(self):
         """Drop the draw, which may be large; to go on, it is made anew."""
         self._measure = None
 
-    def fill_nearest(self, position):
-        """Compute the position nearest to this one that is not there yet."""
-        missing = np.flatnonzero(self.ready == 0)
-        if len(missing):
-            self.fill(int(missing[np.abs(missing - position).argmin()]))
+    def _row(self, position):
+        return {name: array[position] for name, array in self.arrays.items()}
 
     def row(self, position):
-        """Return what is seen at one position: a dict of arrays, an entry or row a layer."""
+        """Return what was measured at one position: a dict of arrays, an entry or row a layer."""
         self.fill(position)
-        return {name: array[position].copy() for name, array in self.arrays.items()}
+        return {
+            name: values.astype(np.float64 if values.dtype == np.float32 else values.dtype)
+            for name, values in self._row(position).items()
+        }
+
+    def reading(self, position):
+        """Return what there is to read at one position: a Reading."""
+        row = self.row(position)
+        lines = [
+            f"layer {number}   {self.settings.line(dict(zip(row, layer, strict=True)))}"
+            for number, layer in enumerate(zip(*row.values(), strict=True), start=1)
+        ]
+        numbers = self.places[position] | row | {"caption": self.captions[position]}
+        return Reading("\n".join(lines), **numbers)
 
     def for_page(self):
         """Return what the page is told of it: words (for JSON) and arrays, two dicts."""
-        words = {"labels": self.labels, "stds": self.stds, "captions": self.captions}
-        return words | self.settings.words(), {"ready": self.ready, **self.arrays}
+        words = {"captions": self.captions, **self.settings.words(self.places)}
+        return words, {"ready": self.ready, **self.settings.shown(self.arrays)}
 
 
-def complete(table):
-    """Fill a table to its end, and return it."""
-    while not table.complete:
-        table.fill_nearest(0)
+def scrub_table(settings):
+    """Return the whole table of some settings, computed anew: same settings, same bytes."""
+    table = ScrubTable(settings)
+    with one_blas_thread():
+        while not table.complete:
+            table.fill_nearest(0)
     return table
 
 
-def pack(kind, tables, **head):
-    """Return tables as bytes for the page: length of the head (uint32), head (JSON), arrays.
+def logs(arrays):
+    """Return sizes as they are drawn: their logarithms to base 10 in float32, called "log_..."."""
+    with np.errstate(divide="ignore"):
+        return {f"log_{name}": np.log10(array).astype(np.float32) for name, array in arrays.items()}
+
+
+def pack(picture, parts, **head):
+    """Return what a picture shows as bytes: length of the head (uint32), head (JSON), arrays.
 
     Parameters
     ----------
-    kind : str
-        Which picture they are for.
-    tables : list of Table
+    picture : str
+        Which drawing script they are for.
+    parts : list of (dict, dict)
+        Words and arrays of each part; see ``ScrubTable.for_page``.
     **head
         More for the head.
 
@@ -119,41 +158,35 @@ def pack(kind, tables, **head):
         Little-endian. The head says of each array its type, its shape and where it begins, counted
         from the first multiple of 8 behind the head.
     """
-    parts, pieces, offset = [], [], 0
-    for table in tables:
+    told, pieces, offset = [], [], 0
+    for words, arrays in parts:
         places = {}
-        words, arrays = table.for_page()
         for name, array in arrays.items():
             data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
             places[name] = [array.dtype.name, list(array.shape), offset]
             pieces.append(data.ljust(-(-len(data) // 8) * 8, b"\0"))
             offset += len(pieces[-1])
-        parts.append({**words, "arrays": places})
-    text = json.dumps({"kind": kind, "parts": parts, **head}, separators=(",", ":")).encode()
+        told.append({**words, "arrays": places})
+    text = json.dumps({"kind": picture, "parts": told, **head}, separators=(",", ":")).encode()
     text = text.ljust(-(-(len(text) + 4) // 8) * 8 - 4)
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
-class _Memory:
-    """Remembers tables by setting, the latest ones, as far as there is room."""
-
-    def __init__(self, room):
-        self._room, self._tables, self._lock = room, OrderedDict(), threading.Lock()
-
-    def table(self, settings, describe, kind=Table):
-        with self._lock:
-            table = self._tables.pop(settings, None) or kind(settings, describe)
-            self._tables[settings] = table
-            while len(self._tables) > 1 and (
-                len(self._tables) > 8
-                or sum(kept.size for kept in self._tables.values()) > self._room
-            ):
-                self._tables.popitem(last=False)
-            return table
+# As many are remembered, and as many bytes of them.
+_MOST_TABLES, _MOST_BYTES = 8, 6_000_000
+_latest, _latest_lock = OrderedDict(), threading.Lock()
 
 
-_MEMORY = _Memory(room=6_000_000)
-remembered = _MEMORY.table
+def remembered(settings):
+    """Return the table of these settings: one of the latest, or a new one."""
+    with _latest_lock:
+        table = _latest.pop(settings, None) or ScrubTable(settings)
+        _latest[settings] = table
+        sizes = [kept.size for kept in _latest.values()]
+        while len(sizes) > 1 and (len(sizes) > _MOST_TABLES or sum(sizes) > _MOST_BYTES):
+            _latest.popitem(last=False)
+            del sizes[0]
+        return table
 
 
 class Filler:
@@ -161,22 +194,20 @@ class Filler:
 
     Parameters
     ----------
-    hand : callable
-        Returns the positions of the sliders, one for each table.
+    positions : callable
+        Returns the positions of the hand, one for each table.
     publish : callable
         Called with the tables every now and then, and when they are complete.
     """
 
-    def __init__(self, hand, publish):
-        self._hand, self._publish = hand, publish
-        self._lock, self._tables, self._thread = threading.Lock(), [], None
+    def __init__(self, positions, publish):
+        self._positions, self._publish = positions, publish
+        self._lock, self._thread, self._tables, self._left = threading.Lock(), None, [], []
 
     def fill(self, tables):
         """Fill these tables from now on, and none that were asked for before."""
         with self._lock:
-            for table in self._tables:
-                if table not in tables:
-                    table.rest()
+            self._left += [table for table in self._tables if table not in tables]
             self._tables = tables
             if self._thread is None and not all(table.complete for table in tables):
                 self._thread = threading.Thread(target=self._run, daemon=True)
@@ -189,28 +220,35 @@ class Filler:
 
     def _run(self):
         try:
-            self._fill_all()
+            with one_blas_thread():
+                self._fill_all()
         finally:  # after an error, too: wait() must not wait for a thread that is gone
             with self._lock:
                 if self._thread is threading.current_thread():
                     self._thread = None
 
     def _fill_all(self):
-        published, interval, seen, last = time.monotonic(), 0.25, None, None
+        tables, seen, published, interval = [], [], time.monotonic(), 0.25
         while True:
             with self._lock:
-                tables = self._tables
-                if all(table.complete for table in tables):
+                left, self._left = self._left, []
+                before, tables = tables, self._tables
+                done = all(table.complete for table in tables)
+                if done:
                     self._thread = None
-                    return
-                if tables is not last:  # what was published of others says nothing of these
-                    seen, last, interval = [table.ready.copy() for table in tables], tables, 0.25
-            hand = self._hand()
-            for table, position in zip(tables, hand, strict=True):
+            for table in left:
+                if table not in tables:
+                    table.rest()
+            if done:
+                return
+            if tables is not before:
+                seen, interval = [table.ready.copy() for table in tables], 0.25
+            positions = self._positions()
+            for table, position in zip(tables, positions, strict=True):
                 table.fill_nearest(position)
-            now = time.monotonic()
             # Every so often, and at once when what the hand waits for is there.
-            waiting = seen is not None and not all(map(getitem, seen, hand))
+            now = time.monotonic()
+            waiting = not all(ready[at] for ready, at in zip(seen, positions, strict=True))
             if now - published > interval or waiting or all(table.complete for table in tables):
                 seen = [table.ready.copy() for table in tables]
                 self._publish(tables)

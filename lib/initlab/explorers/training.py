@@ -1,63 +1,37 @@
 """Training on MNIST, live: curves that grow while the kernel has time for other cells."""
 
-import functools
-import json
 import threading
 import time
 from dataclasses import dataclass
 
-import ipywidgets as widgets
 import numpy as np
 
-from initlab import initializers as init
-from initlab._engine.checks import known_name
+from initlab.activations import ACTIVATIONS
 from initlab.datasets import load_mnist
 from initlab.experiments import MNIST_SIZES, REMEDIES
 from initlab.explorers import captions
-from initlab.explorers.explorer import (
-    ACTIVATIONS,
-    Explorer,
-    dropdown,
-    known_activation,
-    row,
-    whole,
-)
+from initlab.explorers.explorer import Explorer, button, controls_of, row
+from initlab.explorers.settings import Settings, choice, whole
+from initlab.explorers.tables import Reading, pack
+from initlab.initializers import STARTS
 from initlab.training import evaluate, train
 
-STARTS = {
-    "std 0.01": init.normal(0.01),
-    "LeCun": init.lecun_normal(),
-    "Xavier": init.xavier_normal(),
-    "4 x Xavier": init.xavier_normal(gain=4),
-    "He": init.he_normal(),
-    "2 x He": init.variance_scaling(8, "fan_in", "normal"),
-    "std 1": init.normal(1.0),
-    "std 10": init.normal(10.0),
-}
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
-# The colours of the starts in the whole series; where one is taken, the curve gets another.
-_COLORS = {
-    "std 0.01": "purple",
-    "LeCun": "sky",
-    "Xavier": "blue",
-    "4 x Xavier": "orange",
-    "He": "green",
-    "2 x He": "red",
-    "std 1": "orange",
-    "std 10": "red",
-}
-_SMOOTH = 20
+# A curve is a mean of so many steps, and the loss in words one of so many.
+_SMOOTH, _LAST = 20, 50
+_MOST_KEPT = 5
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Settings):
     """What a training depends on.
 
     Attributes
     ----------
     start : str
-        A key of ``STARTS``.
+        A name of ``initializers.STARTS``.
     activation : str
+        A name of ``activations.ACTIVATIONS``.
     depth : int
         Hidden layers of 100 neurons, 1 to 30.
     rate : float
@@ -67,29 +41,16 @@ class TrainingSettings:
     seed : int
         0 to 9999. Weights and minibatches are those of ``experiments.mnist_race``.
     remedy : str
-        A key of ``experiments.REMEDIES``: how the network is built, and with what it is trained.
+        A name of ``experiments.REMEDIES``: how the network is built, and with what it is trained.
     """
 
-    start: str = "He"
-    activation: str = "relu"
-    depth: int = 4
-    rate: float = 0.01
-    steps: int = 500
-    seed: int = 0
-    remedy: str = "none"
-
-    def __post_init__(self):
-        """Refuse what the controls can't show."""
-        known_name("start", self.start, STARTS)
-        known_name("remedy", self.remedy, REMEDIES)
-        object.__setattr__(self, "activation", known_activation("activation", self.activation))
-        if self.rate not in RATES:
-            raise ValueError(f"rate={self.rate!r}: choose from {', '.join(map(str, RATES))}")
-        limits = {"depth": (1, 30), "steps": (10, 3000), "seed": (0, 9999)}
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{name}={value!r} must be a whole number from {low} to {high}")
+    start: str = choice("He", STARTS)
+    activation: str = choice("relu", ACTIVATIONS)
+    depth: int = whole(4, 1, 30, label="hidden")
+    rate: float = choice(0.01, RATES)
+    steps: int = whole(500, 10, 3000)
+    seed: int = whole(0, 0, 9999)
+    remedy: str = choice("none", REMEDIES)
 
     def __str__(self):
         """Return the name of the curve."""
@@ -99,7 +60,7 @@ class TrainingSettings:
 
 
 def training_curve(settings, dataset, callback=None):
-    """Train the network that the settings describe.
+    """Train the network that the settings describe; the same settings give the same curve.
 
     Parameters
     ----------
@@ -112,13 +73,12 @@ def training_curve(settings, dataset, callback=None):
     Returns
     -------
     (History, MLP)
-        The same settings give the same curve.
     """
     remedy = REMEDIES[settings.remedy]
     network = remedy.network(
         [MNIST_SIZES[0], *[100] * settings.depth, MNIST_SIZES[-1]],
         activation=settings.activation,
-        weight_init=STARTS[settings.start],
+        weight_init=STARTS[settings.start].initializer,
         rng=np.random.default_rng([settings.seed, 0]),
         dtype=np.float32,
     )
@@ -134,29 +94,24 @@ def training_curve(settings, dataset, callback=None):
     return history, network
 
 
-@functools.cache
-def _mnist():
-    return load_mnist()
-
-
 class _Run:
-    """One training, in a thread of its own."""
+    """One training: how far it has come, and what is to be seen of it."""
 
-    def __init__(self, settings, dataset, publish):
+    def __init__(self, settings, load, publish):
         self.settings = settings
         self.losses = np.full(settings.steps, np.nan)
-        self.done, self.diverged_at, self.accuracy, self.failure = 0, None, None, None
+        self.done, self.diverged_at, self.accuracy, self.failure = 0, None, np.nan, None
         self.running, self.stopped = True, threading.Event()
-        self._dataset, self._publish, self._published = dataset, publish, 0.0
+        self._load, self._publish, self._published = load, publish, 0.0
         self.thread = threading.Thread(target=self._train, daemon=True)
 
     def _train(self):
         try:
-            history, network = training_curve(self.settings, self._dataset(), self._callback)
+            examples = self._load()
+            history, network = training_curve(self.settings, examples, self._callback)
             self.diverged_at = history.diverged_at
             if self.done == self.settings.steps or self.diverged_at is not None:
-                data = self._dataset()
-                self.accuracy = evaluate(network, data.x_test, data.y_test).accuracy
+                self.accuracy = evaluate(network, examples.x_test, examples.y_test).accuracy
         except (OSError, TypeError, ValueError) as error:  # examples that are missing, or misfit
             self.failure = str(error)
         finally:
@@ -173,7 +128,7 @@ class _Run:
         return self.stopped.is_set()
 
     def curve(self):
-        """Return the loss so far, each value the mean of the last ``_SMOOTH`` steps."""
+        """Return the loss so far in float32, each value the mean of the last ``_SMOOTH`` steps."""
         # Each window is added up anew: a running sum never forgets a loss of 1e20.
         padded = np.concatenate([np.zeros(_SMOOTH), self.losses[: self.done]])
         sums = np.lib.stride_tricks.sliding_window_view(padded, _SMOOTH)[1:].sum(axis=1)
@@ -181,62 +136,24 @@ class _Run:
         return (sums / taken).astype(np.float32)
 
     def loss(self):
-        """Return the mean loss of the last steps: at most 50."""
-        if not self.done:
-            return np.nan
-        return float(self.losses[max(0, self.done - 50) : self.done].mean())
+        """Return the mean loss of the last steps; NaN before the first."""
+        last = self.losses[max(0, self.done - _LAST) : self.done]
+        return float(last.mean()) if self.done else np.nan
 
     def caption(self):
         """Say what is to be seen."""
-        where = f"{self.settings}: step {self.done} of {self.settings.steps}"
         if self.failure is not None:
             return f"{self.settings}: no training. {self.failure}"
         if self.diverged_at is not None:
             at = f"step {self.diverged_at}"
             return f"{self.settings}: the loss overflowed at {at}, and the training ended there."
         if not self.done:
-            return f"{self.settings}: it begins." if self.running else f"{self.settings}: stopped."
-        loss = self.loss()
-        seen = "no better than guessing" if loss > 2.25 else "it learns"
-        if loss > 2.5:
-            seen = "more than guessing costs"
-        text = f"{where}, loss {captions.number(loss)}: {seen}"
-        if self.accuracy is not None:
-            text += f". Of the test images {percent_of(self.accuracy)} are right"
-        return text + ("." if self.running or self.accuracy is not None else " (stopped).")
-
-
-def percent_of(share):
-    """Return a share of the test images, to a tenth of a percent."""
-    return f"{100 * share:.1f} %"
-
-
-@dataclass(frozen=True)
-class TrainingReading:
-    """How far a training has come.
-
-    Attributes
-    ----------
-    steps : int
-        Done so far.
-    loss : float
-        The mean of the last 50 steps (fewer at the beginning); NaN before the first.
-    test_accuracy : float
-        A share; NaN while the training runs, or if it was stopped.
-    diverged_at : int or None
-        The step, from 0, at which the loss overflowed.
-    caption : str
-    """
-
-    steps: int
-    loss: float
-    test_accuracy: float
-    diverged_at: int | None
-    caption: str
-
-    def __str__(self):
-        """Return the caption."""
-        return self.caption
+            return f"{self.settings}: {'it begins' if self.running else 'stopped'}."
+        where = f"{self.settings}: step {self.done} of {self.settings.steps}"
+        text = f"{where}, {captions.training(self.loss())}"
+        if not np.isnan(self.accuracy):
+            return f"{text}. Of the test images {100 * self.accuracy:.1f} % are right."
+        return text + ("." if self.running else " (stopped).")
 
 
 class TrainingExplorer(Explorer):
@@ -254,62 +171,32 @@ class TrainingExplorer(Explorer):
     start, activation, depth, rate, steps, seed, remedy : ipywidgets controls
     train_button, stop_button, keep_button, forget_button : ipywidgets.Button
         Begin, end early; keep the curve for comparison, and drop those that were kept.
-    picture : Picture
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
 
+    _kind = TrainingSettings
+    _run = None
+
     def __init__(self, dataset=None, **settings):
-        chosen = TrainingSettings(**settings)
-        self._dataset = _mnist if dataset is None else lambda: dataset
-        self._turn, self._closed = threading.Lock(), False
-        self._run, self._kept = None, []
-        controls = {
-            "start": dropdown("start", STARTS, chosen.start),
-            "activation": dropdown("activation", ACTIVATIONS, chosen.activation),
-            "depth": whole("hidden", chosen.depth, 1, 30),
-            "rate": dropdown("rate", RATES, chosen.rate),
-            "steps": whole("steps", chosen.steps, 10, 3000),
-            "seed": widgets.BoundedIntText(description="seed", value=chosen.seed, min=0, max=9999),
-            "remedy": dropdown("remedy", REMEDIES, chosen.remedy),
-        }
-        buttons = [
-            self._button("train", "train this network", self.train),
-            self._button("stop", "end the training here", self.stop),
-            self._button("keep", "keep this curve for comparison", self.keep),
-            self._button("forget", "drop the curves that were kept", self.forget),
-        ]
-        self.train_button, self.stop_button, self.keep_button, self.forget_button = buttons
-        super().__init__(controls, [])
-        self.children = [
-            row(*controls.values(), *buttons, self.reset_button),
-            self.picture,
-            self.state_text,
-        ]
-        self._changed(None)
-
-    def _button(self, name, tooltip, act):
-        button = widgets.Button(description=name, tooltip=tooltip)
-        button.on_click(lambda _: act())
-        return button
-
-    @property
-    def settings(self):
-        """What the controls say: a TrainingSettings."""
-        return TrainingSettings(**{name: box.value for name, box in self._controls.items()})
+        controls = controls_of(TrainingSettings(**settings))
+        self._load = load_mnist if dataset is None else lambda: dataset
+        self._turn, self._kept = threading.Lock(), []
+        self.train_button = button("train", "train this network", self.train)
+        self.stop_button = button("stop", "end the training here", self.stop)
+        self.keep_button = button("keep", "keep this curve for comparison", self.keep)
+        self.forget_button = button("forget", "drop the curves that were kept", self.forget)
+        super().__init__(controls)
+        buttons = self.train_button, self.stop_button, self.keep_button, self.forget_button
+        self._arrange(row(*controls.values(), *buttons, self.reset_button))
 
     def train(self):
         """Begin a training with what the controls say now; one that runs is stopped first."""
         with self._turn:  # a button and a cell may call at the same time
             self.stop()
+            if not self._is_open:
+                raise RuntimeError("this explorer is closed; make a new one")
             with self._lock:
-                if self._closed:
-                    raise RuntimeError("this explorer is closed; make a new one")
-                self._run = run = _Run(self.settings, self._dataset, lambda: self._publish(run))
-                run.thread.start()
+                self._run = _Run(self.settings, self._load, self._publish)
+                self._run.thread.start()
 
     def stop(self):
         """End the training at once, and return when it has ended."""
@@ -330,74 +217,70 @@ class TrainingExplorer(Explorer):
         """Keep the present curve; the next training is drawn beside it."""
         with self._lock:
             if self._run is not None and self._run.done and self._run not in self._kept:
-                self._kept = [*self._kept, self._run][-5:]
-        self._publish(self._run)
+                self._kept = [*self._kept, self._run][-_MOST_KEPT:]
+        self._publish()
 
     def forget(self):
         """Drop the curves that were kept."""
-        with self._lock:
-            self._kept = []
-        self._publish(self._run)
+        self._kept = []
+        self._publish()
 
     def reading(self):
-        """Return how far the training has come: a TrainingReading."""
-        run = self._run
-        if run is None:
-            return TrainingReading(0, np.nan, np.nan, None, self._caption(None))
-        accuracy = np.nan if run.accuracy is None else run.accuracy
-        return TrainingReading(run.done, run.loss(), accuracy, run.diverged_at, run.caption())
+        """Return how far the training has come: a Reading.
 
-    def _caption(self, run):
-        return f"{self.settings}: press train." if run is None else run.caption()
-
-    def _look(self, *, moved):
-        self._publish(self._run)
-
-    def _publish(self, run):
-        with self._lock:
-            if run is not self._run or self.picture.comm is None:
-                return
-            runs = [*self._kept, *([run] if run is not None and run not in self._kept else [])]
-            self.picture.table = _packed(runs, self._caption(run), self.settings)
-
-    def close(self):
-        """Close the widget and all its parts, and end the training."""
-        if hasattr(self, "_run"):
-            with self._turn:
-                self._closed = True
-                self.stop()
-        super().close()
-
-
-def _packed(runs, caption, settings):
-    """Return curves in the form of ``tables.pack``, one part a curve."""
-    parts, pieces, offset = [], [], 0
-    free = list(dict.fromkeys(_COLORS.values()))
-    for run in runs:
-        color = _COLORS[run.settings.start]
-        color = free.pop(free.index(color) if color in free else 0)
-        curve = run.curve()
-        data = curve.astype("<f4").tobytes()
-        pieces.append(data.ljust(-(-len(data) // 8) * 8, b"\0"))
-        parts.append(
-            {
-                "name": str(run.settings),
-                "color": color,
-                "dashed": run.settings.activation == "sigmoid",
-                "steps": run.settings.steps,
-                "diverged_at": run.diverged_at,
-                "arrays": {"loss": ["float32", [len(curve)], offset]},
-            }
+        ``steps`` done, the mean ``loss`` of the last 50 of them (NaN before the first),
+        ``test_accuracy``, a share (NaN while the training runs, or if it was stopped),
+        ``diverged_at``, the step at which the loss overflowed or None, and ``caption``.
+        """
+        run, caption = self._run or _Run(self.settings, None, None), self._caption()
+        return Reading(
+            caption,
+            steps=run.done,
+            loss=run.loss(),
+            test_accuracy=run.accuracy,
+            diverged_at=run.diverged_at,
+            caption=caption,
         )
-        offset += len(pieces[-1])
-    head = {
-        "kind": "curves",
-        "parts": parts,
-        "caption": caption,
-        "std": STARTS[settings.start].std((100, 100)),
-        "steps": max([run.settings.steps for run in runs], default=settings.steps),
-        "chance": float(np.log(10)),
-    }
-    text = json.dumps(head, separators=(",", ":")).encode()
-    text = text.ljust(-(-(len(text) + 4) // 8) * 8 - 4)
-    return len(text).to_bytes(4, "little") + text + b"".join(pieces)
+
+    def _caption(self):
+        return self._run.caption() if self._run else f"{self.settings}: press train."
+
+    def _refresh(self, *, moved):
+        self._publish()
+
+    def _publish(self):
+        with self._lock:
+            if self.picture.comm is None:
+                return
+            now = [self._run] if self._run and self._run not in self._kept else []
+            runs, chosen = [*self._kept, *now], self.settings
+            self.picture.table = pack(
+                "curves",
+                _parts(runs),
+                caption=self._caption(),
+                std=STARTS[chosen.start].initializer.std((100, 100)),
+                steps=max([run.settings.steps for run in runs], default=chosen.steps),
+                chance=float(np.log(10)),
+            )
+
+    def _stop(self):
+        with self._turn:
+            self.stop()
+
+
+def _parts(runs):
+    """Return the words and arrays of each curve; no two have the same color."""
+    own = [STARTS[run.settings.start].color for run in runs]
+    palette = dict.fromkeys(start.color for start in STARTS.values())
+    spare = [color for color in palette if color not in own]
+    colors, parts = [], []
+    for run, color in zip(runs, own, strict=True):
+        colors.append(spare.pop() if color in colors else color)
+        words = {
+            "name": str(run.settings),
+            "color": colors[-1],
+            "dashed": run.settings.activation == "sigmoid",
+            "diverged_at": run.diverged_at,
+        }
+        parts.append((words, {"loss": run.curve()}))
+    return parts

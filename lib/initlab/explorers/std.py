@@ -1,0 +1,265 @@
+"""The std of the weights under the hand: one panel, drawn in three ways.
+
+Every layer's histogram, how large signals are forward and gradients backward, and the histograms of
+two configurations side by side.
+"""
+
+import functools
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from initlab import activations
+from initlab.experiments.gaussian import ScaledNetwork
+from initlab.explorers import captions
+from initlab.explorers.explorer import ScrubbingExplorer, button, controls_of, row, toggle
+from initlab.explorers.positions import StdSlider, named_stds, std_positions
+from initlab.explorers.settings import Settings, choice, whole
+from initlab.explorers.tables import Reading, logs
+from initlab.initializers import DISTRIBUTIONS
+
+
+@dataclass(frozen=True)
+class StdSettings(Settings):
+    """What a picture depends on, but for the std.
+
+    Attributes
+    ----------
+    activation : str
+        A name of ``activations.ACTIVATIONS``.
+    initializer : str
+        A name of ``initializers.DISTRIBUTIONS``.
+    depth, width, inputs, seed : int
+        As for ``experiments.five_layers``: 1 to 30, 10 to 500, 10 to 2000, 0 to 9999.
+    """
+
+    activation: str = choice("sigmoid", activations.ACTIVATIONS)
+    initializer: str = choice("normal", DISTRIBUTIONS, label="weights")
+    depth: int = whole(5, 1, 30)
+    width: int = whole(100, 10, 500)
+    inputs: int = whole(1000, 10, 2000)
+    seed: int = whole(0, 0, 9999)
+
+    together = 1  # positions share nothing but the draw
+
+    def places(self):
+        """Return what the slider says and the std, for each position."""
+        return [{"label": label, "std": std} for label, std in std_positions(self.width).items()]
+
+    def distances(self, positions, position):
+        """Return how far positions are from one."""
+        return np.abs(positions - position)
+
+    def open(self):
+        """Draw, and return a function that measures at places."""
+        drawn = ScaledNetwork(**asdict(self), dtype=self.dtype)
+
+        def at(places):
+            (place,) = places
+            found = self.measure(drawn, place["std"])
+            return {name: values[np.newaxis] for name, values in found.items()}
+
+        return at
+
+    def words(self, places):
+        """Return what the page writes."""
+        return {
+            "name": self.activation,
+            "depth": self.depth,
+            "labels": [place["label"] for place in places],
+            "stds": [place["std"] for place in places],
+        }
+
+    def shown(self, arrays):
+        """Return what the page draws."""
+        return arrays
+
+
+@dataclass(frozen=True)
+class ActivationSettings(StdSettings):
+    """What histograms of activations depend on, but for the std; measured in float32."""
+
+    picture, dtype, caption = "activations", np.float32, captions.activations
+    line = staticmethod(captions.activation_line)
+
+    def measure(self, drawn, std):
+        """Return what the histograms of all layers need: dict of arrays, shape (layers, ...)."""
+        found = dict(vars(drawn.activation_counts(std)))
+        for name in ("saturated_fraction", "dead_fraction"):
+            found[name] = found[name].astype(np.float32)
+        return found
+
+    def words(self, places):
+        """Return what the page writes."""
+        return super().words(places) | {"span": activations.get(self.activation).span}
+
+
+@dataclass(frozen=True)
+class SignalSettings(StdSettings):
+    """What sizes of signals depend on, but for the std; measured in float64.
+
+    ``inputs`` are 500 at most: the gradients of all layers are in memory at once.
+    """
+
+    activation: str = choice("tanh", activations.ACTIVATIONS)
+    depth: int = whole(10, 1, 30)
+    inputs: int = whole(100, 10, 500)
+
+    picture, dtype, caption = "signals", np.float64, captions.signals
+    line = staticmethod(captions.signal_line)
+
+    def measure(self, drawn, std):
+        """Return the sizes in all layers, measured and by theory: dict of arrays, (layers,)."""
+        sizes = {name: values[0] for name, values in drawn.sizes([std]).items()}
+        return sizes | drawn.predicted_sizes(std)
+
+    def shown(self, arrays):
+        """Return what the page draws."""
+        return logs(arrays)
+
+
+class StdExplorer(ScrubbingExplorer):
+    """A slider of the std with a button for each marked start, and one picture."""
+
+    _range_control = "width"
+
+    def __init__(self, std, **settings):
+        chosen = self._kind(**settings)
+        controls = {"std": StdSlider("std", chosen.width, std)} | controls_of(chosen)
+        self.named = {
+            name: button(name, f"std {name}", functools.partial(self._go_to, name))
+            for name in named_stds(chosen.width)
+        }
+        super().__init__(controls)
+        self._arrange(
+            row(self.std, row(*self.named.values(), name="names"), name="slider"),
+            row(*list(controls.values())[1:], self.reset_button),
+        )
+
+    def _go_to(self, name):
+        self.std.value = named_stds(self.width.value)[name]
+
+
+class ActivationExplorer(StdExplorer):
+    """Histograms of every layer's activations, for any std of the weights.
+
+    Parameters
+    ----------
+    std : float or str
+        From 0 to 10, or a marked start: "Xavier", "He". The slider goes to the nearest position.
+    activation, initializer, depth, width, inputs, seed
+        As for ``ActivationSettings``.
+
+    Attributes
+    ----------
+    std, activation, initializer, depth, width, inputs, seed : ipywidgets controls
+    named : dict of str to ipywidgets.Button
+        They move the slider to a marked start.
+    """
+
+    _kind = ActivationSettings
+
+    def __init__(self, std=1.0, **settings):
+        super().__init__(std, **settings)
+
+
+class SignalExplorer(StdExplorer):
+    """Sizes of activations and gradients in every layer, on a log axis, with theory as a line.
+
+    Parameters
+    ----------
+    std : float or str
+        As for ``ActivationExplorer``, whose attributes this has, too.
+    activation, initializer, depth, width, inputs, seed
+        As for ``SignalSettings``.
+    """
+
+    _kind = SignalSettings
+
+    def __init__(self, std="Xavier", **settings):
+        super().__init__(std, **settings)
+
+
+class CompareExplorer(ScrubbingExplorer):
+    """Histograms of two configurations, layer above layer, from the same draw.
+
+    Same weights, only the scale differs. ``reading()`` has those of both sides: ``a`` and ``b``.
+
+    Parameters
+    ----------
+    std, std_b : float or str
+        Of A and of B, as for ``ActivationExplorer``.
+    activation_b, initializer_b : optional
+        B's; A's by default.
+    activation, initializer, depth, width, inputs, seed
+        A's, and for both: as for ``ActivationSettings``.
+
+    Attributes
+    ----------
+    std, activation, initializer, std_b, activation_b, initializer_b : ipywidgets controls
+    depth, width, inputs, seed : ipywidgets controls
+    lock, difference : ipywidgets.ToggleButton
+        Whether the page moves both sliders together, keeping the ratio of the two stds, and whether
+        B minus A is drawn, bin by bin.
+    swap_button : ipywidgets.Button
+    """
+
+    _kind = ActivationSettings
+    _range_control = "width"
+
+    def __init__(
+        self, std="Xavier", std_b=1.0, *, activation_b=None, initializer_b=None, **settings
+    ):
+        a = ActivationSettings(**settings)
+        given = {"activation": activation_b, "initializer": initializer_b}
+        b = replace(a, **{name: value for name, value in given.items() if value is not None})
+        own = ("activation", "initializer")
+        controls = {
+            "std": StdSlider("std", a.width, std, "A: std"),
+            **controls_of(a, *own),
+            "std_b": StdSlider("std_b", b.width, std_b, "B: std"),
+            **{f"{name}_b": control for name, control in controls_of(b, *own).items()},
+            **controls_of(a, "depth", "width", "inputs", "seed"),
+            "difference": toggle("difference", "draw B minus A, bin by bin"),
+            "lock": toggle("lock", "move both sliders, keep the ratio of the stds"),
+        }
+        self.swap_button = button("swap A and B", "A becomes B, and B becomes A", self.swap)
+        super().__init__(controls)
+        self._link(self.lock, "value", "locked")
+        self._link(self.difference, "value", "difference")
+        shared = self.depth, self.width, self.inputs, self.seed, self.swap_button
+        self._arrange(
+            row(self.std, row(self.activation, self.initializer), name="slider"),
+            row(self.std_b, row(self.activation_b, self.initializer_b), name="slider"),
+            row(*shared, self.lock, self.difference, self.reset_button),
+        )
+
+    @property
+    def settings(self):
+        """What the controls say of A and of B, but for the stds: two ActivationSettings."""
+        return self._chosen(), self._chosen("_b")
+
+    def _wanted(self):
+        return self.settings
+
+    def _set(self, values):
+        """Set controls; meanwhile the page must not move the sliders together."""
+        locked = values.get("lock", self.lock.value)
+        with self._suspended():
+            self.lock.value = False
+            super()._set({name: value for name, value in values.items() if name != "lock"})
+            self.lock.value = locked
+
+    def swap(self):
+        """Exchange A and B."""
+        values = {}
+        for name in ("std", "activation", "initializer"):
+            values[name] = self._controls[f"{name}_b"].value
+            values[f"{name}_b"] = self._controls[name].value
+        self._set(values)
+
+    def reading(self):
+        """Return the numbers of both sides, ``a`` and ``b``, and the caption: a Reading."""
+        a, b = self._readings()
+        text = f"A, std {a.std:.4g}\n{a}\nB, std {b.std:.4g}\n{b}"
+        return Reading(text, a=a, b=b, caption=f"A: {a.caption} B: {b.caption}")
