@@ -265,10 +265,7 @@ def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few, mnist, mon
 
 
 @pytest.mark.parametrize("remedy", experiments.REMEDIES)
-def test_each_remedy_trains_a_network_with_one_hidden_layer(few, remedy, request):
-    if remedy == "residual, Fixup":
-        reason = "starts.fixup takes no network without branches yet"
-        request.applymarker(pytest.mark.xfail(reason=reason))
+def test_each_remedy_trains_a_network_with_one_hidden_layer(few, remedy):
     explorer = TrainingExplorer(few, depth=1, steps=10, remedy=remedy)
     explorer.train()
     explorer.wait()

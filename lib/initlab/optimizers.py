@@ -63,7 +63,7 @@ class _Optimizer:
                 hint = (
                     "run backward first"
                     if name == "gradients"
-                    else "take a reset_copy() of the optimizer"
+                    else "take its reset_copy()"
                 )
                 raise ValueError(
                     f"{name} of shapes {found} don't fit parameters of shapes {shapes}; {hint}"
