@@ -26,7 +26,6 @@ FLOORS = {
     "results": 2,
     "network": 3,
     "theory": 3,
-    "phases": 3.5,  # theory for many networks at once
     "signals": 4,
     "training": 4,
     "gradient_check": 4,

@@ -5,7 +5,7 @@ network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
 The rooms, from the ground floor up: ``initializers``, ``activations``, ``losses``, ``datasets``;
-``layers``, ``blocks``, ``optimizers``, ``results``; ``network``, ``theory``, ``phases``;
+``layers``, ``blocks``, ``optimizers``, ``results``; ``network``, ``theory``;
 ``signals``, ``training``, ``gradient_check``, ``pretraining``, ``starts``; ``sweeps``,
 ``experiments``, ``ledger``; ``plotting``, ``classroom``; ``explorers``.
 """

@@ -11,7 +11,6 @@ does. ``plane``: order and chaos. ``remedies``: what makes the start matter less
 from initlab.experiments.gaussian import five_layers, over_seeds, over_stds
 from initlab.experiments.plane import (
     INPUT_CORRELATION,
-    PLANES,
     PhasePlane,
     PlaneDiagram,
     at_points,
@@ -53,7 +52,6 @@ __all__ = [
     "INPUT_CORRELATION",
     "LIBRARY_DEFAULTS",
     "MNIST_SIZES",
-    "PLANES",
     "REMEDIES",
     "RESCUES",
     "AcrossInputs",

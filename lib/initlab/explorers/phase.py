@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 import ipywidgets as widgets
 import numpy as np
 
-from initlab._engine.checks import known_name
 from initlab._engine.parallel import one_blas_thread
-from initlab.experiments.plane import INPUT_CORRELATION, PLANES, PhasePlane, plane_diagram
+from initlab.activations import ACTIVATIONS
+from initlab.experiments.plane import INPUT_CORRELATION, PhasePlane, plane_diagram
 from initlab.explorers import captions
 from initlab.explorers.explorer import (
     ScrubbingExplorer,
@@ -228,7 +228,6 @@ class PhaseExplorer(ScrubbingExplorer):
 
     def __init__(self, sigma_w=1.5, sigma_b=0.5, **settings):
         chosen = checked_settings(PhaseSettings(**settings), **_LIMITS)
-        known_name("activation", chosen.activation, PLANES)
         wide = widgets.Layout(width="100%")
         low, high = _LIMITS["seed"]
         controls = {
@@ -238,7 +237,7 @@ class PhaseExplorer(ScrubbingExplorer):
             "sigma_b": PlaneSlider(
                 "sigma_b", chosen.activation, sigma_b, description="sigma_b", layout=wide
             ),
-            "activation": dropdown("activation", PLANES, chosen.activation),
+            "activation": dropdown("activation", ACTIVATIONS, chosen.activation),
             "depth": whole("depth", chosen.depth, *_LIMITS["depth"]),
             "width": whole("width", chosen.width, *_LIMITS["width"]),
             "seed": widgets.BoundedIntText(

@@ -139,7 +139,7 @@ class PlaneSlider(PositionSlider):
     ----------
     side : {"sigma_w", "sigma_b"}
     activation : str
-        A key of ``experiments.PLANES``.
+        A name that ``activations.get`` knows.
     value : float
         Any number on this side.
     """
