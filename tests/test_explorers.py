@@ -457,8 +457,9 @@ def test_every_position_of_signals_is_what_measure_signals_finds():
 
 
 def test_theory_of_sizes_is_that_of_layer_by_layer_and_fits_a_wide_network():
-    forward, gradient = theory.rms_by_layer("tanh", 4, 1.5)
-    known = theory.layer_by_layer("tanh", 4, 1.5)
+    network = experiments.ScaledNetwork(activation="tanh", depth=4, width=100, inputs=10)
+    found, known = network.predicted_sizes(0.2), theory.layer_by_layer("tanh", 4, 4.0)
+    forward, gradient = found["predicted_forward_rms"], found["predicted_gradient_rms"]
     np.testing.assert_allclose(forward, known.pooled_std, rtol=1e-12)  # tanh has mean 0
     np.testing.assert_allclose(gradient, known.gradient_rms, rtol=1e-12)
     explorer = SignalExplorer(std="He", activation="relu", depth=4, width=500, inputs=200)

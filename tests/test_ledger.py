@@ -692,9 +692,7 @@ def test_claim_17_tells_what_was_only_read():
 
 
 def test_claim_17_needs_a_library():
-    with pytest.raises(
-        ValueError, match=r"^measured and read are empty; one must hold"
-    ):
+    with pytest.raises(ValueError, match=r"^measured and read are empty; one must hold"):
         judge(17, {}, {})
 
 

@@ -1,18 +1,16 @@
 """The plane of order and chaos without a browser: theory, measurements, table, controls, words."""
 
 import itertools
-import json
 import threading
 
 import numpy as np
 import pytest
 
-from initlab import activations, experiments, phases, theory
+from initlab import activations, experiments
 from initlab import initializers as init
 from initlab.explorers import PhaseExplorer, PhaseSettings, captions, scrub_table
 from initlab.explorers.tables import ScrubTable, pack
 from initlab.network import MLP
-from initlab.signals import measure_signals
 
 POINTS = {
     "tanh": [(0.5, 0.5), (1.0, 0.0), (3.0, 0.3)],
@@ -36,137 +34,6 @@ def plain_network(activation, depth, width, seed, sigma_w, sigma_b):
     )
     assert network.dense[0].bias.any() == (sigma_b > 0)
     return network
-
-
-# ------------------------------------------------------------------------ measured, and predicted
-
-
-@pytest.mark.parametrize("activation", PLANES)
-def test_every_point_is_a_plain_network_of_the_same_draw(activation):
-    settings = PhaseSettings(activation, depth=4, width=30, seed=3)
-    table, plane = scrub_table(settings), experiments.PhasePlane(**vars(settings))
-    diagram = experiments.plane_diagram(activation)
-    columns = len(diagram.sigma_w)
-    for i, j in [(0, 5), (7, 0), (14, 3), (25, 30), (40, 17)]:
-        sigma_w, sigma_b = diagram.sigma_w[i], diagram.sigma_b[j]
-        network = plain_network(activation, 4, 30, 3, sigma_w, sigma_b)
-        signals = measure_signals(network, plane.inputs, output_gradient=plane.output_gradient)
-        row = table.row(j * columns + i)
-        for number, layer in enumerate(signals.layers):
-            z, pairs = layer.z, layer.z.reshape(-1, 2, 30)
-            np.testing.assert_allclose(row["q"][number], (z * z).mean(), rtol=1e-9)
-            likeness = [a @ b / np.sqrt((a @ a) * (b @ b)) for a, b in pairs]
-            np.testing.assert_allclose(row["correlation"][number], np.mean(likeness), rtol=1e-9)
-        np.testing.assert_allclose(row["gradient_rms"], signals.each("gradient_rms"), rtol=1e-9)
-
-
-def test_theory_begins_with_the_numbers_of_the_inputs():
-    x = experiments.PhasePlane(width=10, seed=5).inputs.reshape(-1, 2, 10)
-    np.testing.assert_allclose((x * x).mean(axis=-1), 1)
-    np.testing.assert_allclose((x[:, 0] * x[:, 1]).mean(axis=-1), experiments.INPUT_CORRELATION)
-
-
-@pytest.mark.parametrize("activation", PLANES)
-def test_theory_of_many_networks_is_that_of_one(activation):
-    for sigma_w, sigma_b in POINTS[activation]:
-        w2, b2 = sigma_w**2, sigma_b**2
-        many = phases.pair_by_layer(activation, 6, [w2, 1.0], [[b2], [2.0]], input_correlation=0.6)
-        assert many.q.shape == many.correlation.shape == many.gradient_rms.shape == (6, 2, 2)
-        one = theory.layer_by_layer(activation, 6, w2, b2)
-        np.testing.assert_allclose(many.q[:, 0, 0], one.q, rtol=1e-8)
-        np.testing.assert_allclose(many.gradient_rms[:, 0, 0], one.gradient_rms, rtol=1e-6)
-        correlation = (0.6 * w2 + b2) / (w2 + b2)
-        for layer in range(6):
-            assert many.correlation[layer, 0, 0] == pytest.approx(correlation, abs=1e-4)
-            correlation = theory.correlation_map(
-                correlation, activation, w2, b2, q=many.q[layer, 0, 0]
-            )
-
-
-@pytest.mark.parametrize("activation", PLANES)
-def test_the_diagram_agrees_with_the_functions_for_one_network(activation):
-    diagram = experiments.plane_diagram(activation)
-    assert not diagram.chi.flags.writeable
-    for i, j in [(1, 0), (5, 7), (14, 1), (25, 3), (33, 29), (40, 10)]:
-        where = activation, diagram.sigma_w[i] ** 2, diagram.sigma_b[j] ** 2
-        if abs(diagram.chi[j, i] - 1) > 1e-9:  # on ReLU's line the last digit decides
-            assert diagram.q[j, i] == pytest.approx(theory.fixed_point(*where), rel=1e-9)
-        assert diagram.chi[j, i] == pytest.approx(theory.chi(*where), rel=1e-9)
-        assert diagram.depth_scale[j, i] == pytest.approx(theory.depth_scale(*where), rel=0.01)
-        found = phases.phase_diagram(*where).correlation
-        assert found == pytest.approx(theory.correlation_fixed_point(*where), abs=1e-4)
-    for j in (0, 1, 12, 30):
-        line = theory.critical_line(activation, diagram.sigma_b[j] ** 2) ** 0.5
-        assert diagram.critical_sigma_w[j] == pytest.approx(line, rel=1e-6)
-        assert (diagram.chi[j, diagram.sigma_w < 0.999 * line] < 1).all()
-        assert (diagram.chi[j, diagram.sigma_w > 1.001 * line] > 1).all()
-    assert diagram.critical_sigma_w[0] in diagram.sigma_w  # the slider can stand on the line
-    np.testing.assert_allclose(
-        theory.chi(activation, diagram.line[5, 0] ** 2, diagram.line[5, 1] ** 2), 1, rtol=1e-6
-    )
-
-
-def test_a_line_that_is_jumped_over_or_never_met_is_none():
-    assert np.isnan(phases.critical_lines("gelu", [0.0])).all()
-    with pytest.raises(ValueError, match="no critical line"):
-        theory.critical_line("gelu")
-
-
-@pytest.mark.parametrize("activation", PLANES)
-def test_a_wide_network_does_what_theory_says(activation):
-    plane = experiments.PhasePlane(activation=activation, depth=5, width=1000)
-    found = plane.measure(POINTS[activation])
-    for name in ("q", "gradient_rms"):
-        np.testing.assert_allclose(found[name], found[f"predicted_{name}"], rtol=0.25)
-    likeness = found["correlation"], found["predicted_correlation"]
-    np.testing.assert_allclose(*likeness, atol=0.06)
-
-
-def test_overflow_is_seen_and_no_warning():
-    found = experiments.PhasePlane(activation="relu", depth=4, width=10).measure(
-        [(1e60, 0), (2, 1)]
-    )
-    assert not np.isfinite(found["q"][0, 2:]).any()
-    assert np.isnan(found["predicted_q"][0, 1:]).all()
-    assert np.isnan(found["predicted_gradient_rms"][0]).all()
-    assert all(np.isfinite(values[1]).all() for values in found.values())
-
-
-@pytest.mark.parametrize("wrong", [(-1, 0), (0, np.nan), ("a", 0)])
-def test_a_point_that_is_none_is_refused(wrong):
-    with pytest.raises((ValueError, TypeError), match="sigma_"):
-        experiments.PhasePlane(depth=1, width=4).measure([wrong])
-
-
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [
-        (lambda: phases.pair_by_layer("tanh", 2, [1.0, -1.0]), "sigma_w2"),
-        (lambda: phases.pair_by_layer("tanh", 2, 1.0, np.inf), "sigma_b2"),
-        (lambda: phases.pair_by_layer("tanh", 2, 1.0, input_correlation=1.5), "input_correlation"),
-        (lambda: phases.pair_by_layer("tanh", 0, 1.0), "depth"),
-        (lambda: phases.phase_diagram("tahn", 1.0, 0.0), "tanh"),
-        (lambda: phases.critical_lines("tanh", [-1.0]), "sigma_b2"),
-        (lambda: experiments.plane_diagram("tahn"), "activation"),
-        (lambda: experiments.PhasePlane(width=1), "width"),
-        (lambda: experiments.PhasePlane(seed=-1), "seed"),
-    ],
-)
-def test_wrong_arguments_of_theory_and_plane_are_refused_by_name(call, name):
-    with pytest.raises(ValueError, match=name):
-        call()
-
-
-# ------------------------------------------------------------------------------------- the table
-
-
-def unpacked(data):
-    length = int.from_bytes(data[:4], "little")
-    part = json.loads(data[4 : 4 + length])["parts"][0]
-    for name, (kind, shape, offset) in part["arrays"].items():
-        flat = np.frombuffer(data, kind, int(np.prod(shape)), 4 + length + offset)
-        part[name] = flat.reshape(shape)
-    return part
 
 
 def test_same_settings_same_bytes_and_the_page_gets_the_same_numbers():

@@ -1,14 +1,142 @@
-"""Named points of the plane with their seeds, and the map of what trains."""
+"""The plane of order and chaos: what theory says of it, networks at its points, what trains."""
 
 import numpy as np
 import pytest
 
-from initlab import experiments, load_mnist, sweep
+from initlab import experiments, load_mnist, sweep, theory
 from initlab import initializers as init
+from initlab.activations import ACTIVATIONS, leaky_relu_with
 from initlab.datasets import Dataset
+from initlab.network import MLP
+from initlab.signals import measure_signals
 
 POINTS = {"order": (0.8, 0.3), "chaos": (2.0, 0.1)}
 SMALL = {"activation": "tanh", "depth": 4, "width": 12}
+
+
+def points_of(activation):
+    """Return points in order, without biases, and in chaos."""
+    most_w, most_b = activation.plane
+    return [(0.2 * most_w, 0.2 * most_b), (0.5 * most_w, 0.0), (0.8 * most_w, 0.1 * most_b)]
+
+
+# --------------------------------------------------------------------------- theory's diagram
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_diagram_holds_what_theory_says_of_each_point(name):
+    diagram, (most_w, most_b) = experiments.plane_diagram(name), ACTIVATIONS[name].plane
+    assert experiments.plane_diagram(name) is diagram
+    assert not diagram.chi.flags.writeable
+    assert (diagram.sigma_w[[0, -1]] == [0, most_w]).all()
+    assert (diagram.sigma_b[[0, -1]] == [0, most_b]).all()
+    assert (np.diff(diagram.sigma_w) > 0).all()
+    for i, j in [(0, 0), (1, 0), (5, 7), (14, 1), (25, 3), (33, 29), (40, 10)]:
+        where = name, diagram.sigma_w[i] ** 2, diagram.sigma_b[j] ** 2
+        if abs(diagram.chi[j, i] - 1) > 1e-9:  # on ReLU's line the last digit decides
+            assert diagram.q[j, i] == pytest.approx(theory.fixed_point(*where), rel=1e-9)
+        assert diagram.chi[j, i] == pytest.approx(theory.chi(*where), rel=1e-9)
+        assert diagram.depth_scale[j, i] == pytest.approx(theory.depth_scale(*where), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_line_divides_the_plane_where_there_is_one(name):
+    diagram = experiments.plane_diagram(name)
+    assert diagram.line.shape == (38, 2)
+    for row in (0, 1, 12, 30):
+        line = diagram.critical_sigma_w[row]
+        if np.isnan(line):
+            with pytest.raises(ValueError, match="no critical line"):
+                theory.critical_line(name, diagram.sigma_b[row] ** 2)
+            continue
+        known = theory.critical_line(name, diagram.sigma_b[row] ** 2) ** 0.5
+        assert line == pytest.approx(known, abs=1e-9)
+        assert (diagram.chi[row, diagram.sigma_w < 0.999 * line] < 1).all()
+        assert (diagram.chi[row, diagram.sigma_w > 1.001 * line] > 1).all()
+    # The slider can stand on the line. That of GELU and SiLU is jumped over without biases.
+    assert diagram.critical_sigma_w[0] in diagram.sigma_w or name in ("gelu", "silu")
+    assert np.isfinite(diagram.critical_sigma_w[0]) == (name not in ("gelu", "silu"))
+
+
+def test_the_critical_points_that_are_known_are_met_to_the_last_digit():
+    for name in ("tanh", "softsign", "identity"):
+        assert experiments.plane_diagram(name).critical_sigma_w[0] == 1
+    assert experiments.plane_diagram("relu").q[0].tolist().count(1.0) == 1  # He: every q stays
+
+
+def test_any_activation_has_a_diagram():
+    diagram = experiments.plane_diagram(leaky_relu_with(0.5))
+    assert diagram.critical_sigma_w[0] == pytest.approx((2 / 1.25) ** 0.5, abs=1e-9)
+    with pytest.raises(ValueError, match="activation='tahn'"):
+        experiments.plane_diagram("tahn")
+
+
+# ------------------------------------------------------------------------ networks at its points
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "sigmoid"])
+def test_every_point_is_a_plain_network_of_the_same_draw(name):
+    plane, points = (
+        experiments.PhasePlane(activation=name, depth=4, width=30, seed=3),
+        points_of(ACTIVATIONS[name]),
+    )
+    found = plane.measure(points)
+    for place, (sigma_w, sigma_b) in enumerate(points):
+        network = MLP(
+            [30] * 5,
+            activation=name,
+            output_activation=name,
+            weight_init=init.normal(sigma_w / 30**0.5),
+            bias_init=init.normal(sigma_b),
+            rng=np.random.default_rng(3).spawn(3)[1],
+        )
+        assert network.dense[0].bias.any() == (sigma_b > 0)
+        signals = measure_signals(network, plane.inputs, output_gradient=plane.output_gradient)
+        for number, layer in enumerate(signals.layers):
+            z, pairs = layer.z, layer.z.reshape(-1, 2, 30)
+            np.testing.assert_allclose(found["q"][place, number], (z * z).mean(), rtol=1e-9)
+            likeness = np.mean([a @ b / np.sqrt((a @ a) * (b @ b)) for a, b in pairs])
+            np.testing.assert_allclose(found["correlation"][place, number], likeness, rtol=1e-9)
+        gradient = signals.each("gradient_rms")
+        np.testing.assert_allclose(found["gradient_rms"][place], gradient, rtol=1e-9)
+
+
+def test_theory_begins_with_the_numbers_of_the_inputs():
+    x = experiments.PhasePlane(width=10, seed=5).inputs.reshape(-1, 2, 10)
+    np.testing.assert_allclose((x * x).mean(axis=-1), 1)
+    np.testing.assert_allclose((x[:, 0] * x[:, 1]).mean(axis=-1), experiments.INPUT_CORRELATION)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_wide_network_does_what_theory_says(name):
+    plane = experiments.PhasePlane(activation=name, depth=5, width=1000)
+    found = plane.measure(points_of(ACTIVATIONS[name]))
+    for quantity in ("q", "gradient_rms"):
+        np.testing.assert_allclose(found[quantity], found[f"predicted_{quantity}"], rtol=0.25)
+    likeness = found["correlation"], found["predicted_correlation"]
+    np.testing.assert_allclose(*likeness, atol=0.06)
+
+
+def test_overflow_is_seen_and_no_warning():
+    found = experiments.PhasePlane(activation="relu", depth=4, width=10).measure(
+        [(1e60, 0), (2, 1)]
+    )
+    assert not np.isfinite(found["q"][0, 2:]).any()
+    assert np.isnan(found["predicted_q"][0, 1:]).all()
+    assert np.isnan(found["predicted_gradient_rms"][0]).all()
+    assert all(np.isfinite(values[1]).all() for values in found.values())
+
+
+@pytest.mark.parametrize("wrong", [(-1, 0), (0, np.nan), ("a", 0)])
+def test_a_point_that_is_none_is_refused(wrong):
+    with pytest.raises((ValueError, TypeError), match="sigma_"):
+        experiments.PhasePlane(depth=1, width=4).measure([wrong])
+
+
+@pytest.mark.parametrize(("name", "value"), [("width", 1), ("seed", -1), ("activation", "tahn")])
+def test_wrong_arguments_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        experiments.PhasePlane(**{name: value})
 
 
 @pytest.fixture(scope="module")

@@ -60,11 +60,7 @@ class _Optimizer:
         for name, arrays in [("gradients", gradients), *(("memory", kept) for kept in memories)]:
             found = [np.shape(array) for array in arrays]
             if found != shapes:
-                hint = (
-                    "run backward first"
-                    if name == "gradients"
-                    else "take its reset_copy()"
-                )
+                hint = "run backward first" if name == "gradients" else "take its reset_copy()"
                 raise ValueError(
                     f"{name} of shapes {found} don't fit parameters of shapes {shapes}; {hint}"
                 )

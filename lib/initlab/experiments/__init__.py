@@ -12,7 +12,6 @@ scikit-learn does. ``plane``: order and chaos. ``remedies``: what makes the star
 from initlab.experiments.gaussian import ScaledNetwork, five_layers, over_seeds, over_stds
 from initlab.experiments.plane import (
     INPUT_CORRELATION,
-    PLANES,
     PhasePlane,
     PlaneDiagram,
     at_points,

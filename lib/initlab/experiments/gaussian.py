@@ -309,12 +309,12 @@ class ScaledNetwork:
         dict of str to array, shape (layers,)
             predicted_forward_rms, predicted_gradient_rms; NaN where theory overflows.
         """
-        depth, width = len(self._network.dense), self._network.sizes[0]
-        try:
-            forward, gradient = theory.rms_by_layer(self.activation, depth, width * std**2)
-        except ValueError:
-            forward = gradient = np.full(depth, np.nan)
-        return {"predicted_forward_rms": forward, "predicted_gradient_rms": gradient}
+        sigma_w2 = np.full((1, 1), self._network.sizes[0] * std**2)
+        known = theory.layer_by_layer(self.activation, len(self._network.dense), sigma_w2)
+        return {
+            "predicted_forward_rms": np.sqrt(known.mean_square[:, 0]),
+            "predicted_gradient_rms": known.gradient_rms[:, 0],
+        }
 
 
 def _again(rng):

@@ -14,16 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initlab import activations, phases
+from initlab import activations, theory
 from initlab import initializers as init
-from initlab._engine.checks import finite_number, known_name, overflow_allowed, whole_number
-from initlab.activations import ACTIVATIONS, tanh
+from initlab._engine.checks import finite_number, overflow_allowed, whole_number
+from initlab.activations import tanh
 from initlab.experiments._checks import checked_seeds
 from initlab.experiments.sweeps import sweep
 from initlab.network import MLP
 
-# How far the plane of an activation function reaches: the greatest sigma_w and sigma_b.
-PLANES = {"tanh": (4.0, 3.0), "erf": (4.0, 3.0), "relu": (4.0, 3.0), "sigmoid": (16.0, 7.5)}
 # The mean of x x' of the two inputs of a pair, where the mean of x**2 is 1.
 INPUT_CORRELATION = 0.6
 _PAIRS = 3
@@ -32,18 +30,19 @@ _COLUMNS, _ROWS = 41, 31
 
 @dataclass(frozen=True, eq=False)
 class PlaneDiagram:
-    """What theory says of the whole plane.
+    """What theory says of the whole plane of an activation function.
 
     Attributes
     ----------
     sigma_w : array, shape (columns,)
-        From 0 in equal steps; but one of them is the critical value at sigma_b = 0.
+        From 0 in equal steps; but one of them is the critical value at sigma_b = 0, if there is
+        one.
     sigma_b : array, shape (rows,)
         From 0 in equal steps.
     critical_sigma_w : array, shape (rows,)
         Where chi is 1; NaN if there is no such place.
     q, chi, depth_scale : array, shape (rows, columns)
-        As in ``phases.PhaseDiagram``.
+        As in ``theory.PhaseDiagram``.
     line : array, shape (points, 2)
         sigma_w and sigma_b of the critical line, closer together than the rows.
     """
@@ -59,33 +58,27 @@ class PlaneDiagram:
 
 @functools.cache
 def plane_diagram(activation):
-    """Return what theory says of the plane of an activation function.
+    """Return what theory says of the plane of an activation function, up to its ``plane``.
 
     Parameters
     ----------
-    activation : str
-        A name of ``activations.ACTIVATIONS``; its ``plane`` says how far the plane reaches.
+    activation : ActivationFunction or str
 
     Returns
     -------
     PlaneDiagram
         Computed once; its arrays can't be written to.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no plane of this name.
     """
-    most_w, most_b = ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)].plane
-    sigma_w, sigma_b = np.linspace(0, most_w, _COLUMNS), np.linspace(0, most_b, _ROWS)
+    most_w, most_b = activations.get(activation).plane
     # Rounded, so that sliders say 0.3 and the same 0.3 is meant.
-    sigma_w, sigma_b = sigma_w.round(6), sigma_b.round(6)
+    sigma_w = np.linspace(0, most_w, _COLUMNS).round(6)
+    sigma_b = np.linspace(0, most_b, _ROWS).round(6)
     # The line is flat at its foot: the points lie closer there.
     fine = np.union1d(sigma_b, sigma_b[1] * np.array([0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.5]))
-    line = np.sqrt(phases.critical_lines(activation, fine**2)).round(13)
+    line = np.sqrt(theory.critical_line(activation, fine**2)).round(10)
     if np.isfinite(line[0]):
         sigma_w[np.abs(sigma_w - line[0]).argmin()] = line[0]
-    found = phases.phase_diagram(activation, sigma_w**2, sigma_b[:, np.newaxis] ** 2)
+    found = theory.phase_diagram(activation, sigma_w**2, sigma_b[:, np.newaxis] ** 2)
     arrays = (
         sigma_w,
         sigma_b,
@@ -121,11 +114,6 @@ class PhasePlane:
         Standard normal.
     network : MLP
         With sigma_w = sigma_b = 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
 
     def __init__(self, *, activation="tanh", depth=20, width=200, seed=0):
@@ -161,32 +149,21 @@ class PhasePlane:
             q: the mean of z**2. correlation: the mean of z z' of a pair, divided by the root of
             both its q, on average over the pairs; NaN where z is 0. gradient_rms: the root mean
             square of dL/dz, with ``output_gradient`` at the last layer's output. And predicted_q,
-            predicted_correlation, predicted_gradient_rms: see ``phases.pair_by_layer``. What
+            predicted_correlation, predicted_gradient_rms: see ``theory.layer_by_layer``. What
             overflows is infinite or NaN.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If one of the numbers is none of at least 0.
         """
-        checked = [
-            [
-                finite_number("sigma_w", sigma_w, at_least=0),
-                finite_number("sigma_b", sigma_b, at_least=0),
-            ]
-            for sigma_w, sigma_b in points
-        ]
-        sigma_w, sigma_b = np.array(checked).reshape(-1, 2).T
+        sigma_w, sigma_b = (
+            np.array([finite_number(name, point[side], at_least=0) for point in points])
+            for side, name in enumerate(("sigma_w", "sigma_b"))
+        )
         with overflow_allowed():
-            known = phases.pair_by_layer(
-                self.activation,
-                len(self.network.dense),
-                sigma_w**2,
-                sigma_b**2,
-                input_correlation=INPUT_CORRELATION,
-            )
+            variances = sigma_w[np.newaxis] ** 2, sigma_b[np.newaxis] ** 2
             q, correlation, slopes = self._forward(sigma_w, sigma_b)
             gradient = self._backward(sigma_w, slopes)
+        depth = len(self.network.dense)
+        known = theory.layer_by_layer(
+            self.activation, depth, *variances, input_shared=INPUT_CORRELATION
+        )
         return {
             "q": q,
             "predicted_q": known.q.T,
@@ -212,13 +189,12 @@ class PhasePlane:
         return q, correlation, slopes
 
     def _backward(self, sigma_w, slopes):
-        sigma_w, found = sigma_w[:, np.newaxis, np.newaxis], []
-        gradient = np.broadcast_to(self.output_gradient, slopes[-1].shape)
+        gradient, found = np.broadcast_to(self.output_gradient, slopes[-1].shape), []
         for layer, slope in zip(reversed(self.network.dense), reversed(slopes), strict=True):
             gradient = gradient * slope
             found.append(np.sqrt((gradient * gradient).mean(axis=(1, 2))))
             gradient = _rows_times(gradient, layer.weight.T)
-            gradient *= sigma_w
+            gradient *= sigma_w[:, np.newaxis, np.newaxis]
         return np.array(found[::-1]).T
 
 
@@ -256,11 +232,6 @@ def at_points(points, seeds, **settings):
     dict of str to dict of str to array
         For each point what ``PhasePlane.measure`` measures, of shape (seeds, layers), and what it
         predicts, of shape (layers,).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
     """
     if not isinstance(points, dict) or not points:
         raise TypeError(f"points={points!r} must be a dict of at least one")
@@ -316,11 +287,6 @@ def trainability(
     -------
     array, shape (depths, sigma_w2)
         From 0 to 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one of the arguments is not what is said here.
 
     Notes
     -----
