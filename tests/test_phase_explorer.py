@@ -1,12 +1,13 @@
 """The plane of order and chaos without a browser: theory, measurements, table, controls, words."""
 
 import itertools
+import json
 import threading
 
 import numpy as np
 import pytest
 
-from initlab import activations, experiments
+from initlab import activations, experiments, theory
 from initlab import initializers as init
 from initlab.explorers import PhaseExplorer, PhaseSettings, captions, scrub_table
 from initlab.explorers.tables import ScrubTable, pack
@@ -74,6 +75,15 @@ def test_the_first_picture_has_the_plane_and_the_point_under_the_hand():
     j, i = np.divmod(np.flatnonzero(table.ready), 41)
     assert table.ready.sum() > 16
     assert max(abs(j - 12).max(), abs(i - 8).max()) < 7  # 500 is row 12, column 8: all near it
+
+
+def unpacked(data):
+    length = int.from_bytes(data[:4], "little")
+    part = json.loads(data[4 : 4 + length])["parts"][0]
+    for name, (kind, shape, offset) in part["arrays"].items():
+        flat = np.frombuffer(data, kind, int(np.prod(shape)), 4 + length + offset)
+        part[name] = flat.reshape(shape)
+    return part
 
 
 # ---------------------------------------------------------------------------------- the explorer

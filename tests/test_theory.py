@@ -598,24 +598,36 @@ def test_no_weights_no_signal():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: theory.variance_map(1.0, "tanh", -1), ValueError, "sigma_w2=-1: .*at least 0"),
-        (lambda: theory.variance_map(1.0, "tanh", 1, -1), ValueError, "sigma_b2=-1: .*at least 0"),
+        (
+            lambda: theory.variance_map(1.0, "tanh", -1),
+            ValueError,
+            "sigma_w2=-1 must be .*at least 0",
+        ),
+        (
+            lambda: theory.variance_map(1.0, "tanh", 1, -1),
+            ValueError,
+            "sigma_b2=-1 must.*at least 0",
+        ),
         (lambda: theory.variance_map(1.0, "thanh", 1), ValueError, "'thanh'.*did you mean 'tanh'"),
-        (lambda: theory.variance_map([1.0, np.nan], "tanh", 1), ValueError, "nan.*: .*finite"),
-        (lambda: theory.fixed_point("tanh", math.inf), ValueError, "sigma_w2=inf: .*finite"),
+        (
+            lambda: theory.variance_map([1.0, np.nan], "tanh", 1),
+            ValueError,
+            "nan.* must.*finite",
+        ),
+        (lambda: theory.fixed_point("tanh", math.inf), ValueError, "sigma_w2=inf must be .*finite"),
         (lambda: theory.fixed_point("tanh", "2"), TypeError, "sigma_w2='2' must be real numbers"),
         (lambda: theory.chi("tanh", [1.0, -1.0]), ValueError, "sigma_w2=.*-1"),
-        (lambda: theory.chi("tanh", 1, q=-1.0), ValueError, r"q=-1\.0: .*at least 0"),
+        (lambda: theory.chi("tanh", 1, q=-1.0), ValueError, r"q=-1\.0 must.*at least 0"),
         (lambda: theory.critical_line("tanh", -0.1), ValueError, r"sigma_b2=-0\.1"),
         (
             lambda: theory.correlation_map(1.2, "tanh", 1),
             ValueError,
-            r"correlation=1\.2: .*-1 to 1",
+            r"correlation=1\.2 must be .*-1 to 1",
         ),
         (lambda: theory.correlation_map([0, -1.2], "tanh", 1), ValueError, r"correlation=.*-1\.2"),
         (lambda: theory.correlation_map(np.nan, "tanh", 1), ValueError, "correlation=nan"),
         (lambda: theory.phase_diagram("tanh", 1, -1), ValueError, "sigma_b2=-1"),
-        (lambda: theory.layer_by_layer("tanh", 0, 1), ValueError, "depth=0: .*at least 1"),
+        (lambda: theory.layer_by_layer("tanh", 0, 1), ValueError, "depth=0 must be .*at least 1"),
         (lambda: theory.layer_by_layer("tanh", 2.0, 1), TypeError, r"depth=2\.0 must be a whole"),
         (lambda: theory.layer_by_layer("tanh", 2, 1, input_q=-1), ValueError, "input_q=-1"),
         (

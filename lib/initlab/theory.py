@@ -47,7 +47,7 @@ def _at_least_zero(**values: Any) -> list[FloatArray]:
         if array.dtype.kind not in "iuf":
             raise TypeError(f"{name}={value!r} must be real numbers")
         if not (np.isfinite(array) & (array >= 0)).all():
-            raise ValueError(f"{name}={value!r} must be finite numbers of at least 0")
+            raise ValueError(f"{name}={value!r} must be finite and at least 0")
         values[name] = array.astype(np.float64)
     return list(np.broadcast_arrays(*values.values()))
 
@@ -387,7 +387,7 @@ def correlation_map(
     """
     f = activations.get(activation)
     if not (np.abs(correlation) <= 1).all():
-        raise ValueError(f"correlation={correlation!r} must be numbers from -1 to 1")
+        raise ValueError(f"correlation={correlation!r} must be from -1 to 1")
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
     size = _fixed_point(f, w2, b2)[1] if q is None else _at_least_zero(q=q)[0]
     variance = w2 * _mean_square(f, size) + b2
