@@ -1,12 +1,14 @@
 """The explorer that trains, without a browser."""
 
 import json
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from initlab import MLP, SGD, Dataset, experiments, train
+from initlab import MLP, SGD, Dataset, experiments, explorers, train
 from initlab import initializers as init
 from initlab.explorers import TrainingExplorer, TrainingSettings, training_curve
 from initlab.explorers.training import RATES
@@ -193,6 +195,14 @@ def test_every_start_has_its_std_in_the_picture(few):
         explorer.start.value = name
         assert drawn(explorer)[0]["std"] == start.initializer.std((100, 100))
     explorer.close()
+
+
+def test_the_page_knows_the_colour_of_every_start():
+    room = Path(explorers.__file__).parent
+    look, script = room.joinpath("explorers.css"), room.joinpath("canvas.js")
+    known = set(re.findall(r"--initlab-(\w+): #", look.read_text(encoding="utf-8")))
+    known |= set(re.findall(r"this\.color\.(\w+) = this\.ink", script.read_text(encoding="utf-8")))
+    assert {start.color for start in STARTS.values()} <= known
 
 
 def test_callback_sees_each_loss_and_can_end_a_training(few):
