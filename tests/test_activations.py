@@ -437,3 +437,23 @@ def test_the_gain_of_a_leaky_relu_depends_on_its_slope(slope):
     assert leaky_relu_with(slope).gain == pytest.approx(expected, rel=1e-15)
     he = initializers.he_normal(slope).std((50, 7))
     assert he == pytest.approx(expected / math.sqrt(50), rel=1e-14)
+
+
+# ----------------------------------------------------------------------------------- far outside
+
+
+@pytest.mark.parametrize("f", ACTIVATIONS.values(), ids=repr)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_at_infinity_a_function_and_its_slope_have_their_limits(f, dtype):
+    ends = np.array([-np.inf, np.inf], dtype)
+    near = np.array([-1e6, 1e6], dtype)
+    assert not np.isnan(f(ends)).any()
+    np.testing.assert_allclose(f.derivative(ends), f.derivative(near), atol=1e-5)
+    bounded = np.abs(f(near)) < 100
+    np.testing.assert_allclose(f(ends)[bounded], f(near)[bounded], atol=1e-5)
+
+
+@pytest.mark.parametrize("f", ACTIVATIONS.values(), ids=repr)
+def test_a_scalar_in_is_a_scalar_out(f):
+    assert isinstance(f(0.5), float)
+    assert isinstance(f.derivative(0.5), float)

@@ -1,7 +1,9 @@
 """Are the examples the ones they should be, and does a damaged file say so?"""
 
+import copy
 import gzip
 import hashlib
+import pickle
 import shutil
 import urllib.error
 from pathlib import Path
@@ -777,6 +779,8 @@ WRITES = {
     "a slice of a slice": lambda x: x[:2][1:].__setitem__(..., 7),
     "in place": lambda x: x.__iadd__(1),
     "as out": lambda x: np.add(x, 1, out=x),
+    "at": lambda x: np.add.at(x, 0, 1),
+    "shape": lambda x: setattr(x, "shape", (x.size, 1)) or x.__setitem__(0, 7),
 }
 
 
@@ -795,7 +799,8 @@ def test_who_writes_into_a_dataset_is_told_to_take_a_copy(name, write):
 
 def test_what_is_computed_from_a_dataset_is_an_ordinary_array():
     x = small().x_train
-    for found in (x + 1, np.sqrt(x), x @ np.ones((4, 2)), x == 0, np.asarray(x), 1 - x.max(axis=0)):
+    some = [x + 1, np.sqrt(x), x @ np.ones((4, 2)), x == 0, np.asarray(x), 1 - x.max(axis=0)]
+    for found in (*some, x.copy(), x[[0, 2]], x[x[:, 0] == 0], x.astype(float)):
         assert type(found) is np.ndarray
     assert np.add.reduce(x, axis=0).shape == (4,)
     assert repr(x[0]) == "array([0., 0., 0., 0.], dtype=float32)"
@@ -812,5 +817,28 @@ def test_the_callers_own_arrays_stay_writable():
 def test_mnist_is_in_memory_once(mnist, tmp_path):
     assert load_mnist() is mnist
     assert not mnist.x_train.flags.writeable
+    assert load_mnist(datasets._mnist_path()) is mnist
     path = shutil.copy(datasets._mnist_path(), tmp_path / "mnist.npz")
     assert load_mnist(path) is load_mnist(str(path))
+
+
+@pytest.mark.parametrize("travel", [copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])
+def test_a_copy_of_a_dataset_is_checked_and_read_only_as_well(travel):
+    dataset = travel(small())
+    assert repr(dataset) == repr(small())
+    np.testing.assert_array_equal(dataset.y_test, small().y_test)
+    assert not dataset.x_train.flags.writeable
+
+
+def test_a_dataset_of_lists_alone():
+    dataset = Dataset([[0.1, 0.2]], [0], [[0.3, 0.4]], [1])
+    assert dataset.num_classes == 2
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(4, 1), (6, 3), (5, 7), (1, 13)])
+def test_to_skip_minibatches_moves_a_generator_as_to_draw_them(batch_size, steps):
+    skipped, drawn = np.random.default_rng(3), np.random.default_rng(3)
+    call = {"batch_size": batch_size, "steps": steps}
+    list(minibatches(np.zeros((6, 2)), np.zeros(6), rng=drawn, **call))
+    datasets.skip_minibatches(6, rng=skipped, **call)
+    assert skipped.bit_generator.state == drawn.bit_generator.state

@@ -391,6 +391,12 @@ def test_a_race_suggests_the_nearest_name_to_who_asks_for_an_unknown_one(curves)
 
 
 @pytest.mark.usefixtures("no_step")
+def test_the_same_seed_twice_is_refused(few_digits):
+    with pytest.raises(ValueError, match=r"seeds=\[0, 0\] must differ"):
+        mnist_race(AS_CODED, few_digits, seeds=[0, 0], steps=3)
+
+
+@pytest.mark.usefixtures("no_step")
 def test_a_mistake_in_the_test_data_does_not_cost_the_race(mnist):
     wrong = Dataset(
         mnist.x_train[:200], mnist.y_train[:200], mnist.x_test[:9], mnist.y_test[:9] + 9

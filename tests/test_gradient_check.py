@@ -13,11 +13,13 @@ BATCH = 5
 LABELS = np.array([0, 2, 1, 1, 2])
 
 
-def network(seed=0, sizes=(4, 4, 4, 3), *, activation="tanh", dtype=np.float64, **settings):
+def network(
+    seed=0, sizes=(4, 4, 4, 3), *, activation="tanh", std=0.8, dtype=np.float64, **settings
+):
     return MLP(
         list(sizes),
         activation=activation,
-        weight_init=init.normal(0.8),
+        weight_init=init.normal(std),
         bias_init=init.normal(0.3),
         rng=np.random.default_rng(seed),
         dtype=dtype,
@@ -262,6 +264,22 @@ def test_a_normalization_that_takes_mean_and_std_for_constants_is_caught(monkeyp
     assert not found
     # What lies behind the way down of the last normalization is right.
     assert not found.place.startswith(("layer 3", "layer 2, scale", "layer 2, shift"))
+
+
+@pytest.mark.parametrize(
+    ("std", "layers"), [(0.01, ["input", "layer 1, weight", "layer 1, bias"]), (1e12, None)]
+)
+def test_what_is_lost_in_rounding_is_not_called_right(std, layers):
+    # Gradients that have vanished, and a loss that is too large for its differences.
+    net = network(sizes=(4, *[8] * 6, 3), std=std, activation="tanh" if layers else "relu")
+    found = checked(net)
+    if layers:
+        assert found
+        assert list(found.unjudged)[: len(layers)] == layers
+        assert "too small to judge: input, layer 1, weight" in str(found)
+    else:
+        assert not found
+        assert str(found).startswith("none of ")
 
 
 def test_a_forgotten_direct_way_is_caught(monkeypatch):

@@ -681,6 +681,12 @@ def test_in_inference_no_example_depends_on_another_one(kind, residual, stacked)
         assert np.abs(together - net.forward(x)).max() > 0.01
 
 
+def test_networks_in_inference_and_in_training_are_not_stacked():
+    net = used(BatchNorm, 2)
+    with pytest.raises(ValueError, match="cannot be stacked"):
+        MLP.stack([net, net.for_inference()])
+
+
 def test_what_is_made_of_a_network_in_inference_is_in_inference():
     net, x = used(BatchNorm, 2).for_inference(), normal(7, 4)
     expected = net.forward(x)

@@ -521,7 +521,7 @@ def test_gradients_that_do_not_fit_are_refused_and_no_average_moves(name, grad, 
 @pytest.mark.parametrize(
     ("layers", "x", "error", "message"),
     [
-        ([dense(4, 3)], np.ones((6, 4)), ValueError, "a branch made 3 features of 4"),
+        ([dense(4, 3)], np.ones((6, 4)), ValueError, "a branch maps 4 features to 3"),
         ([dense()], np.ones((6, 5)), ValueError, r"x of shape \(6, 5\) doesn't fit"),
         ([Activation(tanh)], np.ones((6, 4), int), TypeError, r"x has dtype int\d+"),
         ([Activation(tanh)], np.array(1.0), ValueError, re.escape("x has shape ()")),

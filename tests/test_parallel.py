@@ -432,6 +432,11 @@ def test_an_interruption_stops_the_threads_that_still_run(monkeypatch, listened)
     assert heard == (["before"] if listened else [])
 
 
+def test_threads_are_threads_whatever_joblib_prefers():
+    with joblib.parallel_config(prefer="processes", n_jobs=2):
+        assert thread_map(lambda item, report: 2 * item, [1, 2, 3]) == [2, 4, 6]
+
+
 def test_a_round_that_failed_does_not_stop_the_next_one():
     heard = []
     for wrong in (2, None):

@@ -134,7 +134,7 @@ def test_histogram_of_equal_activations_has_a_panel_with_width():
 
 
 def test_histograms_need_one_panel_a_layer(signals):
-    with pytest.raises(ValueError, match="4 axes for 5 layers must be one"):
+    with pytest.raises(ValueError, match="4 axes for 5 layers: expected one"):
         plotting.histograms(plt.subplots(1, 4)[1], signals)
 
 

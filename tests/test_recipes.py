@@ -28,7 +28,7 @@ ACTIVATION = (
 )
 
 """,
-    "# Whoever offers activations",
+    "# Every menu and every argument",
     ("softsign, erf,", "softsign, softplus, erf,"),
 )
 INITIALIZER = (

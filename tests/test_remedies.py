@@ -139,7 +139,7 @@ def test_a_training_that_overflows_has_no_loss_and_no_right_answer():
         ({"remedies": {"a": Remedy(MLP, SGD, -1)}}, ValueError, r"learning_rate'\]=-1"),
         ({"seeds": []}, ValueError, "seeds must hold at least one"),
         ({"seeds": [0.5]}, TypeError, "each of seeds=0.5 must be a whole number"),
-        ({"seeds": [1, 1]}, ValueError, "is there twice"),
+        ({"seeds": [1, 1]}, ValueError, "must differ from each other"),
         ({"depth": 0}, ValueError, r"each of axes\['depth'\]=0"),
         ({"steps": 0}, ValueError, "steps=0"),
         ({"on_results": 3}, TypeError, "on_results=3 must be a function"),

@@ -208,6 +208,32 @@ def test_the_callback_hears_of_each_step_and_its_loss():
     assert seen == list(enumerate(history.loss))
 
 
+def test_a_callback_ends_a_training_by_raising_and_not_by_what_it_returns():
+    def stop(step, loss):
+        if step == 4:
+            raise training.StopTraining
+
+    told, stopped, short = network(), network(), network()
+    whole = train(told, examples(), **settings(callback=lambda step, loss: True))
+    assert len(whole.loss) == 12
+    history = train(stopped, examples(), **settings(callback=stop, record_gradients=True))
+    np.testing.assert_array_equal(history.loss, whole.loss[:5])
+    assert history.gradient_rms.shape == (5, 3)
+    train(short, examples(), **settings(steps=5))
+    assert contents(stopped) == contents(short)
+
+
+def test_an_interrupted_training_leaves_no_nan_in_those_that_diverged():
+    def interrupt(step, loss):
+        if step == 20:
+            raise KeyboardInterrupt
+
+    stack = MLP.stack([diverging(), network(1, dtype=np.float32)])
+    with pytest.raises(KeyboardInterrupt):
+        train(stack, examples(), **settings(steps=30, callback=interrupt))
+    assert all(np.isfinite(array).all() for array in stack.parameters())
+
+
 def test_inputs_and_answers_are_only_read():
     data = examples()
     before = data.x_train.tobytes(), data.y_train.tobytes()
@@ -1247,16 +1273,19 @@ def test_networks_with_generators_of_their_own_are_trained_as_alone(workers, nam
         assert rngs[seed].bit_generator.state == own.bit_generator.state
 
 
-def test_who_diverges_does_not_hold_up_the_generators_of_others():
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_each_generator_moves_on_as_by_a_training_alone_whoever_diverges(n_jobs):
     nets = [diverging(), network(1, dtype=np.float32)]
-    rngs, own = [np.random.default_rng(k) for k in (3, 4)], np.random.default_rng(4)
+    rngs, own = ([np.random.default_rng(k) for k in (3, 4)] for _ in range(2))
     call = settings(steps=30)
     del call["rng"]
-    with joblib.parallel_config(n_jobs=1):
+    with joblib.parallel_config(n_jobs=n_jobs):
         first, second = train_together(nets, examples(), rngs=rngs, **call)
-    train(network(1, dtype=np.float32), examples(), **call, rng=own)
     assert (first.diverged_at is None, second.diverged_at) == (False, None)
-    assert rngs[1].bit_generator.state == own.bit_generator.state
+    for net, rng in zip([diverging(), network(1, dtype=np.float32)], own, strict=True):
+        train(net, examples(), **call, rng=rng)
+    for rng, expected in zip(rngs, own, strict=True):
+        assert rng.bit_generator.state == expected.bit_generator.state
 
 
 def test_equal_generators_share_one_batch(monkeypatch):
@@ -1283,6 +1312,16 @@ def test_equal_generators_share_one_batch(monkeypatch):
         ({"rng": np.random.default_rng(0), "rngs": []}, TypeError, "needs either rng or rngs"),
         ({"rngs": [np.random.default_rng(0)]}, ValueError, r"rngs has entries \[0\], but networks"),
         ({"rngs": {"a": 1, "b": 2}}, ValueError, r"rngs has entries \['a', 'b'\], but networks"),
+        (
+            {"rngs": np.random.default_rng(0)},
+            TypeError,
+            r"rngs=Generator.* must be a dict or a list",
+        ),
+        (
+            {"rngs": dict(enumerate(np.random.default_rng(0).spawn(2)))},
+            ValueError,
+            "rngs has entries",
+        ),
         ({"rngs": [np.random.default_rng(0), 1]}, TypeError, r"rng=1 must be a numpy\.random"),
     ],
 )

@@ -13,7 +13,7 @@ from initlab import initializers as init
 from initlab.explorers import TrainingExplorer, TrainingSettings, training_curve
 from initlab.explorers.training import RATES
 from initlab.initializers import STARTS
-from initlab.training import History
+from initlab.training import History, StopTraining
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,12 @@ def test_callback_sees_each_loss_and_can_end_a_training(few):
     again = run(watched, lambda step, loss: seen.append((step, float(loss))))
     np.testing.assert_array_equal(again.loss, history.loss)
     assert seen == list(enumerate(history.loss))
-    short = run(ended, lambda step, loss: step == 4)
+
+    def stop(step, loss):
+        if step == 4:
+            raise StopTraining
+
+    short = run(ended, stop)
     np.testing.assert_array_equal(short.loss, history.loss[:5])
     assert short.diverged_at is None
     assert not np.array_equal(ended.dense[0].weight, plain.dense[0].weight)

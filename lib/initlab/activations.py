@@ -1,7 +1,7 @@
-"""Part two of the story: the bend between two layers.
+"""The bend between two layers.
 
 A stack of linear layers is one linear layer. What makes depth worth having is the function between
-them, and its slope is what the gradient is multiplied with on the way back. Each activation here is
+them, and its slope is what the gradient is multiplied by on the way back. Each activation here is
 one value: call it for f(z), ask it for ``derivative(z)``, print it for its name.
 
 Sources: sigmoid, Rumelhart, Hinton, Williams (1986), "Learning representations by
@@ -74,11 +74,11 @@ class ActivationFunction:
 
     def __call__(self, z: FloatArray | float) -> Any:
         """Return f(z), elementwise."""
-        return self.function(_as_floats(z))
+        return self.function(_as_floats(z))[()]
 
     def derivative(self, z: FloatArray | float) -> Any:
         """Return f'(z), elementwise. At a kink (ReLU at 0) this is the slope from the left."""
-        return self.slope_function(_as_floats(z))
+        return self.slope_function(_as_floats(z))[()]
 
     def __repr__(self) -> str:
         """Return the name: what legends and captions show."""
@@ -100,6 +100,11 @@ def _as_floats(z: Any) -> Any:
     if isinstance(z, (int, float)) and not isinstance(z, bool):
         return np.float64(z)  # sigmoid(0) at the keyboard is no mistake
     return float_array("z", z)
+
+
+def _finite(z: Any) -> Any:
+    # Infinite z become the largest numbers: 0 times these is 0, and not NaN.
+    return np.clip(z, np.finfo(z.dtype).min, np.finfo(z.dtype).max)
 
 
 def _decay(z: Any) -> Any:
@@ -150,7 +155,7 @@ _SELU_ALPHA = 1.6732632423543772
 
 
 def _selu(z: Any) -> Any:
-    with np.errstate(over="ignore"):  # 1.05 times the largest float is no float any more
+    with np.errstate(over="ignore"):  # 1.05 times the largest float overflows
         return _SELU_SCALE * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0)))
 
 
@@ -210,7 +215,7 @@ tanh = ActivationFunction(
 
 softsign = ActivationFunction(
     "softsign",
-    lambda z: z / (1 + np.abs(z)),
+    lambda z: _finite(z) / (1 + np.abs(_finite(z))),
     lambda z: (1 / (1 + np.abs(z))) ** 2,
     span=(-1.0, 1.0),
     gain=2.3375334,
@@ -243,8 +248,8 @@ selu = ActivationFunction("selu", _selu, _selu_slope, span=(-2.0, 4.0), gain=3 /
 # The exact form: z times the normal cdf.
 gelu = ActivationFunction(
     "gelu",
-    lambda z: z * _normal_cdf(z),
-    lambda z: _normal_cdf(z) + z * _normal_density(z),
+    lambda z: _finite(z) * _normal_cdf(z),
+    lambda z: _normal_cdf(z) + _finite(z) * _normal_density(z),
     span=(-1.0, 4.0),
     gain=1.5335304,
 )
@@ -252,13 +257,13 @@ gelu = ActivationFunction(
 # Also called swish.
 silu = ActivationFunction(
     "silu",
-    lambda z: z * _sigmoid(z),
-    lambda z: _sigmoid(z) + z * _sigmoid_slope(z),
+    lambda z: _finite(z) * _sigmoid(z),
+    lambda z: _sigmoid(z) + _finite(z) * _sigmoid_slope(z),
     span=(-1.0, 4.0),
     gain=1.6765325,
 )
 
-# Whoever offers activations (dropdowns, names as arguments) offers these.
+# Every menu and every argument that takes a name uses this table.
 ACTIVATIONS = {
     f.name: f for f in (identity, sigmoid, tanh, softsign, erf, relu, leaky_relu, selu, gelu, silu)
 }

@@ -1,7 +1,7 @@
 """Where the examples come from: Gaussian noise, MNIST, and anything else in MNIST's format.
 
-This is the only room that touches files. It reaches the network in one place, ``load_openml``, and
-only because the caller named what to download. Nothing is ever unpickled.
+This is the only module that touches files. It reaches the network in one place, ``load_openml``,
+and only because the caller named what to download. Nothing is ever unpickled.
 """
 
 import gzip
@@ -40,39 +40,43 @@ MNIST_BYTES = 11_490_519
 class Dataset:
     """Examples to train on and examples to test on.
 
-    All is checked when it is made, and the arrays are read-only, so that it stays true.
+    Everything is checked on construction, and the arrays are read-only views: don't change the
+    arrays that were handed over.
 
     Attributes
     ----------
     x_train, x_test : array of float, shapes (train examples, features), (test examples, features)
         Finite; in [0, 1] where they come from this module.
     y_train, y_test : array of int, shapes (train examples,), (test examples,)
-        The class of each example, from 0. For regression: arrays of float, with an axis more.
+        The class of each example, from 0. For regression: arrays of float, shape
+        (examples, outputs).
     name : str
     num_classes : int
         One more than the largest label; 0 for regression.
     """
 
     x_train: FloatArray
-    y_train: IntArray
+    y_train: IntArray | FloatArray
     x_test: FloatArray
-    y_test: IntArray
+    y_test: IntArray | FloatArray
     name: str = "data"
     num_classes: int = field(init=False)
 
     def __post_init__(self) -> None:
         """Refuse parts that are not what they should be, or don't fit each other."""
+        features = None
         for part in ("train", "test"):
             x_name, y_name = f"x_{part}", f"y_{part}"
             x, y = float_array(x_name, getattr(self, x_name)), np.asarray(getattr(self, y_name))
-            if x.ndim != 2 or y.shape[:1] != x.shape[:1] or x.shape[1] != self.x_train.shape[1]:
+            features = x.shape[-1] if features is None and x.ndim else features
+            if x.ndim != 2 or y.shape[:1] != x.shape[:1] or x.shape[1] != features:
                 raise ValueError(
                     f"{self.name}: {x_name} of shape {x.shape} and {y_name} of shape {y.shape} "
-                    f"don't fit; expected (examples, {self.x_train.shape[-1]}) and (examples,)"
+                    f"don't fit; expected (examples, {features}) and (examples,)"
                 )
             check_finite(x_name, x)
             if y.dtype.kind == "f" and y.ndim > 1:
-                check_finite(y_name, y)
+                check_finite(y_name, float_array(y_name, y))
             elif integer_labels(y_name, y).ndim > 1:
                 raise ValueError(
                     f"{y_name} has shape {y.shape}; expected one label for each example; "
@@ -80,9 +84,16 @@ class Dataset:
                 )
             object.__setattr__(self, x_name, read_only(x))
             object.__setattr__(self, y_name, read_only(y))
-        labels = [y for y in (self.y_train, self.y_test) if y.dtype.kind != "f"]
+        if self.y_train.shape[1:] != self.y_test.shape[1:]:
+            raise ValueError(f"{self.name}: y_train and y_test must be alike, labels or floats")
+        labels = [self.y_train, self.y_test] if self.y_train.ndim == 1 else []
         most = max((int(y.max(initial=0)) for y in labels), default=-1)
         object.__setattr__(self, "num_classes", most + 1)
+
+    def __reduce__(self) -> Any:
+        """Travel to another process, or be copied, as ordinary arrays: there they are checked."""
+        arrays = self.x_train, self.y_train, self.x_test, self.y_test
+        return Dataset, (*map(np.asarray, arrays), self.name)
 
     def __repr__(self) -> str:
         """Return name and sizes, not the arrays."""
@@ -97,7 +108,7 @@ def gaussian_inputs(
 ) -> FloatArray:
     """Return standard normal examples, shape (count, features).
 
-    The article's input are 1000 rows of 100 features.
+    The article's input is 1000 rows of 100 features.
     """
     shape = whole_number("count", count), whole_number("features", features)
     return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
@@ -135,6 +146,12 @@ def minibatches(
             f"batch_size={batch_size} is larger than the data: there are {len(x)} examples"
         )
     return _shuffled_passes(np.asarray(x), np.asarray(y), batch_size, steps, rng)
+
+
+def skip_minibatches(count: int, *, batch_size: int, steps: int, rng: np.random.Generator) -> None:
+    """Move a generator on as ``minibatches`` of so many steps from ``count`` examples would."""
+    for _ in range(-(-steps * batch_size // count)):
+        rng.permutation(count)
 
 
 def _shuffled_passes(
@@ -185,18 +202,18 @@ def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
     >>> mnist.x_train.shape, mnist.y_train[:5]
     ((60000, 784), array([5, 0, 4, 1, 9]))
     """
-    restore = "restore it with `git checkout -- data/mnist.npz`, or install initlab again" + (
-        "" if path is None else "; or leave path out"
-    )
     with _mnist_lock:
-        return _read_mnist(_mnist_path() if path is None else _checked_path("path", path), restore)
+        return _read_mnist(_mnist_path() if path is None else _checked_path("path", path).resolve())
 
 
 _mnist_lock = threading.Lock()
 
 
 @cache
-def _read_mnist(path: Path, restore: str) -> Dataset:
+def _read_mnist(path: Path) -> Dataset:
+    restore = "restore it with `git checkout -- data/mnist.npz`, or install initlab again"
+    if path != _mnist_path():
+        restore += "; or leave path out"
     if not path.is_file():
         raise FileNotFoundError(f"MNIST is missing: there is no file {path}; {restore}")
     content = path.read_bytes()

@@ -1,11 +1,10 @@
-"""Part seven of the story: how do you know that backpropagation is right? Measure the slope.
+"""How do you know that backpropagation is right? Measure the slope.
 
 Move one parameter a little up, then a little down, and see how the loss changes: that is its
 derivative, slowly, without any formula. Where it differs from what ``backward`` says, one of the
-two is wrong, and this room says at which entry of which layer.
+two is wrong, and this module says at which entry of which layer.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +24,7 @@ class GradientCheck:
     Attributes
     ----------
     ok : bool
-        Whether no entry differs by more than the tolerance.
+        Whether no entry differs by more than the tolerance, and at least one array was judged.
     place : str
         Where they differ most, e.g. "layer 2, weight[3, 4]".
     analytical, numerical, error : float
@@ -33,6 +32,9 @@ class GradientCheck:
         same array.
     entries : int
         How many entries were compared.
+    unjudged : tuple of str
+        Arrays whose gradients are smaller than the rounding error of the differences, such as those
+        that have vanished: about these the check can say nothing.
     """
 
     ok: bool
@@ -41,6 +43,7 @@ class GradientCheck:
     numerical: float
     error: float
     entries: int
+    unjudged: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Return whether all is well."""
@@ -48,10 +51,13 @@ class GradientCheck:
 
     def __str__(self) -> str:
         """Return the finding in one sentence."""
+        small = f"; too small to judge: {', '.join(self.unjudged)}" if self.unjudged else ""
+        if self.place == "":
+            return f"none of {self.entries} gradients could be judged{small}"
         verdict = "all agree; the largest difference is" if self.ok else "they differ; most"
         return (
-            f"{self.entries} gradients compared, {verdict} at {self.place}: "
-            f"backward says {self.analytical:.6g}, differences say {self.numerical:.6g}"
+            f"{self.entries} gradients compared, {verdict} at {self.place}: backward says "
+            f"{self.analytical:.6g}, differences say {self.numerical:.6g}{small}"
         )
 
 
@@ -126,9 +132,9 @@ def check_gradients(
             )
 
     # Each difference is judged against the largest gradient of its array, so that a wrong factor
-    # shows whatever the size; below what rounding of the loss does to a difference, nothing can.
+    # shows whatever the size; but nothing can below what rounding of the loss does to it.
     noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
-    findings = []
+    findings, unjudged = [("", 0.0, 0.0, 0.0)], []
     for name, array, gradient in arrays:
         differences = np.empty_like(array)
         for index in np.ndindex(array.shape):
@@ -139,6 +145,10 @@ def check_gradients(
             down = total()
             array[index] = kept
             differences[index] = (up - down) / (2 * step)
+        largest = np.abs([gradient, differences]).max()
+        if 0 < largest <= noise and gradient.any():
+            unjudged.append(name)
+            continue
         errors = np.abs(gradient - differences)
         errors /= np.abs(differences).max() + noise / tolerance
         most = np.unravel_index(np.argmax(errors), errors.shape)  # a NaN, if there is one
@@ -147,6 +157,7 @@ def check_gradients(
             (place, float(gradient[most]), float(differences[most]), float(errors[most]))
         )
     # A gradient that is not a number is the worst of all.
-    worst = max(findings, key=lambda found: math.inf if math.isnan(found[-1]) else found[-1])
+    worst = max(findings[1:] or findings, key=lambda found: np.nan_to_num(found[-1], nan=np.inf))
+    ok = len(findings) > 1 and worst[-1] <= tolerance
     entries = sum(array.size for _, array, _ in arrays)
-    return GradientCheck(worst[-1] <= tolerance, *worst, entries)
+    return GradientCheck(ok, *worst, entries, tuple(unjudged))

@@ -1,6 +1,6 @@
-"""Part one of the story: where do the first weights come from?
+"""Where do the first weights come from?
 
-An initializer is a small value. It is called with a generator and a shape and returns weights;
+An initializer is a small object. It is called with a generator and a shape and returns weights;
 asked for ``std(shape)`` it says how widely they are spread, and printed it says its name. Nearly
 every scheme that has a name is one formula,
 
@@ -8,7 +8,7 @@ every scheme that has a name is one formula,
 
 with another ``scale`` and another ``fan``: that formula is ``variance_scaling``.
 
-All functions here return a ``Scheme``. A std is at least 0, a gain too; all numbers are finite.
+All functions here return a ``Scheme``. Standard deviations and gains are finite and non-negative.
 Sources, by the names that the docstrings use:
 
 LeCun (1998): LeCun, Bottou, Orr, Mueller, "Efficient BackProp".
@@ -94,7 +94,7 @@ class Scheme(ABC):
         return type(self), *(value for key, value in vars(self).items() if key != "name")
 
     def __eq__(self, other: object) -> bool:
-        """Two schemes are equal when they draw the same, whatever they are called."""
+        """Two schemes of one kind with equal settings are equal, whatever they are called."""
         return isinstance(other, Scheme) and self._settings() == other._settings()
 
     def __hash__(self) -> int:
@@ -206,7 +206,7 @@ class _Constant(Scheme):
 
 
 def constant(value: float) -> Scheme:
-    """Every weight the same. Layers that start like this stay as wide as one neuron."""
+    """Every weight the same. Layers that start like this stay equivalent to a single neuron."""
     return _Constant(value)
 
 
@@ -382,7 +382,7 @@ def orthogonal(gain: float = 1.0) -> Scheme:
 
 # -------------------------------------------------------------- where all others take them from
 
-# The distributions that sliders of the std offer. They set the std themselves: of these schemes
+# The distributions that sliders of the std offer. A slider sets the std itself: of these schemes
 # only the shape of the distribution counts.
 DISTRIBUTIONS: dict[str, Scheme] = {
     "normal": normal(1.0),
@@ -410,9 +410,9 @@ STARTS: dict[str, Start] = {
     "std 0.01": Start(normal(0.01), "purple", marked=True),
     "LeCun": Start(lecun_normal(), "sky"),
     "Xavier": Start(xavier_normal(), "blue", marked=True),
-    "4 x Xavier": Start(xavier_normal(gain=4), "orange"),
     "He": Start(he_normal(), "green", marked=True),
     "2 x He": Start(variance_scaling(8), "red"),
+    "4 x Xavier": Start(xavier_normal(gain=4), "orange"),
     "std 1": Start(normal(1.0), "orange", marked=True),
     "std 10": Start(normal(10.0), "red", marked=True),
 }

@@ -1,4 +1,4 @@
-"""Part four of the story: the kinds of layer, and how a gradient passes through each.
+"""The kinds of layer, and how a gradient passes through each.
 
 ``forward`` remembers what ``backward`` will need. ``backward`` is handed dL/d(output) and returns
 dL/d(input); on the way a layer notes the gradients of its own parameters. Neither changes its
@@ -8,8 +8,8 @@ Shapes: data ``(..., batch, features)``, weights ``(..., fan_in, fan_out)``. One
 leading axis. A stack of K networks has one of length K, and the code is the same; data without
 leading axes serve every network of a stack.
 
-Errors: what doesn't fit is a ValueError, arrays that don't hold floats are a TypeError, and
-``backward`` before ``forward`` is a RuntimeError.
+Errors: shape mismatches raise ValueError, non-float arrays TypeError, and ``backward`` before
+``forward`` RuntimeError.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from initlab.initializers import Initializer, zeros
 class Layer(Protocol):
     """What a network is made of.
 
-    A layer with parameters names them in ``PARAMETERS``; that of ``weight`` has its gradient in
+    A layer with parameters names them in ``PARAMETERS``; the gradient of ``weight`` is stored in
     ``weight_grad``.
     """
 
@@ -49,6 +49,11 @@ class Layer(Protocol):
     def clear_cache(self) -> None:
         """Drop what ``forward`` and ``backward`` noted."""
         ...
+
+
+# Called with a layer, what it was handed and what it returned. What it returns itself, if not None,
+# goes on in place of that. The layers of a branch come before the branch.
+Observer = Callable[[Any, FloatArray, FloatArray], Any]
 
 
 class Dense:
@@ -199,7 +204,7 @@ class Activation:
 
 
 class Residual:
-    """A branch beside the direct way: y = x + f(x), where f is a row of layers.
+    """A skip connection around a sequence of layers f: y = x + f(x).
 
     Parameters
     ----------
@@ -233,8 +238,8 @@ class Residual:
         branch = run_forward(self.layers, x, observe)
         if branch.shape[-1] != x.shape[-1]:
             raise ValueError(
-                f"a branch made {branch.shape[-1]} features of {x.shape[-1]}: what is added to its "
-                "input must be as wide"
+                f"a branch maps {x.shape[-1]} features to {branch.shape[-1]}; it must preserve the "
+                "width"
             )
         return x.astype(branch.dtype, copy=False) + branch
 
@@ -248,15 +253,10 @@ class Residual:
         return f"Residual({', '.join(map(repr, self.layers))})"
 
 
-# Called with a layer, what it was handed and what it returned. What it returns itself, if not None,
-# goes on in place of that. The layers of a branch come before the branch.
-Observer = Callable[[Any, FloatArray, FloatArray], Any]
-
-
 def run_forward(
     layers: Sequence[Any], x: FloatArray, observe: Observer | None = None
 ) -> FloatArray:
-    """Send data through a row of layers."""
+    """Send data through a sequence of layers."""
     for layer in layers:
         y = layer.forward(x, observe) if isinstance(layer, Residual) else layer.forward(x)
         x = _observed(observe, layer, x, y)
@@ -270,19 +270,17 @@ def run_backward(
     *,
     input_grad: bool = True,
 ) -> Any:
-    """Send a gradient back through a row of layers.
+    """Send a gradient back through a sequence of layers.
 
     With ``input_grad=False`` the first layer, a ``Dense``, leaves out dL/dx.
     """
-    for layer in reversed(layers):
-        if layer is layers[0] and not input_grad:
+    for place, layer in reversed(list(enumerate(layers))):
+        if isinstance(layer, Residual):
+            grad_x = layer.backward(grad, observe)
+        elif place == 0 and not input_grad:
             grad_x = layer.backward(grad, input_grad=False)
         else:
-            grad_x = (
-                layer.backward(grad, observe)
-                if isinstance(layer, Residual)
-                else layer.backward(grad)
-            )
+            grad_x = layer.backward(grad)
         grad = _observed(observe, layer, grad, grad_x)
     return grad
 

@@ -1,4 +1,4 @@
-"""Part three of the story: how wrong is the answer, and which way is better?
+"""How wrong is the answer, and which way is better?
 
 A loss takes the network's outputs and the right answers and returns two things: how wrong the
 outputs are, and the gradient with which backpropagation starts.
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from initlab._engine.checks import float_array, integer_labels
+from initlab._engine.checks import float_array, integer_labels, overflow_allowed
 from initlab._engine.types import FloatArray, Floats, IntArray
 
 
@@ -36,7 +36,7 @@ def softmax_cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[Floats,
     Returns
     -------
     loss : float or array, shape (...,)
-        In nats, the mean over the batch: ln(classes) for an answer that prefers nothing.
+        In nats, the mean over the batch: ln(classes) for a uniform prediction.
     gradient : array, shape (..., batch, classes)
         d loss / d logits = (softmax(logits) - one-hot(labels)) / batch.
 
@@ -48,7 +48,7 @@ def softmax_cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[Floats,
     Examples
     --------
     >>> loss, gradient = softmax_cross_entropy(np.zeros((1, 4)), np.array([2]))
-    >>> round(float(loss), 4)  # ln(4): an answer that prefers nothing
+    >>> round(float(loss), 4)  # ln(4): a uniform prediction
     1.3863
     >>> gradient
     array([[ 0.25,  0.25, -0.75,  0.25]])
@@ -62,7 +62,7 @@ def softmax_cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[Floats,
             f"expected one label a row, shape ({batch},), and at least one row; "
             "for one-hot rows, take their argmax(axis=-1) first"
         )
-    with np.errstate(over="ignore"):  # a gap wider than a float holds is -inf, and exp(-inf) = 0
+    with overflow_allowed():  # a gap wider than a float holds is -inf, and exp(-inf) = 0
         shifted = logits - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     sums = exponentials.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Part six of the story: layers in a row are a network.
+"""Layers in a row are a network.
 
 A multi-layer perceptron alternates ``Dense`` and ``Activation``. Forward runs through the row,
 backward runs through it in reverse; that is all of backpropagation that is not in the layers. If
@@ -53,9 +53,9 @@ class MLP:
         Stands between each hidden Dense layer and its activation. Anything will do that makes a
         layer when it is called with a number of features and ``dtype``.
     residual_block_size : int, optional
-        The hidden layers behind the first are gathered in branches of so many; the last branch
-        takes what is left. A branch begins with an activation and ends with a Dense layer, whose
-        output is added to what entered the branch. The hidden layers must be equally wide.
+        Hidden layers after the first are grouped into residual branches of this size; the last
+        branch takes the remainder. A branch begins with an activation and ends with a Dense layer,
+        whose output is added to the input of the branch. Hidden layers must be equally wide.
     dtype : np.float32 or np.float64
         The precision of the parameters and of everything computed with them.
 
@@ -117,7 +117,7 @@ class MLP:
             Dense(*pair, weight_init=weight_init, bias_init=bias_init, rng=child, dtype=self.dtype)
             for pair, child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True)
         ]
-        # Behind the first Dense layer follow units of (normalization,) activation and Dense layer.
+        # After the first Dense layer follow units of (normalization,) activation and Dense layer.
         units = []
         for width, layer in zip(self.sizes[1:], dense[1:], strict=False):
             norm = [] if normalization is None else [normalization(width, dtype=self.dtype)]
@@ -141,7 +141,7 @@ class MLP:
 
     @property
     def flat_layers(self) -> list[Any]:
-        """All layers in the order in which a signal meets them, branches spread out."""
+        """All layers in the order in which a signal meets them, residual branches flattened."""
         return list(_leaves(self.layers))
 
     @property
@@ -198,11 +198,14 @@ class MLP:
         return [getattr(layer, name) for layer, name in self._learned()]
 
     def gradients(self) -> list[FloatArray]:
-        """Return the gradients of the last ``backward``, in the order of ``parameters()``."""
+        """Return the gradients of the last ``backward``, in the order of ``parameters()``.
+
+        None before the first one.
+        """
         return [getattr(layer, f"{name}_grad") for layer, name in self._learned()]
 
     def state(self) -> list[FloatArray]:
-        """Return all that a training changes: ``parameters()``, then running averages.
+        """Return everything that training changes: ``parameters()``, then running averages.
 
         The arrays themselves; the averages, of shape (..., 1, features), are those of ``BatchNorm``
         layers. (PyTorch's ``state_dict`` holds the same.)
@@ -234,8 +237,8 @@ class MLP:
     def for_inference(self) -> MLP:
         """Return a view in which each ``BatchNorm`` uses its running averages, not the batch.
 
-        What it says of an example depends on no other one. Without ``BatchNorm`` it is a view like
-        any other. (PyTorch's ``eval()``, but this network itself stays in training.)
+        Each example's output is independent of the rest of the batch. Without ``BatchNorm`` it is a
+        view like any other. (PyTorch's ``eval()``, but this network itself stays in training.)
         """
         other = self.view()
         for layer in other.flat_layers:

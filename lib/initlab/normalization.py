@@ -1,8 +1,7 @@
 """Layers that repair a signal, whatever the weights were: the start matters less.
 
 Normalization gives the signal its size back in every layer. The layers are used like those of
-``layers``, with the same shapes and errors: ``forward`` remembers, ``backward`` derives; a stack of
-K networks has one more axis in front.
+``layers``, with the same shapes and errors.
 """
 
 from typing import Any
@@ -27,7 +26,7 @@ class Normalize:
     Parameters
     ----------
     features : int
-        Of the data that pass, (..., batch, features).
+        Number of features of the data, (..., batch, features).
     epsilon : float
         Above 0, added to the variance: keeps the division finite. (PyTorch's ``eps``.)
     dtype : np.float32 or np.float64
@@ -35,9 +34,9 @@ class Normalize:
     Attributes
     ----------
     scale, scale_grad : array, shape (..., 1, features)
-        Begins as ones. The gradients are None before the first ``backward``.
+        Initially ones. The gradients are None before the first ``backward``.
     shift, shift_grad : array, shape (..., 1, features)
-        Begins as zeros.
+        Initially zeros.
     """
 
     PARAMETERS = ("scale", "shift")
@@ -157,9 +156,9 @@ class BatchNorm(Normalize):
     Attributes
     ----------
     running_mean, running_variance : array, shape (..., 1, features)
-        Averages over the batches that went forward and backward: each ``backward`` is a step of a
-        training, and a ``forward`` alone changes nothing. The variance is the unbiased one, as in
-        algorithm 2 of the source. (PyTorch's ``running_mean`` and ``running_var``.)
+        Averages over the batches of training. The variance is the unbiased one, as in algorithm 2
+        of the source. (PyTorch's ``running_mean`` and ``running_var``; but there ``forward`` moves
+        them, and here ``backward`` does, so that a look at a network changes nothing.)
     inference : bool
         Whether these are used instead of the batch's own; False at the beginning.
 
@@ -215,5 +214,6 @@ class BatchNorm(Normalize):
 
     def __repr__(self) -> str:
         """Return kind and settings."""
-        momentum = f", momentum={self.momentum!r})" if self.momentum != 0.1 else ")"
-        return super().__repr__()[:-1] + momentum
+        momentum = f", momentum={self.momentum!r}" if self.momentum != 0.1 else ""
+        inference = ", inference" if self.inference else ""
+        return f"{super().__repr__()[:-1]}{momentum}{inference})"

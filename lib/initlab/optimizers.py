@@ -1,4 +1,4 @@
-"""Part six of the story: from a gradient to a step.
+"""From a gradient to a step.
 
 An optimizer changes parameters in place, given their gradients. What it remembers between steps
 (a velocity, running means) it keeps for the list of parameters that it is called with.
@@ -17,12 +17,12 @@ from initlab._engine.types import FloatArray
 class Optimizer(Protocol):
     """What changes parameters, given their gradients."""
 
-    learning_rate: float
-
     def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
         """Change the parameters in place: two lists of arrays of equal shapes, in one order.
 
-        Where the shapes don't fit each other, or what is remembered, nothing is changed.
+        In a stack of networks each array has a leading axis of length K: nothing may be reduced
+        over it, or the networks would not be trained as each alone. If shapes disagree with each
+        other or with the stored state, it raises and changes nothing.
         """
         ...
 
@@ -32,8 +32,9 @@ class Optimizer(Protocol):
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Refuse what has no ``step`` and ``reset_copy``, such as a class."""
-    if isinstance(optimizer, type) or not hasattr(optimizer, "reset_copy"):
+    """Refuse what has no ``step`` or ``reset_copy``, and a class that wasn't called."""
+    methods = hasattr(optimizer, "step") and hasattr(optimizer, "reset_copy")
+    if isinstance(optimizer, type) or not methods:
         raise TypeError(f"optimizer={optimizer!r} must be an optimizer, e.g. SGD(0.01)")
 
 
@@ -178,12 +179,12 @@ class Adam(_Optimizer):
 class WarmUp:
     """Small steps first: the learning rate grows in a straight line to its full value.
 
-    Step t of the first ``steps`` is taken with t / steps of the rate of the optimizer, all later
-    ones with the whole of it.
+    Step t of the first ``steps`` is taken at t / steps of the optimizer's learning rate, later ones
+    at the full rate.
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer : SGD, Adam or another one with a ``learning_rate``
         A copy of it takes the steps.
     steps : int
         How many; at least 1.
@@ -194,14 +195,16 @@ class WarmUp:
     section 2.2, gradual warmup.
     """
 
-    def __init__(self, optimizer: Optimizer, steps: int):
+    def __init__(self, optimizer: Any, steps: int):
         check_optimizer(optimizer)
         self.optimizer, self.steps = optimizer.reset_copy(), whole_number("steps", steps)
         self.learning_rate, self.taken = self.optimizer.learning_rate, 0
 
     def reset_copy(self) -> "WarmUp":
         """Return an optimizer with the same settings that remembers nothing."""
-        return WarmUp(self.optimizer, self.steps)
+        other = WarmUp(self.optimizer, self.steps)
+        other.learning_rate = self.learning_rate
+        return other
 
     def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
         """Change the parameters in place, as the optimizer does, at the rate of this step."""

@@ -1,4 +1,4 @@
-"""A chapter of its own: the network learns its starting point, one layer at a time.
+"""The network learns its starting point, one layer at a time.
 
 Before 2010 a deep sigmoid network was not trained from random weights. Each layer first learned to
 describe what the layer below tells it, without any labels: as a restricted Boltzmann machine or as
@@ -85,6 +85,7 @@ class RBM:
         array, shape (batch, hidden)
             What a Dense layer with this weight and bias gives, followed by sigmoid.
         """
+        v = float_array("v", v, dtype=self.weight.dtype)
         with overflow_allowed():
             return sigmoid(v @ self.weight + self.hidden_bias)
 
@@ -99,6 +100,7 @@ class RBM:
         -------
         array, shape (batch, visible)
         """
+        h = float_array("h", h, dtype=self.weight.dtype)
         with overflow_allowed():
             return sigmoid(h @ self.weight.T + self.visible_bias)
 
@@ -107,8 +109,8 @@ class RBM:
     ) -> tuple[float, list[FloatArray]]:
         """Return what one round of contrastive divergence (CD-1) says about the parameters.
 
-        The hidden units look at the data and decide by lot; from their decision the visible units
-        are rebuilt; the hidden units look again. Weights should grow where two units were on
+        The hidden units look at the data and are sampled; from the sample the visible units are
+        rebuilt; the hidden units look again. Weights should grow where two units were on
         together in the data, and shrink where they were on together in the dream.
 
         Parameters
@@ -282,13 +284,14 @@ def pretrain(
     progress : bool
         Whether to show a bar.
     callback : callable, optional
-        Called as ``callback(step, error)`` after each step, counted from 0 over all layers.
+        Called as ``callback(step, error)`` after each step, counted from 0 over all layers. What
+        it raises ends the pretraining; whole layers stay as they were learned.
 
     Returns
     -------
     array, shape (hidden layers, steps)
-        The reconstruction error before each update, on the minibatch of that update. Should it or
-        the weights cease to be finite, this layer and those above keep the weights they had, and
+        The reconstruction error before each update, on the minibatch of that update. If the error
+        or the weights become non-finite, this layer and those above keep the weights they had, and
         the rest of the array is NaN.
 
     Notes
@@ -329,7 +332,7 @@ def pretrain(
                 step_maker.step(learner.parameters(), gradients)
                 report(1)
                 if callback is not None:
-                    callback(depth * steps + step, errors[depth, step])
+                    callback(depth * steps + step, float(errors[depth, step]))
             learned = learner.encoder()
             if not all(np.isfinite(array).all() for array in learned):
                 return errors  # the last update was one too many

@@ -1,6 +1,6 @@
-"""Part seven of the story: what flows through a network, measured at every layer.
+"""What flows through a network, measured at every layer.
 
-Forward flow the activations, backward the gradients. A histogram of all numbers of a layer hides
+Activations flow forward, gradients backward. A histogram of all numbers of a layer hides
 much: whether the spread comes from the inputs or from the neurons, whether a small gradient is
 small everywhere or zero nearly everywhere. So each layer is measured in several ways.
 """
@@ -69,7 +69,7 @@ class LayerSignals:
 
         The root, over the units, of the mean variance across inputs. pooled_std**2 is the sum of
         across_input_std**2 and the variance of the units' means: a layer whose units all sit at
-        different heights but never move has a wide histogram and tells inputs apart not at all.
+        different heights but never move has a wide histogram and cannot tell inputs apart.
         """
         with overflow_allowed():
             return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
@@ -92,7 +92,7 @@ class LayerSignals:
         return self._share(flat.all(axis=-2).mean(axis=-1))
 
     def _share(self, share: Any) -> Any:
-        # Of numbers that are none, no share can be told.
+        # A share of NaNs is NaN.
         return np.where(np.isnan(self.z).any(axis=(-2, -1)), np.nan, share)[()]
 
     @cached_property
@@ -157,7 +157,8 @@ def measure_signals(
 ) -> Signals:
     """Send inputs forward and a gradient backward through a network, and note what passes.
 
-    The network is left as it was: its gradients and what its layers remember don't change.
+    The network is left as it was: its gradients and what its layers remember don't change. A
+    ``BatchNorm`` in it uses the statistics of ``x``.
 
     Parameters
     ----------
@@ -187,7 +188,8 @@ def measure_signals(
     outputs: dict[Any, FloatArray] = {}
 
     def note_output(layer: Any, x: FloatArray, y: FloatArray) -> None:
-        outputs[layer] = y
+        if isinstance(layer, (Dense, Activation)):  # the others would only take memory
+            outputs[layer] = y
 
     y = view.forward(x, note_output)
     if output_gradient is None:

@@ -2,8 +2,8 @@
 
 An initializer draws each matrix on its own. ``lsuv`` (also called data-dependent initialization)
 sends data through the network and corrects each layer by what it sees; ``fixup`` counts the
-residual branches and starts them at nothing. Both change the network, and return it; after an error
-it is as it was.
+residual branches and starts them at zero. Both change the network in place and return it; if an
+error is raised, the network is unchanged.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 
     tolerance : float
         Above 0: how far from 1 a variance may be left.
     rounds : int
-        How often a layer is corrected at most.
+        Maximum corrections per layer.
 
     Raises
     ------
@@ -82,12 +82,13 @@ def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 
 
 
 def fixup(network: MLP) -> MLP:
-    """Let each residual branch begin as nothing, and the outputs as 0.
+    """Let each residual branch begin at zero, and the outputs too.
 
     With L branches of m Dense layers each: the last Dense layer of a branch and the last one of the
     network become 0, weights and biases; the weights of all others in branches are multiplied by
     L**(-1 / (2m - 2)), so that one step changes what the network computes by an amount that doesn't
-    depend on L. (The scalar factors and biases that the source adds are left out.)
+    depend on L. (The scalar factors and biases that the source adds are left out.) It is meant for
+    a network as it was drawn: applied twice, it multiplies twice.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Part ten of the story: learning, one small step after another.
+"""Learning, one small step after another.
 
 The loop is the textbook's: take a minibatch, forward, loss, backward, step. ``train_together`` runs
 it for many networks side by side, as a stack where they are of one architecture.
@@ -26,8 +26,8 @@ from initlab._engine.parallel import as_completed, one_blas_thread
 from initlab._engine.progress import Report, reporting
 from initlab._engine.stacks import make_stacks, step_cost
 from initlab._engine.types import FloatArray, Floats, IntArray
-from initlab.datasets import Dataset, minibatches
-from initlab.losses import Loss, softmax_cross_entropy
+from initlab.datasets import Dataset, minibatches, skip_minibatches
+from initlab.losses import Loss, mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP, check_mlp
 from initlab.optimizers import Optimizer, check_optimizer
 
@@ -42,8 +42,8 @@ class History:
         Before each update, on the minibatch of that update. NaN for steps not taken.
     diverged_at : int or None, or a list of K of them for a stack
         The step, from 0, at which the loss was no longer finite. The network was left as it was
-        then: that step's update was not made, nor any later one. (What the very last update did,
-        no later loss has seen; ``evaluate`` tells.)
+        then: that step's update was not made, nor any later one. (No loss is recorded after the
+        last update; use ``evaluate``.)
     gradient_rms : array or None
         If it was asked for: the root mean square of dL/dW of every Dense layer, shape
         (steps, layers) or (steps, layers, K), before each update. NaN for steps not taken.
@@ -56,9 +56,10 @@ class History:
     def final_loss(self, last: int = 100) -> Any:
         """Return the mean loss over the last steps: float, or shape (K,) for a stack.
 
-        NaN if the run diverged.
+        Not a finite number if the run diverged.
         """
-        return self.loss[-whole_number("last", last) :].mean(axis=0)
+        with overflow_allowed():
+            return self.loss[-whole_number("last", last) :].mean(axis=0)
 
     def smoothed(self, window: int = 50) -> FloatArray:
         """Return the loss averaged over the last ``window`` steps, fewer at the beginning.
@@ -84,6 +85,10 @@ class History:
         return f"History({len(self.loss)} steps{diverged})"
 
 
+class StopTraining(Exception):
+    """Raised by a callback, it ends a training run there."""
+
+
 class Evaluation(NamedTuple):
     """How a network does on examples: floats, or arrays of shape (K,) for a stack."""
 
@@ -102,7 +107,7 @@ def train(
     loss: Loss = softmax_cross_entropy,
     record_gradients: bool = False,
     progress: bool = False,
-    callback: Callable[[int, Any], Any] | None = None,
+    callback: Callable[[int, Any], object] | None = None,
 ) -> History:
     """Train a network, or a stack of them, and say how it went. The network is changed.
 
@@ -116,7 +121,7 @@ def train(
         Anything with ``x_train``, shape (examples, features), and ``y_train``. Each minibatch is
         cast to the network's precision.
     optimizer : Optimizer
-        A copy of it is used, so that one can serve many trainings.
+        A copy of it is used, so that one optimizer can serve many training runs.
     steps, batch_size : int
     rng : numpy.random.Generator
         Shuffles the examples; see ``datasets.minibatches``.
@@ -127,8 +132,8 @@ def train(
     progress : bool
         Whether to show a bar.
     callback : callable, optional
-        Called as ``callback(step, loss)`` after each step, counted from 0: to watch a training, or
-        to stop it. If it returns True, the history ends there.
+        Called as ``callback(step, loss)`` after each step, counted from 0. It may raise
+        ``StopTraining``: then the history ends there.
 
     Examples
     --------
@@ -179,27 +184,31 @@ def _run_steps(
     diverged: dict[Any, Any] = {}  # which of the stack: the step, and its state then
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
     # cores are busy.
-    with overflow_allowed(), one_blas_thread():
-        for step, (x, y) in enumerate(batches):
-            losses[step], grad = loss(network.forward(x), y)
-            for index in map(tuple, np.argwhere(~np.isfinite(losses[step]))):
-                if index not in diverged:
-                    diverged[index] = step, [array[index].copy() for array in state]
-            if len(diverged) == losses[step].size:
-                break
-            network.backward(grad, input_grad=False)
-            if record_gradients:
-                gradient_rms[step] = [_rms(layer.weight_grad) for layer in network.dense]
-            optimizer.step(parameters, network.gradients())
-            report(1)
-            if callback is not None and callback(step, losses[step]):
-                losses, gradient_rms = losses[: step + 1], gradient_rms[: step + 1]
-                break
-    for index, (step, kept) in diverged.items():
+    try:
+        with overflow_allowed(), one_blas_thread():
+            for step, (x, y) in enumerate(batches):
+                losses[step], grad = loss(network.forward(x), y)
+                for index in map(tuple, np.argwhere(~np.isfinite(losses[step]))):
+                    if index not in diverged:
+                        diverged[index] = step, [array[index].copy() for array in state]
+                if len(diverged) == losses[step].size:
+                    break
+                network.backward(grad, input_grad=False)
+                if record_gradients:
+                    gradient_rms[step] = [_rms(layer.weight_grad) for layer in network.dense]
+                optimizer.step(parameters, network.gradients())
+                report(1)
+                if callback is not None:
+                    callback(step, losses[step])
+    except StopTraining:
+        losses, gradient_rms = losses[: step + 1], gradient_rms[: step + 1]
+    finally:
+        for index, (_, kept) in diverged.items():
+            for array, was in zip(state, kept, strict=True):
+                array[index] = was
+    for index, (step, _) in diverged.items():
         losses[(slice(step + 1, None), *index)] = np.nan
         gradient_rms[(slice(step, None), slice(None), *index)] = np.nan
-        for array, was in zip(state, kept, strict=True):
-            array[index] = was
     steps_of = {index: step for index, (step, _) in diverged.items()}
     diverged_at: Any = steps_of.get(())
     if network.stack_shape:
@@ -250,17 +259,16 @@ def train_together(
     -----
     joblib shares the stacks out among threads of this process, each with one BLAS thread.
     ``joblib.parallel_config`` changes that: ``n_jobs=1`` takes one core, ``backend="loky"``
-    processes, ``backend="dask"`` a cluster. Beside the networks themselves, memory for three times
-    their parameters is needed at most, and for the activations; momentum takes the parameters once
-    more, Adam some three times more.
+    processes, ``backend="dask"`` a cluster. Peak extra memory: three times the parameters, plus
+    activations; momentum takes the parameters once more, Adam some three times more.
     """
     if isinstance(networks, MLP):
         raise TypeError(
             f"networks={networks!r} must be a dict or list of MLPs; one goes to train()"
         )
     named = isinstance(networks, Mapping)
-    keyed = _keyed(networks)
-    members, generators = list(keyed.values()), _one_each(keyed, rng, rngs)
+    keyed = _keyed("networks", networks)
+    members, generators = list(keyed.values()), _one_each(networks, keyed, rng, rngs)
     _check_members(members)
     for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
         x, y = check_training(network.sizes, dataset, optimizer, loss)
@@ -283,36 +291,37 @@ def train_together(
         with contextlib.closing(stacks):
             done = list(stacks)
     # Only now, when nothing can go wrong any more, are the networks and generators changed.
-    taken = dict.fromkeys(map(id, generators), -1)
     for stack in done:
-        moved = np.isfinite(stack.history.loss).any(axis=1).sum()
         for k, place in enumerate(stack.places):
             for array, result in zip(members[place].state(), stack.finished, strict=True):
                 array[...] = result[k]
             histories[place] = stack.history.of(k)
-            # A generator moves on as by its longest training, for some may have diverged.
-            each = generators[place]
-            if moved > taken[id(each)]:
-                taken[id(each)] = moved
-                each.bit_generator.state = stack.rng_states[k]
+    taken: dict[int, int] = {}  # a generator moves on as by its longest training
+    for each, history in zip(generators, histories, strict=True):
+        own = steps if history.diverged_at is None else history.diverged_at + 1
+        taken[id(each)] = max(own, taken.get(id(each), 0))
+    for each in {id(each): each for each in generators}.values():
+        skip_minibatches(len(x), batch_size=batch_size, steps=taken[id(each)], rng=each)
     return dict(zip(keyed, histories, strict=True)) if named else histories
 
 
-def _keyed(values: Any) -> dict[Any, Any]:
+def _keyed(name: str, values: Any) -> dict[Any, Any]:
     """Return a dict as it is, and a list as a dict of its places."""
+    if not isinstance(values, (Mapping, list, tuple)):
+        raise TypeError(f"{name}={values!r} must be a dict or a list")
     return dict(values if isinstance(values, Mapping) else enumerate(values))
 
 
-def _one_each(networks: dict[Any, Any], rng: Any, rngs: Any) -> list[np.random.Generator]:
+def _one_each(networks: Any, keyed: Any, rng: Any, rngs: Any) -> list[np.random.Generator]:
     """Return a generator for each network, in the order of the networks."""
     if (rng is None) == (rngs is None):
         raise TypeError("train_together needs either rng or rngs, and not both")
     if rngs is None:
-        return [generator(rng)] * len(networks)
-    keyed = _keyed(rngs)
-    if keyed.keys() != networks.keys():
-        raise ValueError(f"rngs has entries {list(keyed)}, but networks has {list(networks)}")
-    return [generator(keyed[key]) for key in networks]
+        return [generator(rng)] * len(keyed)
+    found = _keyed("rngs", rngs)
+    if isinstance(rngs, Mapping) != isinstance(networks, Mapping) or found.keys() != keyed.keys():
+        raise ValueError(f"rngs has entries {list(found)}, but networks has {list(keyed)}")
+    return [generator(found[key]) for key in keyed]
 
 
 def _check_members(members: list[Any]) -> None:
@@ -328,14 +337,12 @@ def _check_members(members: list[Any]) -> None:
 class TrainedStack(NamedTuple):
     """Networks that were trained as one stack of K.
 
-    ``places`` says which they were, ``finished`` is what ``finish`` made of the stack, and
-    ``rng_states`` holds the state of each network's generator after the training.
+    ``places`` says which they were, and ``finished`` is what ``finish`` made of the stack.
     """
 
     places: list[int]
     history: History
     finished: Any
-    rng_states: list[Any]
 
 
 def train_stacks(
@@ -408,8 +415,8 @@ def _train_stack(task: tuple[Any, ...], *arrays_and_report: Any) -> tuple[Any, .
         report=lambda done: report(done * share / steps),
     )
     taken = np.isfinite(history.loss).any(axis=1).sum()
-    report(float(steps - taken) * share / steps)  # of steps that nobody took, for all had diverged
-    return history, finish(stack, *arrays), [rng.bit_generator.state for rng in rngs]
+    report(float(steps - taken) * share / steps)  # steps skipped, as all had diverged
+    return history, finish(stack, *arrays)
 
 
 def _batches_of_stack(
@@ -441,7 +448,7 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
     x : array of float, shape (examples, features)
     y : array of int, shape (examples,)
     batch_size : int
-        How many examples are in memory at a time; it doesn't change the result.
+        How many examples are in memory at a time; but for rounding it doesn't change the result.
 
     Returns
     -------
@@ -523,6 +530,10 @@ def _fitting(
         raise ValueError(f"{y_name} has shape {y.shape}, but {x_name} has shape {x.shape}")
     if not finite:
         check_finite(x_name, x)
+    if loss is mean_squared_error and float_array(y_name, y).shape != (len(x), sizes[-1]):
+        raise ValueError(
+            f"{y_name} has shape {y.shape}, but sizes {list(sizes)} give ({len(x)}, {sizes[-1]})"
+        )
     if loss is softmax_cross_entropy and integer_labels(y_name, y, num_classes=sizes[-1]).ndim != 1:
         raise ValueError(
             f"{y_name} has shape {y.shape}; expected ({len(x)},); "

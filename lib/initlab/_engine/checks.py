@@ -1,4 +1,4 @@
-"""The doorkeeper: what every public function asks of what it is handed.
+"""What every public function asks of its arguments.
 
 Each check either returns the value in the form the caller wants or raises an error that names the
 argument, the value and the remedy.
@@ -125,8 +125,8 @@ def integer_labels(name: str, value: Any, *, num_classes: int | None = None) -> 
     labels = np.asarray(value)
     if labels.dtype.kind not in "iu":
         raise TypeError(
-            f"{name} has dtype {labels.dtype}, but integer class numbers are needed; "
-            "for one-hot rows, take their argmax(axis=-1) first"
+            f"{name} has dtype {labels.dtype}, but integer class numbers are needed; for one-hot "
+            f"rows, take their argmax(axis=-1) first; for regression, {name}[:, np.newaxis]"
         )
     low, high = labels.min(initial=0), labels.max(initial=0)
     if low < 0 or (num_classes is not None and high >= num_classes):
@@ -140,7 +140,7 @@ def integer_labels(name: str, value: Any, *, num_classes: int | None = None) -> 
 def fitting_gradient(grad: Any, output_shape: Shape | None, dtype: Any) -> FloatArray:
     """Return ``grad`` as floats of ``dtype``; it must be of the shape of what came out forward."""
     if output_shape is None:
-        raise RuntimeError("backward was called before forward: there is nothing to derive yet")
+        raise RuntimeError("backward was called before forward; call forward first")
     grad = float_array("grad", grad, dtype=dtype)
     if grad.shape != output_shape:
         raise ValueError(

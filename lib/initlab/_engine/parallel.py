@@ -152,8 +152,8 @@ def as_completed(
 
     Notes
     -----
-    Who may leave before the end, by an error too, must close it: so the tasks are stopped
-    (``contextlib.closing``).
+    A caller that may stop early, even by an exception, must close the generator so that the tasks
+    stop (``contextlib.closing``).
     """
     from joblib import Parallel, delayed  # takes a while to import
 
@@ -252,7 +252,7 @@ def thread_map(
     jobs = [delayed(function)(item, reports) for item in items]
     try:
         with one_blas_thread():
-            return list(Parallel(n_jobs=workers(), require="sharedmem")(jobs))
+            return list(Parallel(n_jobs=workers(), backend="threading")(jobs))
     except BaseException as error:
         reports.stop(error)
         why = reports.why or error

@@ -10,14 +10,31 @@ _ADVICE = "this array belongs to a Dataset, which is read-only and shared; chang
 class ReadOnlyArray(np.ndarray[Any, np.dtype[Any]]):
     """An array that says what to do when someone writes into it.
 
-    What is computed from it is an ordinary array.
+    Copies of it, and what is computed from it by ufuncs, are ordinary arrays.
     """
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Refuse, unless this is a copy."""
-        if not self.flags.writeable:
-            raise ValueError(_ADVICE)
+        _refuse(self)
         super().__setitem__(key, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse another shape in place, too."""
+        if name == "shape":
+            _refuse(self)
+        super().__setattr__(name, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a view as read-only, and a copy as an ordinary array."""
+        return _plain_copy(super().__getitem__(key))
+
+    def copy(self, order: Any = "C") -> Any:
+        """Return an ordinary array."""
+        return _plain(self).copy(order)
+
+    def astype(self, *args: Any, **kwargs: Any) -> Any:
+        """Return an ordinary array, unless it is this one."""
+        return _plain_copy(super().astype(*args, **kwargs))
 
     def __repr__(self) -> str:
         """Look like an ordinary array."""
@@ -25,17 +42,25 @@ class ReadOnlyArray(np.ndarray[Any, np.dtype[Any]]):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """Compute with ordinary arrays; refuse to write a result here, as ``x += 1`` would."""
-        for out in settings.get("out", ()):
-            if isinstance(out, ReadOnlyArray) and not out.flags.writeable:
-                raise ValueError(_ADVICE)
+        for target in (*settings.get("out", ()), *(inputs[:1] if method == "at" else ())):
+            _refuse(target)
         settings = {name: _plain(value) for name, value in settings.items()}
         return getattr(ufunc, method)(*map(_plain, inputs), **settings)
+
+
+def _refuse(array: Any) -> None:
+    if isinstance(array, ReadOnlyArray) and not array.flags.writeable:
+        raise ValueError(_ADVICE)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return value.view(np.ndarray) if isinstance(value, ReadOnlyArray) else value
+
+
+def _plain_copy(value: Any) -> Any:
+    return _plain(value) if isinstance(value, np.ndarray) and value.flags.writeable else value
 
 
 def read_only(array: np.ndarray[Any, Any]) -> ReadOnlyArray:

@@ -12,4 +12,6 @@ def checked_seeds(seeds):
     seeds = [whole_number("each of seeds", seed, at_least=0) for seed in seeds]
     if not seeds:
         raise ValueError("seeds must hold at least one")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds={seeds!r} must differ from each other")
     return seeds

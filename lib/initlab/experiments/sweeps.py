@@ -493,7 +493,7 @@ def _found(stack):
     history, (train, test) = stack.history, stack.finished
     found = {
         "first_loss": history.loss[0],
-        "final_loss": history.final_loss(LAST_STEPS),
+        "final_loss": [history.of(k).final_loss(LAST_STEPS) for k in range(len(stack.places))],
         "diverged_at": [-1 if step is None else step for step in history.diverged_at],
         "train_loss": train.loss,
         "train_accuracy": train.accuracy,

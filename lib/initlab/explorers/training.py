@@ -14,7 +14,7 @@ from initlab.explorers.explorer import Explorer, button, controls_of, row
 from initlab.explorers.settings import Settings, choice, whole
 from initlab.explorers.tables import Reading, pack
 from initlab.initializers import STARTS
-from initlab.training import evaluate, train
+from initlab.training import StopTraining, evaluate, train
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
 # A curve is a mean of so many steps, and the loss in words one of so many.
@@ -125,7 +125,8 @@ class _Run:
         if now - self._published > 0.1:
             self._published = now
             self._publish()
-        return self.stopped.is_set()
+        if self.stopped.is_set():
+            raise StopTraining
 
     def curve(self):
         """Return the loss so far in float32, each value the mean of the last ``_SMOOTH`` steps."""
