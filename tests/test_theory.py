@@ -1,3 +1,4 @@
+import doctest
 import itertools
 import math
 
@@ -665,3 +666,7 @@ def test_inputs_that_all_become_zero_have_no_correlation():
     with pytest.raises(ValueError, match=r"sigma_w2=0, sigma_b2=0\.0: z is always 0 there"):
         theory.correlation_map(0.5, "tanh", 0)
     assert np.isnan(theory.correlation_map(0.5, "tanh", [0.0, 1.5])).tolist() == [True, False]
+
+
+def test_the_examples_of_the_docstrings_are_right():
+    assert doctest.testmod(theory).failed == 0

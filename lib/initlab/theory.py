@@ -8,15 +8,16 @@ size of the gradient.
 All functions have this in common:
 
 - ``activation`` is an ``ActivationFunction`` or the name of one.
-- ``sigma_w2`` is fan_in times the variance of a weight: weights of std s have fan_in * s**2. That
-  is 1 for LeCun's start and 2 for He's. ``sigma_b2`` is the variance of a bias. Both are finite and
-  at least 0; anything else is a ``ValueError``.
+- ``sigma_w2`` is fan_in times the variance of a weight: fan_in * s**2 for weights of std s, which
+  is 1 for LeCun's start and 2 for He's. ``sigma_b2`` is the variance of a bias. Numbers that are
+  negative or not finite are a ``ValueError``.
 - Scalars give a Python float. Arrays are broadcast and give an array, one entry per network.
 - Where there is no answer, such as a critical line that doesn't exist or a signal that overflows,
   a single network raises a ``ValueError``, and among many its entry is NaN.
 
-For q up to 60, means over one z are precise to 1e-10 and means over two to 1e-9, kinks at 0
-included. Where a sigmoid is steeper than that, to 1e-5.
+For q up to 60 a mean over one z is precise to 1e-10, one over a pair to 1e-9, and the variance
+across inputs to 3e-7 of itself, however small it is and with kinks at 0, too. At q = 10,000, where
+a sigmoid is nearly a step, it is 1e-5, 1e-6 and 1e-3.
 
 Sources: Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli (2016), "Exponential expressivity in deep
 neural networks through transient chaos"; Schoenholz, Gilmer, Ganguli, Sohl-Dickstein (2017), "Deep
@@ -155,8 +156,8 @@ def _variance_across(
     # variance of h across inputs. As a mean of differences it is precise for the smallest distance.
     # In polar coordinates z and z' are r times the sines of two angles, and the correlation is the
     # cosine of what is between these. All kinks and steep places lie where a sine is 0, and there
-    # the arcs begin: one where z and z' have the same sign, one where they haven't. What is left
-    # out of the circle is the same with z and z' exchanged.
+    # the arcs begin: one where z and z' have the same sign, one where they have opposite ones. What
+    # is left out of the circle is the same with z and z' exchanged.
     r, r_weights = _radii(function, count)
 
     def compute(q: FloatArray, distance: FloatArray) -> FloatArray:
@@ -533,7 +534,7 @@ class LayerTheory:
         """The share of activations within 1 % of an end of the function's range."""
         limit = math.inf if self.activation.saturation is None else self.activation.saturation
         with overflow_allowed():
-            return np.vectorize(math.erfc)(limit / np.sqrt(2 * self.q))
+            return np.vectorize(math.erfc, otypes=[float])(limit / np.sqrt(2 * self.q))
 
     @functools.cached_property
     def gradient_rms(self) -> FloatArray:
