@@ -403,12 +403,12 @@ def test_a_warm_up_prints_as_the_call_that_makes_it():
         ((SGD(0.1), True), TypeError, "steps=True must be a whole number"),
     ],
 )
+def test_what_cannot_warm_up_is_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        WarmUp(*call)
+
+
 def test_a_reset_copy_of_a_warm_up_keeps_the_rate_it_was_given():
     optimizer = WarmUp(SGD(0.1), 10)
     optimizer.learning_rate = 0.5
     assert optimizer.reset_copy().learning_rate == 0.5
-
-
-def test_what_cannot_warm_up_is_refused_by_name(call, error, message):
-    with pytest.raises(error, match=message):
-        WarmUp(*call)

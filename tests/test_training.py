@@ -228,7 +228,7 @@ def test_an_interrupted_training_leaves_no_nan_in_those_that_diverged():
         if step == 20:
             raise KeyboardInterrupt
 
-    stack = MLP.stack([diverging(), network(1, dtype=np.float32)])
+    stack = MLP.stack([diverging(), diverging(1, std=0.3)])
     with pytest.raises(KeyboardInterrupt):
         train(stack, examples(), **settings(steps=30, callback=interrupt))
     assert all(np.isfinite(array).all() for array in stack.parameters())
@@ -1315,7 +1315,7 @@ def test_equal_generators_share_one_batch(monkeypatch):
         (
             {"rngs": np.random.default_rng(0)},
             TypeError,
-            r"rngs=Generator.* must be a dict or a list",
+            "rngs=Generator.* must be a dict",
         ),
         (
             {"rngs": dict(enumerate(np.random.default_rng(0).spawn(2)))},
