@@ -439,3 +439,15 @@ def test_only_a_generator_will_do(recipe, rng):
 def test_only_single_and_double_precision_will_do(recipe, dtype):
     with pytest.raises(TypeError, match=r"dtype=.*np\.float32 .*np\.float64"):
         recipe(np.random.default_rng(0), (5, 3), dtype=dtype)
+
+
+def test_a_slope_whose_square_is_not_finite_is_refused():
+    for recipe in (init.he_normal, init.he_uniform):
+        with pytest.raises(ValueError, match=r"slope=1e\+200: its square.* is not finite"):
+            recipe(slope=1e200)
+
+
+@pytest.mark.parametrize("recipe", [init.normal(1e308), init.truncated_normal(1.7e308)], ids=repr)
+def test_weights_that_overflow_are_refused_without_a_warning(recipe):
+    with pytest.raises(ValueError, match="draws weights too large for float64"):
+        recipe(np.random.default_rng(0), (100, 100))
