@@ -22,6 +22,7 @@ He (2015): He, Zhang, Ren, Sun, "Delving deep into rectifiers".
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -58,7 +59,7 @@ class Scheme(ABC):
 
     The draw is made in float64 and rounded to ``dtype``, so that one seed means the same weights in
     both precisions. Two schemes of the same distribution called with the same seed differ by a
-    factor only.
+    factor only. Schemes of one kind with equal settings are equal, whatever they are called.
     """
 
     @abstractmethod
@@ -89,17 +90,6 @@ class Scheme(ABC):
         if np.abs(drawn).max() > np.finfo(dtype).max:
             raise ValueError(f"{self!r} draws weights too large for {dtype}")
         return drawn.astype(dtype, copy=False)
-
-    def _settings(self) -> tuple[Any, ...]:
-        return type(self), *(value for key, value in vars(self).items() if key != "name")
-
-    def __eq__(self, other: object) -> bool:
-        """Two schemes of one kind with equal settings are equal, whatever they are called."""
-        return isinstance(other, Scheme) and self._settings() == other._settings()
-
-    def __hash__(self) -> int:
-        """Equal schemes have equal hashes, so they can be the keys of a table of results."""
-        return hash(self._settings())
 
 
 def checked_shape(shape: Shape) -> Shape:
@@ -150,12 +140,12 @@ _UNIT_DRAWS: dict[str, Callable[[np.random.Generator, Shape], FloatArray]] = {
 }
 
 
+@dataclass(frozen=True, repr=False)
 class _FixedSpread(Scheme):
     """The same standard deviation whatever the shape of the matrix."""
 
-    def __init__(self, distribution: str, std: float):
-        self.distribution = distribution
-        self.fixed_std = finite_number("std", std, at_least=0)
+    distribution: str
+    fixed_std: float
 
     def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         return self.fixed_std * _UNIT_DRAWS[self.distribution](rng, shape)
@@ -170,7 +160,7 @@ class _FixedSpread(Scheme):
 
 def normal(std: float) -> Scheme:
     """Gaussian weights N(0, std**2): what the article starts from."""
-    return _FixedSpread("normal", std)
+    return _FixedSpread("normal", finite_number("std", std, at_least=0))
 
 
 def uniform(std: float) -> Scheme:
@@ -179,7 +169,7 @@ def uniform(std: float) -> Scheme:
     Most frameworks take the limit: their ``limit=0.05`` is ``uniform(0.05 / math.sqrt(3))`` here.
     So ``uniform(s)`` and ``normal(s)`` have the same variance.
     """
-    return _FixedSpread("uniform", std)
+    return _FixedSpread("uniform", finite_number("std", std, at_least=0))
 
 
 def truncated_normal(std: float) -> Scheme:
@@ -187,12 +177,12 @@ def truncated_normal(std: float) -> Scheme:
 
     Cutting alone would leave 0.88 of the std; many libraries forget to correct this.
     """
-    return _FixedSpread("truncated_normal", std)
+    return _FixedSpread("truncated_normal", finite_number("std", std, at_least=0))
 
 
+@dataclass(frozen=True, repr=False)
 class _Constant(Scheme):
-    def __init__(self, value: float):
-        self.value = finite_number("value", value)
+    value: float
 
     def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         return np.full(shape, self.value)
@@ -207,7 +197,7 @@ class _Constant(Scheme):
 
 def constant(value: float) -> Scheme:
     """Every weight the same. Layers that start like this stay equivalent to a single neuron."""
-    return _Constant(value)
+    return _Constant(finite_number("value", value))
 
 
 def zeros() -> Scheme:
@@ -224,12 +214,12 @@ _FANS: dict[str, Callable[[int, int], float]] = {
 }
 
 
+@dataclass(frozen=True, repr=False)
 class _VarianceScaling(Scheme):
-    def __init__(self, scale: float, mode: str, distribution: str, name: str | None = None):
-        self.scale = finite_number("scale", scale, at_least=0)
-        self.mode = known_name("mode", mode, _FANS)
-        self.distribution = known_name("distribution", distribution, _UNIT_DRAWS)
-        self.name = name
+    scale: float
+    mode: str
+    distribution: str
+    name: str | None = field(default=None, compare=False)
 
     def std(self, shape: Shape) -> float:
         fan_in, fan_out = checked_shape(shape)[-2:]
@@ -259,7 +249,11 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
     distribution : {"normal", "uniform", "truncated_normal"}
         The shape of the distribution. All three have exactly the variance asked for.
     """
-    return _VarianceScaling(scale, mode, distribution)
+    return _VarianceScaling(
+        finite_number("scale", scale, at_least=0),
+        known_name("mode", mode, _FANS),
+        known_name("distribution", distribution, _UNIT_DRAWS),
+    )
 
 
 def xavier_normal(gain: float = 1.0) -> Scheme:
@@ -351,9 +345,9 @@ glorot_normal, glorot_uniform = xavier_normal, xavier_uniform
 kaiming_normal, kaiming_uniform = he_normal, he_uniform
 
 
+@dataclass(frozen=True, repr=False)
 class _Orthogonal(Scheme):
-    def __init__(self, gain: float):
-        self.gain = finite_number("gain", gain, at_least=0)
+    gain: float
 
     def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
         *stack, fan_in, fan_out = shape
@@ -377,7 +371,7 @@ def orthogonal(gain: float = 1.0) -> Scheme:
     (2013); the correction of signs: Mezzadri (2007), "How to generate random matrices from the
     classical compact groups", section 5.
     """
-    return _Orthogonal(gain)
+    return _Orthogonal(finite_number("gain", gain, at_least=0))
 
 
 # -------------------------------------------------------------- where all others take them from
