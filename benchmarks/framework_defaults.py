@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from initlab.experiments import DEFAULTS, scikit_learn_start
+from initlab.experiments import LIBRARY_DEFAULTS, scikit_learn_start
 
 FANS = (300, 200)
 
@@ -54,7 +54,7 @@ def main():
         if importlib.util.find_spec(module) is None:
             print(f"{name:27} skipped: {module} is not installed")
             continue
-        weight, std = draw(), DEFAULTS[name].std(FANS)
+        weight, std = draw(), LIBRARY_DEFAULTS[name].std(FANS)
         bound = math.sqrt(3) * std  # all of them are uniform
         fits = abs(weight.std() / std - 1) < 0.02 and 0.99 < np.abs(weight).max() / bound < 1.00001
         agree = agree and fits

@@ -12,6 +12,7 @@ from initlab.experiments import (
     MNIST_SIZES,
     RESCUES,
     Race,
+    ScaledNetwork,
     across_inputs_before_training,
     five_layers,
     mnist_race,
@@ -593,3 +594,22 @@ def test_rescues_take_the_settings_of_a_race_and_seeds_that_come_only_once(few_d
 def test_rescues_refuse_by_name_before_any_step(few_digits, wrong, error, message):
     with pytest.raises(error, match=message):
         rescue_race(few_digits, **{"seeds": [0], "steps": 2} | wrong)
+
+
+# -------------------------------------------------------------------- one draw, many stds
+
+
+@pytest.mark.parametrize("name", init.DISTRIBUTIONS)
+def test_a_scaled_network_has_weights_of_the_std_asked_for(name):
+    drawn = ScaledNetwork(initializer=name, width=60, inputs=40, depth=3, dtype=np.float64)
+    scheme = init.DISTRIBUTIONS[name]
+
+    def of_std_2(rng, shape, dtype):
+        return 2 * scheme(rng, shape, dtype) / scheme.std(shape)
+
+    signals = five_layers(of_std_2, width=60, inputs=40, depth=3)
+    for (z, h), layer in zip(drawn.forward(2.0), signals.layers, strict=True):
+        np.testing.assert_allclose(z, layer.z, rtol=1e-9)
+        np.testing.assert_allclose(h, layer.h, rtol=1e-9)
+    first = next(iter(drawn.forward(2.0)))[0]
+    assert first.std() == pytest.approx(2 * 60**0.5, rel=0.1)
