@@ -66,8 +66,8 @@ class LayerSignals:
     def across_input_std(self) -> Any:
         """How far a single unit moves when the input changes.
 
-        The root of the variance across inputs, averaged over the units. pooled_std**2 is the sum of
-        across_input_std**2 and the variance of the units' means: a layer whose units sit at
+        The root of the mean, over the units, of the variance across inputs. pooled_std**2 is the
+        sum of across_input_std**2 and the variance of the units' means: a layer whose units sit at
         different heights but never move has a wide histogram, yet cannot tell inputs apart.
         """
         with overflow_allowed():
