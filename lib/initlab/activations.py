@@ -99,7 +99,7 @@ class ActivationFunction:
 
 def _as_floats(z: Any) -> Any:
     if isinstance(z, (int, float)) and not isinstance(z, bool):
-        return np.float64(z)  # sigmoid(0), typed at the prompt, is a reasonable request
+        return np.float64(z)  # so that sigmoid(0) works at the prompt
     return float_array("z", z)
 
 

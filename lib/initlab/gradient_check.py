@@ -132,7 +132,7 @@ def check_gradients(
             )
 
     # Differences are judged relative to the largest gradient of their array, so that a wrong factor
-    # shows at any scale, down to the rounding error of the loss, below which nothing can show.
+    # shows at any scale, as long as it exceeds the effect of rounding in the loss.
     noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
     findings, unjudged = [("", 0.0, 0.0, 0.0)], []
     for name, array, gradient in arrays:

@@ -243,7 +243,7 @@ class Residual:
         return x.astype(branch.dtype, copy=False) + branch
 
     def backward(self, grad: FloatArray, observe: Observer | None = None) -> FloatArray:
-        """Return dL/dx = dL/dy + f'(x)^T dL/dy: one part skips the branch, one runs through it."""
+        """Return dL/dx = dL/dy + f'(x)^T dL/dy: past the branch, and through it."""
         branch = run_backward(self.layers, grad, observe)
         return float_array("grad", grad, dtype=branch.dtype) + branch
 

@@ -226,7 +226,7 @@ class MLP:
         return self._with([array.copy() for array in self.state()])
 
     def view(self) -> MLP:
-        """Return a network that shares this one's parameters, but nothing else that it stores.
+        """Return a network that shares this one's parameters, but not its stored values.
 
         Running data through the view leaves this network's gradients, the values stored in its
         layers and its running averages untouched, so it can be measured in the middle of training.

@@ -119,7 +119,7 @@ class SGD(_Optimizer):
 
 
 class Adam(_Optimizer):
-    """Adam: steps along mean / root mean square, whose size doesn't depend on the gradient's.
+    """Adam: take steps of mean / root mean square, whose size doesn't depend on the gradient's.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ class Table(dict):
         shown = [
             name
             for name, column in self.items()
-            # No checksum: nobody reads it. For a single row, show its numbers.
+            # Checksums are not meant for people. For a single row, show its numbers.
             if name != "checksum"
             and (len(set(column.tolist())) > 1 or (len(rows) == 1 and column.dtype.kind == "f"))
         ]

@@ -154,8 +154,8 @@ def sweep(
         For all biases; zeros by default.
     dtype : np.float32 or np.float64
     eval_size : int
-        The trained networks are evaluated on the first ``eval_size`` training examples, and on as
-        many test examples.
+        The trained networks are evaluated on the first ``eval_size`` training examples and the
+        first ``eval_size`` test examples.
     where : callable, optional
         For incomplete grids. Called with each point, a dict of axes to values (or to their names,
         if they have names); points for which it returns False are left out.
