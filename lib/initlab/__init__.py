@@ -1,17 +1,17 @@
 """initlab: how to start a neural network, from scratch and measured.
 
-"The article" that the modules speak of is "The method of initializing weight parameters in a neural
+"The article" mentioned in the modules is "The method of initializing weight parameters in a neural
 network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
-The core, in the order in which to read it; a module imports only from those before it:
+These modules form the core, listed in reading order; each imports only from those before it:
 ``initializers``, ``activations``, ``losses``, ``layers``, ``normalization``, ``network``,
 ``gradient_check``, ``optimizers``, ``datasets``, ``training``, ``signals``, ``theory``, ``starts``,
 ``pretraining``.
 
-Files are read, folders are used: ``experiments`` (one function a figure), ``plotting``,
-``classroom`` (bets, exercises, the ledger of claims), ``explorers`` (the sliders), and beneath all
-``_engine`` (checks, work for all cores).
+The core is meant to be read, the rest to be used: ``experiments`` (one function per figure),
+``plotting``, ``classroom`` (bets, exercises, the ledger of claims), ``explorers`` (the sliders),
+and, underneath it all, ``_engine`` (argument checks, parallel work).
 """
 
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml

@@ -1,8 +1,9 @@
 """The bend between two layers.
 
-A stack of linear layers is one linear layer. What makes depth worth having is the function between
-them, and its slope is what the gradient is multiplied by on the way back. Each activation here is
-one value: call it for f(z), ask it for ``derivative(z)``, print it for its name.
+Linear layers stacked on one another amount to a single linear layer. Depth only pays off because of
+the function between them, and on the way back the gradient is multiplied by the slope of that
+function. Each activation here is an object: call it to get f(z), call its ``derivative(z)`` to get
+the slope, print it to see its name.
 
 Sources: sigmoid, Rumelhart, Hinton, Williams (1986), "Learning representations by
 back-propagating errors", equation 2; tanh, LeCun, Bottou, Orr, Mueller (1998), "Efficient
@@ -31,27 +32,27 @@ from initlab._engine.types import FloatArray
 class ActivationFunction:
     """An activation function and everything that depends on it.
 
-    ``relu(z)`` gives f(z) and ``relu.derivative(z)`` gives f'(z), elementwise: an array of floats
-    of any shape in, a new array of the same shape and precision out.
+    ``relu(z)`` returns f(z) and ``relu.derivative(z)`` returns f'(z), elementwise. Both take an
+    array of floats of any shape and return a new array of the same shape and precision.
 
     Attributes
     ----------
     name : str
-        The name, as ``get`` knows it.
+        The name that ``get`` accepts.
     span : (float, float)
-        Left and right end of a histogram of f(z). For functions with two ends it is their range;
-        for the others some values may lie outside.
+        The left and right ends of a histogram of f(z). For bounded functions this is their range;
+        for the others some values may lie outside it.
     gain : float
-        The factor by which the std of the weights makes up for the function. For most functions it
-        is 1 / sqrt(E[f(z)**2]) with z ~ N(0, 1), which keeps the size of a standard normal signal;
-        sigmoid, tanh and SELU have the conventional one of PyTorch's ``calculate_gain``.
+        The factor on the std of the weights that compensates for the function. For most functions
+        it is 1 / sqrt(E[f(z)**2]) with z ~ N(0, 1), which preserves the size of a standard normal
+        signal; sigmoid, tanh and SELU have the conventional value of PyTorch's ``calculate_gain``.
     saturation : float or None
-        The |z| beyond which f(z) lies within 1 % of its range from one of its two ends, for
-        functions that have two ends (sigmoid: below 0.01 or above 0.99); None for the others.
+        For functions bounded on both sides, the |z| beyond which f(z) is within 1 % of its range of
+        one of its bounds (sigmoid: below 0.01 or above 0.99); None for the others.
     plane : (float, float)
-        How far the plane of order and chaos reaches: the greatest sigma_w and sigma_b.
+        The largest sigma_w and sigma_b shown in the plane of order and chaos.
     slope : float
-        The slope on the negative side, for ``leaky_relu``; 0 otherwise.
+        For ``leaky_relu``, the slope on the negative side; 0 otherwise.
 
     Examples
     --------
@@ -77,18 +78,18 @@ class ActivationFunction:
         return self.function(_as_floats(z))[()]
 
     def derivative(self, z: FloatArray | float) -> Any:
-        """Return f'(z), elementwise. At a kink (ReLU at 0) this is the slope from the left."""
+        """Return f'(z), elementwise; at a kink (ReLU at 0), the slope from the left."""
         return self.slope_function(_as_floats(z))[()]
 
     def __repr__(self) -> str:
-        """Return the name: what legends and captions show."""
+        """Return the name, as shown in legends and captions."""
         if ACTIVATIONS.get(self.name, self) == self:
             return self.name
         short = f"{self.slope:g}"
         return f"{self.name}({short if float(short) == self.slope else repr(self.slope)})"
 
     def __reduce__(self) -> Any:
-        """Travel to another process by name: functions themselves can't be pickled."""
+        """Pickle by name, since lambdas can't be pickled."""
         if ACTIVATIONS.get(self.name) is self:
             return get, (self.name,)
         if self.name == "leaky_relu":
@@ -98,22 +99,22 @@ class ActivationFunction:
 
 def _as_floats(z: Any) -> Any:
     if isinstance(z, (int, float)) and not isinstance(z, bool):
-        return np.float64(z)  # sigmoid(0) at the keyboard is no mistake
+        return np.float64(z)  # so that sigmoid(0) works at the prompt
     return float_array("z", z)
 
 
 def _finite(z: Any) -> Any:
-    # Infinite z become the largest numbers: 0 times these is 0, and not NaN.
+    # Replace infinite z with the largest finite float: 0 times that is 0 rather than NaN.
     return np.clip(z, np.finfo(z.dtype).min, np.finfo(z.dtype).max)
 
 
 def _decay(z: Any) -> Any:
-    # exp(-|z|) never overflows; from it both ends of the sigmoid come out with full precision.
+    # exp(-|z|) never overflows, and gives both tails of the sigmoid to full precision.
     return np.exp(-np.abs(z))
 
 
 def _sigmoid(z: Any) -> Any:
-    # 1 / (1 + exp(-z)) for z >= 0 and exp(z) / (1 + exp(z)) below: neither exponent is positive.
+    # 1 / (1 + exp(-z)) for z >= 0, exp(z) / (1 + exp(z)) otherwise: no exponent is ever positive.
     return np.exp(np.minimum(z, 0)) / (1 + _decay(z))
 
 
@@ -124,16 +125,16 @@ def _tanh_slope(z: Any) -> Any:
 
 def _sigmoid_slope(z: Any) -> Any:
     decay = _decay(z)
-    return decay / (1 + decay) ** 2  # the same as f(z) (1 - f(z)), but exact where f(z) rounds to 1
+    return decay / (1 + decay) ** 2  # f(z) (1 - f(z)), but exact where f(z) rounds to 1
 
 
 def _normal_density(z: Any) -> Any:
-    with np.errstate(over="ignore"):  # z * z may be infinite: the density there is 0
+    with np.errstate(over="ignore"):  # where z * z overflows, the density is 0
         return np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 
 
 def _normal_cdf(z: Any) -> Any:
-    from scipy.special import ndtr  # scipy takes a while to import, and only gelu needs it
+    from scipy.special import ndtr  # SciPy is slow to import, and only gelu needs ndtr
 
     return ndtr(z)
 
@@ -149,7 +150,7 @@ def _erf_slope(z: Any) -> Any:
         return 2 / math.sqrt(math.pi) * np.exp(-z * z)
 
 
-# The two constants for which a layer of SELUs maps mean 0, variance 1 to itself (Klambauer 2017).
+# With these two constants a SELU layer preserves mean 0 and variance 1 (Klambauer et al., 2017).
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
 
@@ -165,17 +166,17 @@ def _selu_slope(z: Any) -> Any:
 
 
 def leaky_relu_with(slope: float) -> ActivationFunction:
-    """Return the leaky ReLU of the given slope: f(z) = z for z > 0, slope * z below.
+    """Return the leaky ReLU with the given slope: f(z) = z for z > 0, slope * z otherwise.
 
     Parameters
     ----------
     slope : float
-        Between -1e6 and 1e6. ``leaky_relu`` is the one with slope 0.01.
+        From -1e6 to 1e6. ``leaky_relu`` has slope 0.01.
 
     Notes
     -----
     Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
-    models"; of its gain, sqrt(2 / (1 + slope**2)), He et al. (2015), equation 15.
+    models". The gain, sqrt(2 / (1 + slope**2)), is from He et al. (2015), equation 15.
     """
     slope = finite_number("slope", slope)
     if abs(slope) > 1e6:
@@ -183,7 +184,7 @@ def leaky_relu_with(slope: float) -> ActivationFunction:
     return _leaky_relu(slope)
 
 
-@functools.cache  # one slope, one value: so equal networks are known to be equal
+@functools.cache  # one object per slope, so that equal networks compare equal
 def _leaky_relu(slope: float) -> ActivationFunction:
     return ActivationFunction(
         "leaky_relu",
@@ -222,7 +223,7 @@ softsign = ActivationFunction(
     saturation=49.0,
 )
 
-# Like tanh, and the means of theory have closed forms: for z ~ N(0, q) that of erf(z)**2 is
+# Much like tanh, but the means in ``theory`` have closed forms: for z ~ N(0, q), E[erf(z)**2] is
 # (2/pi) asin(2q / (1 + 2q)); Williams (1997), "Computing with infinite networks", equation 11.
 erf = ActivationFunction(
     "erf",
@@ -245,7 +246,7 @@ leaky_relu = leaky_relu_with(0.01)
 
 selu = ActivationFunction("selu", _selu, _selu_slope, span=(-2.0, 4.0), gain=3 / 4)
 
-# The exact form: z times the normal cdf.
+# The exact form: z times the normal CDF.
 gelu = ActivationFunction(
     "gelu",
     lambda z: _finite(z) * _normal_cdf(z),
@@ -263,14 +264,14 @@ silu = ActivationFunction(
     gain=1.6765325,
 )
 
-# Every menu and every argument that takes a name uses this table.
+# Used by every menu and every argument that accepts a name.
 ACTIVATIONS = {
     f.name: f for f in (identity, sigmoid, tanh, softsign, erf, relu, leaky_relu, selu, gelu, silu)
 }
 
 
 def get(activation: ActivationFunction | str) -> ActivationFunction:
-    """Return the activation of this name; an ``ActivationFunction`` is returned as it is."""
+    """Return the activation with this name; an ``ActivationFunction`` is returned unchanged."""
     if isinstance(activation, ActivationFunction):
         return activation
     return ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)]

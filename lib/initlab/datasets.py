@@ -1,7 +1,7 @@
-"""Where the examples come from: Gaussian noise, MNIST, and anything else in MNIST's format.
+"""Where the examples come from: Gaussian noise, MNIST, MNIST's file format, and OpenML.
 
-This is the only module that touches files. It reaches the network in one place, ``load_openml``,
-and only because the caller named what to download. Nothing is ever unpickled.
+The network is accessed in one place only, ``load_openml``, to download the data set that the caller
+named. Nothing is ever unpickled.
 """
 
 import gzip
@@ -38,17 +38,17 @@ MNIST_BYTES = 11_490_519
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples to train on and examples to test on.
+    """Training examples and test examples.
 
-    Everything is checked on construction, and the arrays are read-only views: don't change the
-    arrays that were handed over.
+    Everything is checked on construction, and the arrays become read-only views: don't change the
+    originals afterwards.
 
     Attributes
     ----------
     x_train, x_test : array of float, shapes (train examples, features), (test examples, features)
-        Finite; in [0, 1] where they come from this module.
+        Finite, and in [0, 1] if loaded by this module.
     y_train, y_test : array of int, shapes (train examples,), (test examples,)
-        The class of each example, from 0. For regression: arrays of float, shape
+        The class of each example, counted from 0. For regression, arrays of float of shape
         (examples, outputs).
     name : str
     num_classes : int
@@ -63,7 +63,7 @@ class Dataset:
     num_classes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Refuse parts that are not what they should be, or don't fit each other."""
+        """Raise an error if an array is invalid, or the arrays don't fit each other."""
         features = None
         for part in ("train", "test"):
             x_name, y_name = f"x_{part}", f"y_{part}"
@@ -91,12 +91,12 @@ class Dataset:
         object.__setattr__(self, "num_classes", most + 1)
 
     def __reduce__(self) -> Any:
-        """Travel to another process, or be copied, as ordinary arrays: there they are checked."""
+        """Pickle and copy as ordinary arrays, which are checked again on reconstruction."""
         arrays = self.x_train, self.y_train, self.x_test, self.y_test
         return Dataset, (*map(np.asarray, arrays), self.name)
 
     def __repr__(self) -> str:
-        """Return name and sizes, not the arrays."""
+        """Return the name and the sizes, not the arrays."""
         return (
             f"Dataset({self.name!r}: {len(self.x_train)} to train, {len(self.x_test)} to test, "
             f"{self.x_train.shape[1]} features, {self.num_classes} classes)"
@@ -108,7 +108,7 @@ def gaussian_inputs(
 ) -> FloatArray:
     """Return standard normal examples, shape (count, features).
 
-    The article's input is 1000 rows of 100 features.
+    The article uses 1000 rows of 100 features.
     """
     shape = whole_number("count", count), whole_number("features", features)
     return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
@@ -117,7 +117,7 @@ def gaussian_inputs(
 def minibatches(
     x: Any, y: Any, *, batch_size: int, steps: int, rng: np.random.Generator
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield ``steps`` pairs of ``batch_size`` examples, each example once before any comes again.
+    """Yield ``steps`` minibatches; every example is used once before any is used again.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def minibatches(
     y : array, shape (examples, ...)
     batch_size : int
         At most the number of examples. A batch may span the end of one pass over the data and the
-        beginning of the next, so that all batches are of one size.
+        beginning of the next, so that all batches have the same size.
     steps : int
         At least 1.
     rng : numpy.random.Generator
-        Shuffles the examples anew for every pass.
+        Reshuffles the examples for every pass.
 
     Yields
     ------
@@ -149,7 +149,7 @@ def minibatches(
 
 
 def skip_minibatches(count: int, *, batch_size: int, steps: int, rng: np.random.Generator) -> None:
-    """Move a generator on as ``minibatches`` of so many steps from ``count`` examples would."""
+    """Advance a generator as ``minibatches`` would in ``steps`` steps over ``count`` examples."""
     for _ in range(-(-steps * batch_size // count)):
         rng.permutation(count)
 
@@ -169,14 +169,15 @@ def _shuffled_passes(
 
 
 def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
-    """Return MNIST: 60,000 handwritten digits to train on and 10,000 to test on.
+    """Return MNIST: 60,000 handwritten digits for training and 10,000 for testing.
 
-    It is read once and then shared by all who ask for it; to change an array, take a ``.copy()``.
+    The file is read once, and the arrays are shared between calls; to change one, take a
+    ``.copy()``.
 
     Parameters
     ----------
     path : path-like, optional
-        Where ``mnist.npz`` lies, if not where this project keeps it.
+        The location of ``mnist.npz``; by default, the copy shipped with this project.
 
     Returns
     -------
@@ -188,7 +189,7 @@ def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
     FileNotFoundError
         If the file is missing.
     ValueError
-        If the file is not, byte for byte, the one that this project ships.
+        If the file is not byte for byte the one shipped with this project.
 
     Notes
     -----
@@ -232,7 +233,7 @@ def _read_mnist(path: Path) -> Dataset:
 def _mnist_path() -> Path:
     room = Path(__file__).resolve()
     checkout = room.parents[2]
-    inside = (checkout / "pyproject.toml").is_file()  # else the file was installed with the package
+    inside = (checkout / "pyproject.toml").is_file()  # if not, the data were installed with initlab
     return (checkout if inside else room.parent) / "data" / "mnist.npz"
 
 
@@ -259,26 +260,26 @@ _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0
 
 
 def load_idx(folder: str | PathLike[str]) -> Dataset:
-    """Read a data set that comes as four IDX files, as MNIST, Fashion-MNIST and KMNIST do.
+    """Read a data set distributed as four IDX files, like MNIST, Fashion-MNIST and KMNIST.
 
     Parameters
     ----------
     folder : path-like
-        Holds training images, training labels, test images and test labels, e.g.
+        The folder with training images, training labels, test images and test labels, e.g.
         ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
         ``t10k-labels-idx1-ubyte``; each may be gzipped (``.gz``).
 
     Returns
     -------
     Dataset
-        Named after the folder; pixels divided by 255.
+        Named after the folder, with pixels divided by 255.
 
     Raises
     ------
     FileNotFoundError
         If the folder or one of the four files is missing.
     ValueError
-        If a file is not in IDX format, is truncated, or the four don't fit each other.
+        If a file is truncated or not in IDX format, or if the four don't fit each other.
 
     Notes
     -----
@@ -321,7 +322,7 @@ def _find_idx(folder: Path, part: str, kind: str) -> Path:
             f"{folder} has no file of {part} {kind}; expected {stem}-{kind}-idx{digit}-ubyte "
             "or the same with .gz"
         )
-    # The same file unpacked and gzipped is no conflict; two different data sets in a folder are.
+    # A file may be there both unpacked and gzipped, but a folder must not hold two data sets.
     if len({path.name.removesuffix(".gz") for path in found}) > 1:
         names = ", ".join(path.name for path in found)
         raise ValueError(f"{folder} has more than one file of {part} {kind}: {names}; keep one")
@@ -374,29 +375,29 @@ def load_openml(
     Parameters
     ----------
     name : str
-        As OpenML spells it, e.g. "mnist_784", "Fashion-MNIST", "Kuzushiji-MNIST".
+        The name as OpenML spells it, e.g. "mnist_784", "Fashion-MNIST", "Kuzushiji-MNIST".
     version : int or "active"
     test_size : float
-        The share of the examples, more than 0 and less than 1, that is kept for testing. The
-        default gives 10,000 of the 70,000 examples of MNIST and its relatives.
+        The fraction of the examples held out for testing, above 0 and below 1. The default holds
+        out 10,000 of the 70,000 examples of MNIST and its relatives.
     data_home : path-like, optional
-        Where scikit-learn keeps what it fetched; by default ``~/scikit_learn_data``.
+        scikit-learn's cache folder; by default ``~/scikit_learn_data``.
     rng : numpy.random.Generator, optional
-        Shuffles the examples before they are split. Without it the last ones are the test set, as
-        in the published split of MNIST and its relatives. Needed for data sorted by class.
+        Shuffles the examples before they are split; needed for data sorted by class. Without it
+        the last examples form the test set, as in the published split of MNIST and its relatives.
 
     Returns
     -------
     Dataset
-        Features scaled to [0, 1] by one range for all; labels numbered in sorted order.
+        Features scaled to [0, 1] by one common range; labels numbered in sorted order.
 
     Raises
     ------
     ConnectionError
         If OpenML cannot be reached and the data set is not in the cache.
     ValueError
-        If OpenML has no such data set, or its features are not numbers or are partly missing, or
-        its targets are not classes.
+        If OpenML has no such data set, if its features are not all numbers or some are missing, or
+        if its targets are not classes.
 
     Notes
     -----
@@ -410,11 +411,11 @@ def load_openml(
         raise ValueError(f"test_size={test_size} must be a share below 1")
     from urllib.error import URLError
 
-    from sklearn.datasets import fetch_openml  # takes long to import, and few need it
+    from sklearn.datasets import fetch_openml  # slow to import, and rarely needed
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of each retry: what counts is whether one succeeds
+            warnings.simplefilter("ignore")  # a warning per retry; only the outcome matters
             fetched = fetch_openml(
                 name, version=version, as_frame=False, data_home=data_home, parser="liac-arff"
             )
@@ -424,7 +425,7 @@ def load_openml(
             "cache; load_mnist() needs no network"
         ) from error
     x, y = fetched.data, fetched.target
-    x = x.toarray() if hasattr(x, "toarray") else x  # sparse, for data of mostly zeros
+    x = x.toarray() if hasattr(x, "toarray") else x  # mostly-zero data come as a sparse matrix
     if getattr(x, "dtype", np.dtype(object)).kind not in "fiu" or not np.isfinite(x).all():
         raise ValueError(f"name={name!r}: its features are not all numbers, or some are missing")
     if y is None or np.asarray(y).ndim != 1 or np.asarray(y).dtype.kind == "f":
@@ -441,7 +442,7 @@ def load_openml(
 
 def _class_numbers(targets: Any) -> IntArray:
     try:
-        targets = targets.astype(np.int64)  # "10" comes after "9"
+        targets = targets.astype(np.int64)  # so that "10" sorts after "9"
     except (TypeError, ValueError):
         targets = targets.astype(str)
     return np.unique(targets, return_inverse=True)[1].astype(np.int64)

@@ -1,8 +1,8 @@
 """How do you know that backpropagation is right? Measure the slope.
 
-Move one parameter a little up, then a little down, and see how the loss changes: that is its
-derivative, slowly, without any formula. Where it differs from what ``backward`` says, one of the
-two is wrong, and this module says at which entry of which layer.
+Nudge one parameter up a little, then down a little, and see how the loss changes: that is its
+derivative, obtained slowly but without any formula. If it differs from what ``backward`` says, one
+of the two is wrong, and this module tells you at which entry of which layer.
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from initlab.network import MLP, check_mlp
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What the comparison found.
+    """The result of a gradient check.
 
     Attributes
     ----------
     ok : bool
-        Whether no entry differs by more than the tolerance, and at least one array was judged.
+        Whether every entry agrees within the tolerance, and at least one array could be judged.
     place : str
-        Where they differ most, e.g. "layer 2, weight[3, 4]".
+        Where the two differ most, e.g. "layer 2, weight[3, 4]".
     analytical, numerical, error : float
-        Both values at that place, and their difference relative to the largest gradient of the
+        The two values at that place, and their difference relative to the largest gradient in the
         same array.
     entries : int
-        How many entries were compared.
+        The number of entries compared.
     unjudged : tuple of str
-        Arrays whose gradients are smaller than the rounding error of the differences, such as those
-        that have vanished: about these the check can say nothing.
+        Arrays whose gradients are smaller than the rounding error of the differences, for example
+        because they have vanished. The check can say nothing about these.
     """
 
     ok: bool
@@ -46,11 +46,11 @@ class GradientCheck:
     unjudged: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Return whether all is well."""
+        """Return ``ok``."""
         return self.ok
 
     def __str__(self) -> str:
-        """Return the finding in one sentence."""
+        """Return the result in one sentence."""
         small = f"; too small to judge: {', '.join(self.unjudged)}" if self.unjudged else ""
         if self.place == "":
             return f"none of {self.entries} gradients could be judged{small}"
@@ -75,28 +75,28 @@ def check_gradients(
     Parameters
     ----------
     network : MLP
-        In float64: in float32 differences would be rounding noise. A small one: each parameter
-        costs two forward passes. Not changed. Its activation should have no kink where a z happens
-        to lie.
+        Not changed. It must be float64, since in float32 the differences would be rounding noise,
+        and should be small: each parameter costs two forward passes. No z should lie at a kink of
+        the activation.
     x : array of float, shape (..., batch, inputs)
     y : array
-        What ``loss`` compares the outputs with.
+        The targets that ``loss`` compares the outputs with.
     loss : callable
         ``(outputs, y) -> (loss, gradient)``.
     step : float
-        How far each entry is moved up and down.
+        How far each entry is moved in either direction.
     tolerance : float
         The largest error that passes.
 
     Returns
     -------
     GradientCheck
-        Of the parameters of every layer, and of the gradient with respect to ``x``.
+        Covers the parameters of every layer and the gradient with respect to ``x``.
 
     Notes
     -----
-    (L(w + step) - L(w - step)) / (2 step) differs from the derivative by a term in step**2 and by
-    rounding, 1e-16 / step: together least around 1e-5.
+    (L(w + step) - L(w - step)) / (2 step) differs from the derivative by a term in step**2 and a
+    rounding error of about 1e-16 / step; their sum is smallest for steps around 1e-5.
 
     Examples
     --------
@@ -114,25 +114,25 @@ def check_gradients(
     step = finite_number("step", step, above=0)
     tolerance = finite_number("tolerance", tolerance, above=0)
     network = network.copy()
-    x = float_array("x", x).astype(np.float64)  # a copy, to be moved about
+    x = float_array("x", x).astype(np.float64)  # a copy, since its entries are moved below
 
     def total() -> float:
         return float(np.sum(loss(network.forward(x), y)[0]))
 
     grad_x = network.backward(loss(network.forward(x), y)[1])
-    while grad_x.ndim > x.ndim:  # inputs shared by a stack get the sum over its networks
+    while grad_x.ndim > x.ndim:  # for inputs shared by a stack, sum over its networks
         grad_x = grad_x.sum(axis=0)
     arrays = [("input", x, grad_x)]
     count = 0
     for layer in network.flat_layers:
-        count += isinstance(layer, Dense)  # a normalization goes by the number of its Dense layer
+        count += isinstance(layer, Dense)  # a normalization shares the number of its Dense layer
         for name in getattr(layer, "PARAMETERS", ()):
             arrays.append(
                 (f"layer {count}, {name}", getattr(layer, name), getattr(layer, f"{name}_grad"))
             )
 
-    # Each difference is judged against the largest gradient of its array, so that a wrong factor
-    # shows whatever the size; but nothing can below what rounding of the loss does to it.
+    # Differences are judged relative to the largest gradient of their array, so that a wrong factor
+    # shows at any scale, as long as it exceeds the effect of rounding in the loss.
     noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
     findings, unjudged = [("", 0.0, 0.0, 0.0)], []
     for name, array, gradient in arrays:
@@ -151,12 +151,12 @@ def check_gradients(
             continue
         errors = np.abs(gradient - differences)
         errors /= np.abs(differences).max() + noise / tolerance
-        most = np.unravel_index(np.argmax(errors), errors.shape)  # a NaN, if there is one
+        most = np.unravel_index(np.argmax(errors), errors.shape)  # argmax finds a NaN first
         place = f"{name}[{', '.join(str(i) for i in most)}]"
         findings.append(
             (place, float(gradient[most]), float(differences[most]), float(errors[most]))
         )
-    # A gradient that is not a number is the worst of all.
+    # A NaN gradient is the worst of all.
     worst = max(findings[1:] or findings, key=lambda found: np.nan_to_num(found[-1], nan=np.inf))
     ok = len(findings) > 1 and worst[-1] <= tolerance
     entries = sum(array.size for _, array, _ in arrays)

@@ -1,15 +1,14 @@
 """The kinds of layer, and how a gradient passes through each.
 
-``forward`` remembers what ``backward`` will need. ``backward`` is handed dL/d(output) and returns
-dL/d(input); on the way a layer notes the gradients of its own parameters. Neither changes its
-argument.
+``forward`` stores what ``backward`` will need. ``backward`` takes dL/d(output), stores the
+gradients of the layer's own parameters and returns dL/d(input). Neither changes its argument.
 
-Shapes: data ``(..., batch, features)``, weights ``(..., fan_in, fan_out)``. One network has no
-leading axis. A stack of K networks has one of length K, and the code is the same; data without
-leading axes serve every network of a stack.
+Shapes: data ``(..., batch, features)``, weights ``(..., fan_in, fan_out)``. A single network has no
+leading axis. A stack of K networks has one of length K and runs through the same code; data without
+a leading axis are shared by all networks of a stack.
 
-Errors: shape mismatches raise ValueError, non-float arrays TypeError, and ``backward`` before
-``forward`` RuntimeError.
+Errors: shape mismatches raise ValueError, non-float arrays raise TypeError, and calling
+``backward`` before ``forward`` raises RuntimeError.
 """
 
 from __future__ import annotations
@@ -32,27 +31,27 @@ from initlab.initializers import Initializer, zeros
 
 
 class Layer(Protocol):
-    """What a network is made of.
+    """The building block of a network.
 
-    A layer with parameters names them in ``PARAMETERS``; the gradient of ``weight`` is stored in
-    ``weight_grad``.
+    A layer with parameters lists their names in ``PARAMETERS``; the gradient of ``weight`` is
+    stored in ``weight_grad``, and so on.
     """
 
     def forward(self, x: FloatArray) -> FloatArray:
-        """Return the outputs, and remember what ``backward`` needs."""
+        """Return the outputs, and store what ``backward`` needs."""
         ...
 
     def backward(self, grad: FloatArray) -> FloatArray:
-        """Return dL/dx, given dL/d(output), and note the gradients of the parameters."""
+        """Return dL/dx, given dL/d(output), and store the gradients of the parameters."""
         ...
 
     def clear_cache(self) -> None:
-        """Drop what ``forward`` and ``backward`` noted."""
+        """Discard what ``forward`` and ``backward`` stored."""
         ...
 
 
-# Called with a layer, what it was handed and what it returned. What it returns itself, if not None,
-# goes on in place of that. The layers of a branch come before the branch.
+# Called with a layer, its argument and its return value. If the observer returns anything but None,
+# that replaces the layer's return value. The layers of a branch come before the branch itself.
 Observer = Callable[[Any, FloatArray, FloatArray], Any]
 
 
@@ -64,7 +63,7 @@ class Dense:
     fan_in, fan_out : int
         The number of inputs and of neurons.
     weight_init, bias_init : Initializer
-        See ``initlab.initializers``; zeros are the default of ``bias_init``.
+        See ``initlab.initializers``. By default the biases are zero.
     rng : numpy.random.Generator
     dtype : np.float32 or np.float64
 
@@ -82,7 +81,7 @@ class Dense:
 
     PARAMETERS = ("weight", "bias")
 
-    # None until there is something to remember.
+    # None until something is stored.
     x: Any
     output_shape: Any
     weight_grad: Any
@@ -106,7 +105,7 @@ class Dense:
         self.clear_cache()
 
     def clear_cache(self) -> None:
-        """Drop what ``forward`` and ``backward`` noted."""
+        """Discard what ``forward`` and ``backward`` stored."""
         self.x = self.output_shape = self.weight_grad = self.bias_grad = None
 
     def forward(self, x: FloatArray) -> FloatArray:
@@ -115,7 +114,7 @@ class Dense:
         Parameters
         ----------
         x : array of float, shape (..., batch, fan_in)
-            It is cast to the precision of the weights.
+            Cast to the precision of the weights.
 
         Returns
         -------
@@ -135,30 +134,30 @@ class Dense:
         return z
 
     def backward(self, grad: FloatArray, *, input_grad: bool = True) -> Any:
-        """Return dL/dx, and note dL/dW and dL/db.
+        """Return dL/dx, and store dL/dW and dL/db.
 
-        z_bj = sum_i x_bi W_ij + b_j, so with G = dL/dz the chain rule gives
+        Since z_bj = sum_i x_bi W_ij + b_j, the chain rule gives, with G = dL/dz,
 
-            dL/dW_ij = sum_b x_bi G_bj      W_ij meets every row b of the batch:   x^T G
-            dL/db_j  = sum_b G_bj           and so does b_j:                       column sums
-            dL/dx_bi = sum_j G_bj W_ij      x_bi feeds every neuron j:             G W^T
+            dL/dW_ij = sum_b x_bi G_bj      W_ij acts on every row b of the batch:   x^T G
+            dL/db_j  = sum_b G_bj           and so does b_j:                         column sums
+            dL/dx_bi = sum_j G_bj W_ij      x_bi feeds every neuron j:               G W^T
 
         Parameters
         ----------
         grad : array of float, shape (..., batch, fan_out)
-            dL/dz. If L is a mean over the batch, its 1/batch is in here already.
+            dL/dz. If L is a mean over the batch, this already includes the factor 1/batch.
         input_grad : bool
-            False where nobody needs dL/dx, as below the first layer: in a network on MNIST that
-            product is nearly a quarter of all.
+            Whether to compute dL/dx. The first layer doesn't need it, and in a network for MNIST
+            that product is nearly a quarter of the work.
 
         Returns
         -------
-        array, shape (..., batch, fan_in), or None if not wanted
+        array, shape (..., batch, fan_in), or None if ``input_grad`` is False
         """
         grad = fitting_gradient(grad, self.output_shape, self.weight.dtype)
-        self.weight_grad = None  # the memory of the last one serves this one
+        self.weight_grad = None  # frees the old array, so that its memory can be reused
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
-        # Column sums, as a product with a row of ones: twice as fast as grad.sum(axis=-2).
+        # Column sums as a product with a row of ones: twice as fast as grad.sum(axis=-2).
         self.bias_grad = np.ones((1, grad.shape[-2]), grad.dtype) @ grad
         return grad @ np.swapaxes(self.weight, -1, -2) if input_grad else None
 
@@ -169,7 +168,7 @@ class Dense:
 
 
 class Activation:
-    """An activation function, applied to each number on its own: h = f(z).
+    """An activation function, applied elementwise: h = f(z).
 
     Parameters
     ----------
@@ -177,23 +176,23 @@ class Activation:
         E.g. ``initlab.activations.relu``, or its name.
     """
 
-    z: Any  # None until there is something to remember
+    z: Any  # None until something is stored
 
     def __init__(self, function: activations.ActivationFunction | str):
         self.function = activations.get(function)
         self.clear_cache()
 
     def clear_cache(self) -> None:
-        """Drop what ``forward`` noted."""
+        """Discard what ``forward`` stored."""
         self.z = None
 
     def forward(self, z: FloatArray) -> FloatArray:
-        """Return f(z): shape (..., batch, features) in and out."""
+        """Return f(z); argument and result have shape (..., batch, features)."""
         self.z = float_array("z", z)
         return self.function(self.z)
 
     def backward(self, grad: FloatArray) -> FloatArray:
-        """Return dL/dz, given dL/dh: h_bj depends on z_bj alone, so dL/dz = dL/dh f'(z)."""
+        """Return dL/dz, given dL/dh: h_bj depends only on z_bj, so dL/dz = dL/dh f'(z)."""
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
         grad = fitting_gradient(grad, shape, dtype)
         return grad * self.function.derivative(self.z)
@@ -209,7 +208,7 @@ class Residual:
     Parameters
     ----------
     layers : list of layers
-        What leaves the last has the shape of what enters the first.
+        The output of the last must have the same shape as the input of the first.
 
     Notes
     -----
@@ -228,12 +227,12 @@ class Residual:
                 raise TypeError(f"layers holds {layer!r}; each must be a layer, such as Dense")
 
     def clear_cache(self) -> None:
-        """Drop what ``forward`` and ``backward`` noted in the branch."""
+        """Discard what ``forward`` and ``backward`` stored in the branch."""
         for layer in self.layers:
             layer.clear_cache()
 
     def forward(self, x: FloatArray, observe: Observer | None = None) -> FloatArray:
-        """Return x + f(x): shape (..., batch, features) in and out, in the precision of f(x)."""
+        """Return x + f(x), shape (..., batch, features) like x, in the precision of f(x)."""
         x = float_array("x", x, min_dimensions=2)
         branch = run_forward(self.layers, x, observe)
         if branch.shape[-1] != x.shape[-1]:
@@ -244,19 +243,19 @@ class Residual:
         return x.astype(branch.dtype, copy=False) + branch
 
     def backward(self, grad: FloatArray, observe: Observer | None = None) -> FloatArray:
-        """Return dL/dx = dL/dy + f'(x)^T dL/dy: straight on, and through the branch."""
+        """Return dL/dx = dL/dy + f'(x)^T dL/dy: past the branch, and through it."""
         branch = run_backward(self.layers, grad, observe)
         return float_array("grad", grad, dtype=branch.dtype) + branch
 
     def __repr__(self) -> str:
-        """Return what is in the branch."""
+        """Return the layers of the branch."""
         return f"Residual({', '.join(map(repr, self.layers))})"
 
 
 def run_forward(
     layers: Sequence[Any], x: FloatArray, observe: Observer | None = None
 ) -> FloatArray:
-    """Send data through a sequence of layers."""
+    """Run data forward through a sequence of layers."""
     for layer in layers:
         y = layer.forward(x, observe) if isinstance(layer, Residual) else layer.forward(x)
         x = _observed(observe, layer, x, y)
@@ -270,9 +269,9 @@ def run_backward(
     *,
     input_grad: bool = True,
 ) -> Any:
-    """Send a gradient back through a sequence of layers.
+    """Run a gradient backward through a sequence of layers.
 
-    With ``input_grad=False`` the first layer, a ``Dense``, leaves out dL/dx.
+    With ``input_grad=False`` the first layer, which must be a ``Dense``, skips dL/dx.
     """
     for place, layer in reversed(list(enumerate(layers))):
         if isinstance(layer, Residual):
@@ -291,7 +290,7 @@ def _observed(observe: Observer | None, layer: Any, given: Any, returned: Any) -
 
 
 def checked_initializer(argument: str, initializer: Any) -> None:
-    """Refuse what can't be called for weights, or has to be called first."""
+    """Raise an error unless ``initializer`` can be called to draw weights."""
     if not callable(initializer) or isinstance(initializer, type):
         raise TypeError(f"{argument}={initializer!r} must be an initializer, e.g. he_normal()")
     if getattr(initializer, "__module__", None) == zeros.__module__ and hasattr(

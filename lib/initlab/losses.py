@@ -13,14 +13,14 @@ from initlab._engine.types import FloatArray, Floats, IntArray
 
 
 class Loss(Protocol):
-    """What a network is trained with: ``loss(outputs, targets)``.
+    """The function that training minimizes: ``loss(outputs, targets)``.
 
-    ``outputs`` has shape (..., batch, outputs). Returned are the loss, of shape (...), as a mean
-    over the batch, and its gradient, of the shape of ``outputs``.
+    ``outputs`` has shape (..., batch, outputs). It returns the loss, a mean over the batch of shape
+    (...), and the loss's gradient with respect to ``outputs``, of the same shape as ``outputs``.
     """
 
     def __call__(self, outputs: FloatArray, targets: Any, /) -> tuple[Floats, FloatArray]:
-        """Return loss and gradient."""
+        """Return the loss and its gradient."""
         ...
 
 
@@ -31,19 +31,21 @@ def softmax_cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[Floats,
     ----------
     logits : array of float, shape (..., batch, classes)
     labels : array of int, shape (batch,) or (..., batch)
-        The right class of each row, 0 to classes - 1; one set of labels serves a whole stack.
+        The correct class of each row, 0 to classes - 1. A single set of labels is shared by all
+        networks of a stack.
 
     Returns
     -------
     loss : float or array, shape (...,)
-        In nats, the mean over the batch: ln(classes) for a uniform prediction.
+        The mean over the batch, in nats; ln(classes) for a uniform prediction.
     gradient : array, shape (..., batch, classes)
         d loss / d logits = (softmax(logits) - one-hot(labels)) / batch.
 
     Notes
     -----
     Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network
-    outputs". The largest logit is subtracted first, which changes nothing but keeps exp finite.
+    outputs". The largest logit is subtracted first, which keeps exp finite and leaves the result
+    unchanged.
 
     Examples
     --------
@@ -62,7 +64,7 @@ def softmax_cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[Floats,
             f"expected one label a row, shape ({batch},), and at least one row; "
             "for one-hot rows, take their argmax(axis=-1) first"
         )
-    with overflow_allowed():  # a gap wider than a float holds is -inf, and exp(-inf) = 0
+    with overflow_allowed():  # a gap too large for a float becomes -inf, and exp(-inf) = 0
         shifted = logits - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     sums = exponentials.sum(axis=-1, keepdims=True)
@@ -81,7 +83,7 @@ def mean_squared_error(outputs: FloatArray, targets: FloatArray) -> tuple[Floats
     ----------
     outputs : array of float, shape (..., batch, features)
     targets : array of float, shape (batch, features) or (..., batch, features)
-        One set of targets serves a whole stack.
+        A single set of targets is shared by all networks of a stack.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def mean_squared_error(outputs: FloatArray, targets: FloatArray) -> tuple[Floats
     Notes
     -----
     Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating
-    errors", equation 3, as a mean rather than half a sum.
+    errors", equation 3, but as a mean rather than half the sum.
     """
     outputs = float_array("outputs", outputs, min_dimensions=2)
     targets = float_array("targets", targets, dtype=outputs.dtype)
@@ -102,6 +104,6 @@ def mean_squared_error(outputs: FloatArray, targets: FloatArray) -> tuple[Floats
             f"targets of shape {targets.shape} don't fit outputs of shape {outputs.shape}"
         )
     count = outputs.shape[-2] * outputs.shape[-1]
-    with np.errstate(over="ignore"):  # an error too large to be squared is infinite
+    with np.errstate(over="ignore"):  # the square of a very large error overflows to inf
         error = outputs - targets
         return (error * error).mean(axis=(-2, -1)), 2 * error / count

@@ -1,8 +1,9 @@
-"""Layers in a row are a network.
+"""A network is a sequence of layers.
 
-A multi-layer perceptron alternates ``Dense`` and ``Activation``. Forward runs through the row,
-backward runs through it in reverse; that is all of backpropagation that is not in the layers. If
-asked for, there is normalization before each activation, and the hidden layers lie in branches.
+A multi-layer perceptron alternates ``Dense`` and ``Activation``. ``forward`` runs through the
+layers in order and ``backward`` in reverse; the rest of backpropagation is inside the layers.
+Optionally, each activation is preceded by normalization, and the hidden layers form residual
+branches.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from initlab.normalization import BatchNorm, Normalize
 
 
 def checked_sizes(sizes: Sequence[int]) -> list[int]:
-    """Return ``sizes`` as a list of at least two whole numbers of at least 1."""
+    """Return ``sizes`` as a list of at least two integers, each at least 1."""
     if not isinstance(sizes, (list, tuple)):
         raise TypeError(f"sizes={sizes!r} must be a list, e.g. [784, 100, 10]")
     if len(sizes) < 2:
@@ -40,22 +41,22 @@ class MLP:
     sizes : list of int
         Inputs, hidden layers, outputs: ``[784, 100, 100, 100, 100, 10]`` has five Dense layers.
     activation : ActivationFunction or str
-        Follows every Dense layer but the last.
+        Follows every Dense layer except the last.
     weight_init : Initializer
-        For all weights. Each layer draws from a child of ``rng``, so that another width in one
-        layer leaves the draws of the others alone.
+        For all weights. Each layer draws from its own child of ``rng``, so that the width of one
+        layer doesn't affect the draws of the others.
     rng : numpy.random.Generator
     bias_init : Initializer, optional
         For all biases, of shape (1, neurons); zeros by default.
     output_activation : ActivationFunction or str
-        Follows the last Dense layer; by default none does.
+        Follows the last Dense layer; the identity by default.
     normalization : BatchNorm or LayerNorm (the class), optional
-        Stands between each hidden Dense layer and its activation. Anything will do that makes a
-        layer when it is called with a number of features and ``dtype``.
+        Placed between each hidden Dense layer and its activation. Any callable that takes a number
+        of features and ``dtype`` and returns a layer will do.
     residual_block_size : int, optional
         Hidden layers after the first are grouped into residual branches of this size; the last
         branch takes the remainder. A branch begins with an activation and ends with a Dense layer,
-        whose output is added to the input of the branch. Hidden layers must be equally wide.
+        whose output is added to the input of the branch. All hidden layers must be equally wide.
     dtype : np.float32 or np.float64
         The precision of the parameters and of everything computed with them.
 
@@ -63,7 +64,7 @@ class MLP:
     ----------
     layers : list of Dense, Activation, BatchNorm, LayerNorm and Residual
     dense : list of Dense
-        With ``.weight``, ``.bias``, ``.weight_grad``, ``.bias_grad``; those in branches, too.
+        With ``.weight``, ``.bias``, ``.weight_grad``, ``.bias_grad``. Includes those in branches.
 
     Notes
     -----
@@ -117,7 +118,7 @@ class MLP:
             Dense(*pair, weight_init=weight_init, bias_init=bias_init, rng=child, dtype=self.dtype)
             for pair, child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True)
         ]
-        # After the first Dense layer follow units of (normalization,) activation and Dense layer.
+        # The first Dense layer is followed by units of (normalization,) activation, Dense layer.
         units = []
         for width, layer in zip(self.sizes[1:], dense[1:], strict=False):
             norm = [] if normalization is None else [normalization(width, dtype=self.dtype)]
@@ -141,7 +142,7 @@ class MLP:
 
     @property
     def flat_layers(self) -> list[Any]:
-        """All layers in the order in which a signal meets them, residual branches flattened."""
+        """All layers in the order in which a signal passes them, residual branches flattened."""
         return list(_leaves(self.layers))
 
     @property
@@ -155,11 +156,11 @@ class MLP:
         Parameters
         ----------
         x : array of float, shape (..., batch, inputs)
-            Without leading axes it serves every network of a stack.
+            Without a leading axis it is shared by all networks of a stack.
         observe : callable, optional
-            A hook, called as ``observe(layer, x, y)`` with each layer, what it was handed and what
-            it returned; the layers of a branch come before the branch. If it returns an array, this
-            goes on in place of ``y``.
+            A hook, called as ``observe(layer, x, y)`` with each layer, its input and its output;
+            the layers of a branch come before the branch itself. If it returns an array, that array
+            replaces ``y``.
 
         Returns
         -------
@@ -171,44 +172,44 @@ class MLP:
     def backward(
         self, grad: FloatArray, observe: Observer | None = None, *, input_grad: bool = True
     ) -> Any:
-        """Return dL/dx, given dL/d(outputs), and fill the gradients of every Dense layer.
+        """Return dL/dx, given dL/d(outputs), and store the gradients in each layer.
 
         Parameters
         ----------
         grad : array of float, shape (..., batch, outputs)
         observe : callable, optional
             Called as ``observe(layer, grad, grad_x)`` with each layer, the gradient at its output
-            and that at its input; otherwise as for ``forward``.
+            and the gradient at its input; otherwise as for ``forward``.
         input_grad : bool
-            Training needs no dL/dx, and saves the time with False.
+            Whether to compute dL/dx. Training doesn't need it, and False saves time.
 
         Returns
         -------
-        array, shape (..., batch, inputs), or None if not wanted
+        array, shape (..., batch, inputs), or None if ``input_grad`` is False
         """
         with overflow_allowed():
             return run_backward(self.layers, grad, observe, input_grad=input_grad)
 
     def parameters(self) -> list[FloatArray]:
-        """Return the arrays that are learned, [weight, bias, weight, bias, ...] in order.
+        """Return the learned arrays in order: [weight, bias, weight, bias, ...].
 
-        Those of Dense layers have shapes (..., fan_in, fan_out) and (..., 1, fan_out), scale and
-        shift of normalizations (..., 1, features).
+        Weights have shape (..., fan_in, fan_out) and biases (..., 1, fan_out). A normalization
+        layer contributes scale and shift, each of shape (..., 1, features).
         """
         return [getattr(layer, name) for layer, name in self._learned()]
 
     def gradients(self) -> list[FloatArray]:
-        """Return the gradients of the last ``backward``, in the order of ``parameters()``.
+        """Return the gradients from the last ``backward``, in the order of ``parameters()``.
 
-        None before the first one.
+        Before the first ``backward``, the entries are None.
         """
         return [getattr(layer, f"{name}_grad") for layer, name in self._learned()]
 
     def state(self) -> list[FloatArray]:
-        """Return everything that training changes: ``parameters()``, then running averages.
+        """Return everything that training changes: ``parameters()``, then the running averages.
 
-        The arrays themselves; the averages, of shape (..., 1, features), are those of ``BatchNorm``
-        layers. (PyTorch's ``state_dict`` holds the same.)
+        These are the arrays themselves, not copies. The averages are those of ``BatchNorm`` layers,
+        of shape (..., 1, features). (PyTorch's ``state_dict`` holds the same.)
         """
         return self.parameters() + [getattr(layer, name) for layer, name in self._averaged()]
 
@@ -221,15 +222,14 @@ class MLP:
         return [(leaf, name) for leaf in leaves for name in getattr(leaf, "AVERAGES", ())]
 
     def copy(self) -> MLP:
-        """Return a network of its own with equal parameters, and nothing remembered yet."""
+        """Return an independent network with equal parameters and nothing stored yet."""
         return self._with([array.copy() for array in self.state()])
 
     def view(self) -> MLP:
-        """Return a network that shares this one's parameters, but remembers on its own.
+        """Return a network that shares this one's parameters, but not its stored values.
 
-        What runs through the view leaves no trace in the network: its gradients, what its layers
-        remember and its running averages stay as they are. Measuring a network in the midst of
-        training needs this.
+        Running data through the view leaves this network's gradients, the values stored in its
+        layers and its running averages untouched, so it can be measured in the middle of training.
         """
         averages = [getattr(layer, name).copy() for layer, name in self._averaged()]
         return self._with(self.parameters() + averages)
@@ -237,8 +237,9 @@ class MLP:
     def for_inference(self) -> MLP:
         """Return a view in which each ``BatchNorm`` uses its running averages, not the batch.
 
-        Each example's output is independent of the rest of the batch. Without ``BatchNorm`` it is a
-        view like any other. (PyTorch's ``eval()``, but this network itself stays in training.)
+        The output for an example is then independent of the rest of the batch. Without
+        ``BatchNorm`` this is an ordinary view. (Like PyTorch's ``eval()``, except that this network
+        itself stays in training mode.)
         """
         other = self.view()
         for layer in other.flat_layers:
@@ -256,15 +257,15 @@ class MLP:
 
     @property
     def architecture(self) -> tuple[Any, ...]:
-        """All that networks must share to be stacked: sizes, layers and precision."""
+        """Everything that networks must share to be stacked: sizes, layers and precision."""
         functions = self.activation, self.output_activation
         return tuple(self.sizes), *functions, self.dtype, *map(repr, self.layers)
 
     @classmethod
     def stack(cls, networks: Iterable[MLP]) -> MLP:
-        """Return K networks of one architecture as one network with a leading axis of length K.
+        """Combine K networks of one architecture into one with a leading axis of length K.
 
-        The networks are copied, not changed. They must be single ones.
+        The networks must not be stacks themselves. They are copied, not changed.
         """
         if isinstance(networks, MLP):
             raise TypeError(f"networks={networks!r} must be a list of MLPs")
@@ -292,7 +293,7 @@ class MLP:
         ]
 
     def __repr__(self) -> str:
-        """Return what the network is."""
+        """Return a short description of the network."""
         leaves, blocks = self.flat_layers, [la for la in self.layers if isinstance(la, Residual)]
         kinds = {type(leaf).__name__: None for leaf in leaves if isinstance(leaf, Normalize)}
         extra = "".join(f", {kind}" for kind in kinds)

@@ -1,6 +1,6 @@
-"""Layers that repair a signal, whatever the weights were: the start matters less.
+"""Layers that repair the signal, whatever the weights, so that the start matters less.
 
-Normalization gives the signal its size back in every layer. The layers are used like those of
+Normalization restores the size of the signal in every layer. These layers are used like those in
 ``layers``, with the same shapes and errors.
 """
 
@@ -19,16 +19,17 @@ from initlab._engine.types import DTypeLike, FloatArray
 
 
 class Normalize:
-    """Mean 0 and variance 1, then a scale and a shift that are learned: y = scale x^ + shift.
+    """Shift to mean 0, scale to variance 1, then apply a learned y = scale x^ + shift.
 
-    This is the formula; ``BatchNorm`` and ``LayerNorm`` say which numbers are taken together.
+    The base class of ``BatchNorm`` and ``LayerNorm``, which define over which axis the mean and
+    variance are taken.
 
     Parameters
     ----------
     features : int
-        Number of features of the data, (..., batch, features).
+        The number of features of the data, which have shape (..., batch, features).
     epsilon : float
-        Above 0, added to the variance: keeps the division finite. (PyTorch's ``eps``.)
+        Added to the variance to keep the division finite; above 0. (PyTorch's ``eps``.)
     dtype : np.float32 or np.float64
 
     Attributes
@@ -42,7 +43,7 @@ class Normalize:
     PARAMETERS = ("scale", "shift")
     AXIS: int | None = None  # the axis over which mean and variance are taken
 
-    # None until there is something to remember.
+    # None until something is stored.
     normalized: Any
     std: Any
     output_shape: Any
@@ -60,7 +61,7 @@ class Normalize:
         self.clear_cache()
 
     def clear_cache(self) -> None:
-        """Drop what ``forward`` and ``backward`` noted."""
+        """Discard what ``forward`` and ``backward`` stored."""
         self.normalized = self.std = self.output_shape = None
         self.scale_grad = self.shift_grad = None
 
@@ -92,12 +93,12 @@ class Normalize:
         return mean, np.square(x - mean).mean(axis=self.AXIS, keepdims=True)
 
     def backward(self, grad: FloatArray) -> FloatArray:
-        """Return dL/dx, and note the gradients of scale and shift.
+        """Return dL/dx, and store the gradients of scale and shift.
 
-        Let x^ = (x - mean) / std and G = dL/dx^ = scale dL/dy. An x changes its own x^, and through
-        mean and std those of all that were taken together with it. A shift common to all changes
-        nothing, and neither does a common factor: so what G asks for in these two directions, its
-        mean and its part along x^, is taken out of it.
+        Let x^ = (x - mean) / std and G = dL/dx^ = scale dL/dy. Each x affects its own x^ directly,
+        and every x^ normalized together with it through the mean and the std. Adding a constant to
+        all of these x has no effect on x^, and neither does a common factor; so the components of G
+        in these two directions, its mean and its projection onto x^, are removed:
 
             dL/dx = (G - mean(G) - x^ mean(G x^)) / std
 
@@ -108,7 +109,7 @@ class Normalize:
 
         Returns
         -------
-        array of that shape
+        array of the same shape
         """
         grad = fitting_gradient(grad, self.output_shape, self.scale.dtype)
         self.scale_grad = (grad * self.normalized).sum(axis=-2, keepdims=True)
@@ -121,15 +122,15 @@ class Normalize:
         return (grad - common - self.normalized * along) / self.std
 
     def __repr__(self) -> str:
-        """Return kind and settings."""
+        """Return the kind of layer and its settings."""
         epsilon = f", epsilon={self.epsilon!r}" if self.epsilon != 1e-5 else ""
         return f"{type(self).__name__}({self.scale.shape[-1]}{epsilon})"
 
 
 class LayerNorm(Normalize):
-    """Normalization over the features of each example: needs no other examples.
+    """Normalize over the features of each example, independently of the rest of the batch.
 
-    Parameters and attributes are those of ``Normalize``.
+    The parameters and attributes are those of ``Normalize``.
 
     Notes
     -----
@@ -140,33 +141,33 @@ class LayerNorm(Normalize):
 
 
 class BatchNorm(Normalize):
-    """Normalization of each feature over the examples of the batch.
+    """Normalize each feature over the examples of the batch.
 
-    What comes out for an example therefore depends on its batch. To judge a trained network,
-    ``MLP.for_inference`` takes averages over the batches of the training in place of the batch.
+    The output for an example therefore depends on the batch it is in. To evaluate a trained
+    network, ``MLP.for_inference`` uses averages over the training batches instead.
 
     Parameters
     ----------
     features, epsilon, dtype
         As for ``Normalize``.
     momentum : float
-        Above 0 and at most 1: how much each batch counts in the running averages. (PyTorch's;
+        The weight of each batch in the running averages, above 0 and at most 1. (As in PyTorch;
         Keras' momentum is 1 minus this one.)
 
     Attributes
     ----------
     running_mean, running_variance : array, shape (..., 1, features)
-        Averages over the batches of training. The variance is the unbiased one, as in algorithm 2
-        of the source. (PyTorch's ``running_mean`` and ``running_var``; but there ``forward`` moves
-        them, and here ``backward`` does, so that a look at a network changes nothing.)
+        Averages over the training batches; the variance is the unbiased one, as in algorithm 2 of
+        the source. (PyTorch's ``running_mean`` and ``running_var``, except that PyTorch updates
+        them in ``forward``; here ``backward`` does, so that measuring a network changes nothing.)
     inference : bool
-        Whether these are used instead of the batch's own; False at the beginning.
+        Whether these are used instead of the batch's own statistics; initially False.
 
     Notes
     -----
     Source: Ioffe, Szegedy (2015), "Batch normalization: accelerating deep network training by
-    reducing internal covariate shift", algorithms 1 and 2. As in most libraries the averages are
-    running ones; the paper takes them after the training.
+    reducing internal covariate shift", algorithms 1 and 2. As in most libraries, the averages are
+    updated during training; the paper computes them afterwards.
     """
 
     AXIS = -2
@@ -191,7 +192,7 @@ class BatchNorm(Normalize):
         self.inference = False
 
     def clear_cache(self) -> None:
-        """Drop what ``forward`` and ``backward`` noted; the running averages stay."""
+        """Discard what ``forward`` and ``backward`` stored, except the running averages."""
         super().clear_cache()
         self.batch_mean = self.batch_variance = None
 
@@ -205,7 +206,7 @@ class BatchNorm(Normalize):
 
     def _input_grad(self, grad: FloatArray) -> FloatArray:
         if self.inference:
-            return grad / self.std  # mean and std are constants: no example meets another one
+            return grad / self.std  # mean and std are constants: the examples don't interact
         count = grad.shape[-2]
         unbiased = self.batch_variance * (count / max(count - 1, 1))
         self.running_mean += self.momentum * (self.batch_mean - self.running_mean)
@@ -213,7 +214,7 @@ class BatchNorm(Normalize):
         return super()._input_grad(grad)
 
     def __repr__(self) -> str:
-        """Return kind and settings."""
+        """Return the kind of layer and its settings."""
         momentum = f", momentum={self.momentum!r}" if self.momentum != 0.1 else ""
         inference = ", inference" if self.inference else ""
         return f"{super().__repr__()[:-1]}{momentum}{inference})"

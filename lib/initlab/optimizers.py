@@ -1,7 +1,7 @@
 """From a gradient to a step.
 
-An optimizer changes parameters in place, given their gradients. What it remembers between steps
-(a velocity, running means) it keeps for the list of parameters that it is called with.
+An optimizer changes parameters in place, given their gradients. Its state between steps (a
+velocity, running means) belongs to the list of parameters it is called with.
 """
 
 import copy
@@ -15,37 +15,37 @@ from initlab._engine.types import FloatArray
 
 
 class Optimizer(Protocol):
-    """What changes parameters, given their gradients."""
+    """A rule for changing parameters, given their gradients."""
 
     def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
-        """Change the parameters in place: two lists of arrays of equal shapes, in one order.
+        """Change the parameters in place; both lists hold arrays of equal shapes in the same order.
 
-        In a stack of networks each array has a leading axis of length K: nothing may be reduced
-        over it, or the networks would not be trained as each alone. If shapes disagree with each
-        other or with the stored state, it raises and changes nothing.
+        In a stack of networks each array has a leading axis of length K. Nothing may be reduced
+        over it: each network must be trained as if it were alone. If shapes disagree with each
+        other or with the stored state, an error is raised and nothing is changed.
         """
         ...
 
     def reset_copy(self) -> Self:
-        """Return an optimizer with the same settings that remembers nothing."""
+        """Return an optimizer with the same settings and fresh state."""
         ...
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Refuse what has no ``step`` or ``reset_copy``, and a class that wasn't called."""
+    """Raise an error unless ``optimizer`` is an instance with ``step`` and ``reset_copy``."""
     methods = hasattr(optimizer, "step") and hasattr(optimizer, "reset_copy")
     if isinstance(optimizer, type) or not methods:
         raise TypeError(f"optimizer={optimizer!r} must be an optimizer, e.g. SGD(0.01)")
 
 
 class _Optimizer:
-    """What SGD and Adam share: memory that belongs to one list of parameters."""
+    """The common base of SGD and Adam: state that belongs to one list of parameters."""
 
     def _clear(self) -> None:
         raise NotImplementedError
 
     def reset_copy(self) -> Self:
-        """Return an optimizer with the same settings that remembers nothing."""
+        """Return an optimizer with the same settings and fresh state."""
         other = copy.copy(self)
         other._clear()
         return other
@@ -56,7 +56,7 @@ class _Optimizer:
         gradients: list[FloatArray],
         *memories: list[FloatArray],
     ) -> Iterator[Any]:
-        """Return the lists side by side, after a look at their shapes."""
+        """Check the shapes, and return the lists zipped together."""
         shapes = [np.shape(parameter) for parameter in parameters]
         for name, arrays in [("gradients", gradients), *(("memory", kept) for kept in memories)]:
             found = [np.shape(array) for array in arrays]
@@ -69,20 +69,20 @@ class _Optimizer:
 
 
 class SGD(_Optimizer):
-    """Stochastic gradient descent, with momentum if asked for.
+    """Stochastic gradient descent, optionally with momentum.
 
     Parameters
     ----------
     learning_rate : float
         At least 0.
     momentum : float
-        At least 0 and below 1. 0 is plain gradient descent, what the article uses.
+        At least 0 and below 1. 0 is plain gradient descent, which the article uses.
 
     Notes
     -----
     velocity = momentum * velocity + gradient; parameter -= learning_rate * velocity. Source:
     Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and momentum in
-    deep learning", equations 1 and 2, with the learning rate taken out of the velocity.
+    deep learning", equations 1 and 2, with the learning rate factored out of the velocity.
 
     Examples
     --------
@@ -113,22 +113,23 @@ class SGD(_Optimizer):
             parameter -= self.learning_rate * velocity
 
     def __repr__(self) -> str:
-        """Return the call that makes this optimizer."""
+        """Return the call that creates this optimizer."""
         momentum = f", momentum={self.momentum:.6g}" if self.momentum else ""
         return f"SGD({self.learning_rate:.6g}{momentum})"
 
 
 class Adam(_Optimizer):
-    """Steps of a size that does not depend on the gradient's: mean over root mean square.
+    """Adam: take steps of mean / root mean square, whose size doesn't depend on the gradient's.
 
     Parameters
     ----------
     learning_rate : float
         At least 0.
     beta1, beta2 : float
-        At least 0 and below 1: how slowly the means of gradient and squared gradient forget.
+        The decay rates of the running means of the gradient and the squared gradient; at least 0
+        and below 1.
     epsilon : float
-        Above 0: keeps the division finite.
+        Keeps the division finite; above 0.
 
     Notes
     -----
@@ -159,7 +160,7 @@ class Adam(_Optimizer):
         self.squares = self.squares or [np.zeros_like(p) for p in parameters]
         together = self._fitting(parameters, gradients, self.means, self.squares)
         self.steps += 1
-        # Both means start at 0; these factors make up for the steps they have not seen yet.
+        # Both means start at 0; these factors correct the bias towards 0 of the first steps.
         mean_correction = 1 / (1 - self.beta1**self.steps)
         square_correction = 1 / (1 - self.beta2**self.steps)
         for parameter, gradient, mean, square in together:
@@ -169,7 +170,7 @@ class Adam(_Optimizer):
             parameter -= self.learning_rate * mean_correction * mean / root
 
     def __repr__(self) -> str:
-        """Return the call that makes this optimizer."""
+        """Return the call that creates this optimizer."""
         settings = {"beta1": (self.beta1, 0.9), "beta2": (self.beta2, 0.999)}
         settings["epsilon"] = self.epsilon, 1e-8
         changed = [f", {k}={value:.6g}" for k, (value, usual) in settings.items() if value != usual]
@@ -177,17 +178,17 @@ class Adam(_Optimizer):
 
 
 class WarmUp:
-    """Small steps first: the learning rate grows in a straight line to its full value.
+    """Take small steps first: the learning rate grows linearly to its full value.
 
-    Step t of the first ``steps`` is taken at t / steps of the optimizer's learning rate, later ones
-    at the full rate.
+    Step t of the first ``steps`` is taken at t / steps of the optimizer's learning rate, later
+    steps at the full rate.
 
     Parameters
     ----------
-    optimizer : SGD, Adam or another one with a ``learning_rate``
+    optimizer : SGD, Adam or any other optimizer with a ``learning_rate``
         A copy of it takes the steps.
     steps : int
-        How many; at least 1.
+        The length of the warm-up; at least 1.
 
     Notes
     -----
@@ -201,13 +202,13 @@ class WarmUp:
         self.learning_rate, self.taken = self.optimizer.learning_rate, 0
 
     def reset_copy(self) -> "WarmUp":
-        """Return an optimizer with the same settings that remembers nothing."""
+        """Return an optimizer with the same settings and fresh state."""
         other = WarmUp(self.optimizer, self.steps)
         other.learning_rate = self.learning_rate
         return other
 
     def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
-        """Change the parameters in place, as the optimizer does, at the rate of this step."""
+        """Change the parameters in place as the optimizer does, at this step's learning rate."""
         share = min(1.0, (self.taken + 1) / self.steps)
         self.optimizer.learning_rate = share * self.learning_rate
         try:
@@ -217,7 +218,7 @@ class WarmUp:
         self.taken += 1
 
     def __repr__(self) -> str:
-        """Return the call that makes this optimizer."""
+        """Return the call that creates this optimizer."""
         return f"WarmUp({self.optimizer!r}, steps={self.steps})"
 
 

@@ -1,8 +1,8 @@
-"""How results look: one style, one colour for each way to start, large enough for the back row.
+"""How results look: one style, one colour per start, large enough for the back row.
 
-Each function takes axes and results, draws on the axes, and returns them. None computes an
-experiment and none shows a figure: that is the notebook's business. Where there are several seeds,
-a dot is their median, and a bar reaches from the least to the greatest.
+Each function takes axes and results, draws on the axes, and returns them. Running experiments and
+showing figures is left to the notebooks. With several seeds, a dot marks their median, and a bar
+extends from the smallest to the largest.
 """
 
 import re
@@ -16,10 +16,10 @@ from matplotlib.ticker import FuncFormatter
 
 from initlab.initializers import STARTS
 
-# Okabe, Ito (2008), "Color universal design": told apart with any kind of colour vision.
+# Okabe, Ito (2008), "Color universal design": distinguishable with any kind of colour vision.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
-# By the names that starts have for them.
+# By the names used in ``initializers.STARTS``.
 COLORS = {
     "black": BLACK,
     "purple": PURPLE,
@@ -36,19 +36,19 @@ PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # 0.1 and 10 rather than p
 
 
 def use_style():
-    """Give all figures from here on the look of the series."""
+    """Use the style of the series for all figures from now on."""
     matplotlib.style.use(Path(__file__).with_name("initlab.mplstyle"))
 
 
 def color_of(label):
-    """Return the colour of the way to start that a label such as "He" or "std 10" names.
+    """Return the colour of the start named by a label such as "He" or "std 10".
 
     Parameters
     ----------
     label : str
-        The name of one of ``initializers.STARTS``, or how its initializer is printed
-        ("he_normal()"). Of a longer label what stands before the comma counts ("Xavier, tanh"), and
-        what isn't in the table has the colour of its family ("3 x Xavier", "glorot_uniform()").
+        The name of one of ``initializers.STARTS``, or the repr of its initializer
+        ("he_normal()"). In a longer label, the part before the comma counts ("Xavier, tanh").
+        Labels not in the table get the colour of their family ("3 x Xavier", "glorot_uniform()").
     """
     color = _known_color(label)
     if color is None:
@@ -67,26 +67,27 @@ def _known_color(label):
 
 
 def _spelled(label):
-    # The field uses first and last names of the same people.
+    # The literature uses both the first and the last names of the same people.
     words = str(label).lower().replace("=", " ").strip()
     return words.replace("glorot", "xavier").replace("kaiming", "he")
 
 
-# ------------------------------------------------------------------------------- a panel a layer
+# --------------------------------------------------------------------------- one panel per layer
 
 
 def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
-    """Draw the distribution of each layer's activations, one panel a layer.
+    """Draw the distribution of each layer's activations, one panel per layer.
 
     Parameters
     ----------
     axes : sequence of matplotlib Axes
-        One for each layer.
+        One per layer.
     signals : Signals, or sequence of LayerSignals
     color : color
     bins : int
     span : (float, float), optional
-        Left and right end of all panels; by default they cover the data of all layers.
+        The left and right ends of all panels; by default, the full range of sigmoid if every layer
+        uses it, or else a range that covers the data of all layers.
     """
     layers = getattr(signals, "layers", signals)
     if len(axes) != len(layers):
@@ -109,25 +110,26 @@ def _bars(ax, values, count, bins, span, color):
 
 def _span(layers):
     if all(layer.activation.name == "sigmoid" for layer in layers):
-        return 0.0, 1.0  # the whole range of the function, so that all its panels compare
+        return 0.0, 1.0  # the full range of the function, so that panels are comparable
     low, high = min(layer.h.min() for layer in layers), max(layer.h.max() for layer in layers)
     margin = 0.02 * (high - low) or 0.5
     return low - margin, high + margin
 
 
 def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e3, bins=43):
-    """Draw the distribution of |dL/dz| of each layer on a log axis, one panel a layer.
+    """Draw the distribution of |dL/dz| in each layer on a log axis, one panel per layer.
 
-    A dashed line stands at the median, a solid one at the root mean square.
+    A dashed line marks the median, a solid line the root mean square.
 
     Parameters
     ----------
     axes : sequence of matplotlib Axes
-        One for each layer.
+        One per layer.
     signals : Signals
     color : color
     smallest, largest : float
-        The ends of the axis. The share of what is smaller, zero included, is written in the panel.
+        The ends of the axis. The fraction of smaller values, zeros included, is written in the
+        panel if it exceeds 0.5 %.
     bins : int
     """
     edges = np.logspace(np.log10(smallest), np.log10(largest), bins + 1)
@@ -149,13 +151,13 @@ def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e
     return axes
 
 
-# ------------------------------------------------------------------------- one against the other
+# ----------------------------------------------------------------- one quantity against another
 
 
 def against_layer(
     ax, measured, *, theory=None, label="", theory_label="theory", color=BLUE, marker="o", log=True
 ):
-    """Draw one measurement of every layer: dots with their spread over seeds, theory as a line.
+    """Draw one measurement for every layer: dots with their spread over seeds, theory as a line.
 
     Parameters
     ----------
@@ -163,11 +165,11 @@ def against_layer(
     measured : array, shape (seeds, layers)
     theory : array, shape (layers,), optional
     label, theory_label : str
-        For the legend; "" for none.
+        Entries of the legend; "" for none.
     color : color
     marker : str
     log : bool
-        Whether the axis of values is logarithmic.
+        Whether the value axis is logarithmic.
     """
     layers = np.arange(1, np.shape(measured)[1] + 1)
     _dots(ax, layers, measured, theory, label, theory_label, color, marker)
@@ -206,24 +208,24 @@ def _dots(ax, x, measured, theory, label, theory_label, color, marker):
 
 
 def loss_curves(ax, race, names=None, *, window=50, chance=None):
-    """Draw a race: for each contestant the mean loss over seeds, and the band they lie in.
+    """Draw a race: for each contestant, the mean loss over seeds and a band that spans all seeds.
 
     Parameters
     ----------
     ax : matplotlib Axes
     race : experiments.Race
     names : list of str, optional
-        Which contestants, and in which order; by default all.
+        The contestants, in drawing order; by default all.
     window : int
-        Over how many steps the loss is averaged.
+        The number of steps over which the loss is averaged.
     chance : float, optional
-        The loss of the answer that all digits are equally likely: drawn as a thin line.
+        The loss of predicting that all digits are equally likely, drawn as a thin line.
     """
     for name in race.histories if names is None else names:
         curves = race.losses(name, window)
         steps = np.arange(1, curves.shape[1] + 1)
         style = "--" if "sigmoid" in name else "-"
-        # Of the cycle, if it is no known start.
+        # For an unknown start, the colour comes from the cycle.
         (line,) = ax.plot(steps, curves.mean(axis=0), style, color=_known_color(name), label=name)
         band = {"color": line.get_color(), "alpha": 0.25, "linewidth": 0}
         ax.fill_between(steps, curves.min(axis=0), curves.max(axis=0), **band)
@@ -238,14 +240,14 @@ def loss_curves(ax, race, names=None, *, window=50, chance=None):
 
 
 def images(axes, rows, labels=None):
-    """Draw images, one a panel, as dark strokes on white.
+    """Draw images as dark strokes on white, one per panel.
 
     Parameters
     ----------
     axes : sequence of matplotlib Axes
     rows : array, shape (images, side * side)
     labels : array of int, shape (images,), optional
-        Written above.
+        Written above the images.
     """
     for index, (ax, row) in enumerate(zip(axes, rows, strict=True)):
         side = round(len(row) ** 0.5)
@@ -260,9 +262,9 @@ def images(axes, rows, labels=None):
 
 
 def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None):
-    """Draw which networks train, a cell for each: by the variance of the weights and by depth.
+    """Draw which networks train, one cell per variance of the weights and depth.
 
-    What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
+    The axes are cleared first, so that the map can be redrawn as it fills.
 
     Parameters
     ----------
@@ -270,11 +272,11 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None)
     sigma_w2 : sequence of float, length columns
         fan_in times the variance of a weight, in equal steps.
     depths : sequence of int, length rows
-        Hidden layers, in equal steps.
+        The numbers of hidden layers, in equal steps.
     accuracy : array, shape (rows, columns)
-        From 0 to 1; NaN for networks that aren't trained yet, which stay grey.
+        From 0 to 1; NaN for networks not trained yet, which stay grey.
     limit : (sequence of float, sequence of float), optional
-        The line up to which theory lets networks train: sigma_w2 and depth.
+        The limit of trainability according to theory: sigma_w2 and depth of a line.
     border : float, optional
         The sigma_w2 between order and chaos.
     """
@@ -299,17 +301,17 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None)
 
 
 def remedy_map(ax, table, *, framed_below=None):
-    """Draw how each remedy does from each start: the share of right answers, a cell for each.
+    """Draw the accuracy of each remedy from each start, one cell per combination.
 
-    What was drawn on the axes before is removed, so that a map can be drawn again as it fills.
+    The axes are cleared first, so that the map can be redrawn as it fills.
 
     Parameters
     ----------
     ax : matplotlib Axes
     table : experiments.RemedyTable
-        Medians over its seeds are shown; cells in which a seed is missing stay grey.
+        Medians over its seeds are shown; cells with missing seeds stay grey.
     framed_below : float, optional
-        Cells whose median loss is below this have a frame.
+        Cells whose median loss is below this get a frame.
     """
     shares, loss = np.median(table.accuracy, axis=2), np.median(table.loss, axis=2)
     overflowed = np.isfinite(table.accuracy).all(axis=2) & np.isnan(table.loss).any(axis=2)
@@ -346,7 +348,7 @@ def _write(ax, x, y, words, share, size):
 
 
 def phase_plane(ax, diagram):
-    """Draw order, chaos and the border between them in the plane of sigma_w and sigma_b.
+    """Draw order, chaos and the boundary between them in the plane of sigma_w and sigma_b.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The network learns its starting point, one layer at a time.
 
-Before 2010 a deep sigmoid network was not trained from random weights. Each layer first learned to
-describe what the layer below tells it, without any labels: as a restricted Boltzmann machine or as
-an autoencoder. The weights found that way were the start of the real training.
+Before 2010, deep sigmoid networks were not trained from random weights. Each layer first learned,
+without any labels, to describe the output of the layer below, as a restricted Boltzmann machine or
+an autoencoder. The weights found in this way were the starting point for the actual training.
 """
 
 from collections.abc import Callable
@@ -30,9 +30,9 @@ from initlab.optimizers import SGD, Adam, Optimizer, check_optimizer
 
 
 class RBM:
-    """A restricted Boltzmann machine: two layers of yes-or-no units that explain each other.
+    """A restricted Boltzmann machine: two layers of binary units that explain each other.
 
-    Every visible unit is tied to every hidden unit by a weight, which counts in both directions.
+    Every visible unit is connected to every hidden unit by a weight, used in both directions.
 
     Parameters
     ----------
@@ -50,7 +50,6 @@ class RBM:
     weight : array, shape (visible, hidden)
     visible_bias : array, shape (1, visible)
     hidden_bias : array, shape (1, hidden)
-
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class RBM:
         self.visible_bias = np.zeros((1, visible), dtype)
 
     def hidden_probabilities(self, v: FloatArray) -> FloatArray:
-        """Return how likely each hidden unit is on, given the visible units.
+        """Return the probability that each hidden unit is on, given the visible units.
 
         Parameters
         ----------
@@ -83,14 +82,14 @@ class RBM:
         Returns
         -------
         array, shape (batch, hidden)
-            What a Dense layer with this weight and bias gives, followed by sigmoid.
+            The output of a Dense layer with this weight and bias, followed by sigmoid.
         """
         v = float_array("v", v, dtype=self.weight.dtype)
         with overflow_allowed():
             return sigmoid(v @ self.weight + self.hidden_bias)
 
     def visible_probabilities(self, h: FloatArray) -> FloatArray:
-        """Return how likely each visible unit is on, given the hidden units.
+        """Return the probability that each visible unit is on, given the hidden units.
 
         Parameters
         ----------
@@ -107,29 +106,29 @@ class RBM:
     def gradients(
         self, v: FloatArray, *, rng: np.random.Generator
     ) -> tuple[float, list[FloatArray]]:
-        """Return what one round of contrastive divergence (CD-1) says about the parameters.
+        """Return the reconstruction error and the gradients of contrastive divergence (CD-1).
 
-        The hidden units look at the data and are sampled; from the sample the visible units are
-        rebuilt; the hidden units look again. Weights should grow where two units were on
-        together in the data, and shrink where they were on together in the dream.
+        The hidden units see the data and are sampled; the visible units are reconstructed from the
+        sample (the "dream"); then the hidden units see the dream. A weight should grow if its two
+        units are on together in the data, and shrink if they are on together in the dream.
 
         Parameters
         ----------
         v : array of float, shape (batch, visible)
         rng : numpy.random.Generator
-            Decides for the hidden units.
+            Samples the hidden units.
 
         Returns
         -------
         error : float
             The mean squared difference between data and reconstruction.
         gradients : list of array, of the shapes of ``parameters()``
-            To be descended: the dream's correlations minus the data's, means over the batch.
+            For descent: the dream's correlations minus the data's, as means over the batch.
 
         Notes
         -----
         Source: Hinton (2002), "Training products of experts by minimizing contrastive divergence";
-        sampled and averaged as Hinton (2010), section 3, advises.
+        sampled and averaged as recommended by Hinton (2010), section 3.
         """
         v = _units("v", v, self.weight.shape[0], self.weight.dtype)
         awake = self.hidden_probabilities(v)
@@ -146,41 +145,41 @@ class RBM:
         return float(np.square(dream_v - v).mean()), gradients
 
     def parameters(self) -> list[FloatArray]:
-        """Return the arrays themselves: weight, visible_bias, hidden_bias."""
+        """Return the arrays themselves, not copies: weight, visible_bias, hidden_bias."""
         return [self.weight, self.visible_bias, self.hidden_bias]
 
     def encoder(self) -> tuple[FloatArray, FloatArray]:
-        """Return the weight and bias with which the hidden units look at the visible ones."""
+        """Return the weight and bias that map the visible units to the hidden ones."""
         return self.weight, self.hidden_bias
 
     def __repr__(self) -> str:
-        """Return the machine's shape."""
+        """Return the numbers of units."""
         visible, hidden = self.weight.shape
         return f"RBM({visible} - {hidden})"
 
 
 class Autoencoder:
-    """A network with one hidden layer that learns to give back what it was given.
+    """A network with one hidden layer that learns to reproduce its input.
 
     Parameters
     ----------
     visible, hidden : int
-        The number of features, and of units that must be enough to rebuild them.
+        The number of features, and of the hidden units from which they are reconstructed.
     rng : numpy.random.Generator
         Draws the weights.
     weight_init : initializer, optional
-        By default ``xavier_normal()``. (So this start needs a start itself.)
+        By default ``xavier_normal()``. (So this start needs a start of its own.)
     dtype : np.float32 or np.float64
 
     Attributes
     ----------
     network : MLP
-        From visible to hidden to visible units, with sigmoid behind both layers.
+        From visible to hidden to visible units, with sigmoid after both layers.
 
     Notes
     -----
     Source: Bengio, Lamblin, Popovici, Larochelle (2007), "Greedy layer-wise training of deep
-    networks", section 4; here with the squared error.
+    networks", section 4, but with the squared error.
     """
 
     def __init__(
@@ -212,7 +211,7 @@ class Autoencoder:
         v : array of float, shape (batch, visible)
             From 0 to 1.
         rng : numpy.random.Generator, optional
-            Not needed: nothing is left to chance here.
+            Ignored, since nothing is random here.
 
         Returns
         -------
@@ -226,20 +225,20 @@ class Autoencoder:
         return float(error), self.network.gradients()
 
     def parameters(self) -> list[FloatArray]:
-        """Return the arrays themselves: weight and bias of the hidden layer, then of the output."""
+        """Return the arrays themselves: weight and bias of the hidden, then of the output layer."""
         return self.network.parameters()
 
     def encoder(self) -> tuple[FloatArray, FloatArray]:
-        """Return weight and bias of the hidden layer."""
+        """Return the weight and bias of the hidden layer."""
         return self.network.dense[0].weight, self.network.dense[0].bias
 
     def __repr__(self) -> str:
-        """Return the shape."""
+        """Return the numbers of units."""
         visible, hidden, _ = self.network.sizes
         return f"Autoencoder({visible} - {hidden} - {visible})"
 
 
-# What describes a layer, and how it is trained unless the caller knows better.
+# The learner of each method, and its default optimizer.
 METHODS: dict[str, tuple[Any, Optimizer]] = {
     "rbm": (RBM, SGD(0.1, momentum=0.5)),
     "autoencoder": (Autoencoder, Adam(0.002)),
@@ -259,15 +258,15 @@ def pretrain(
     progress: bool = False,
     callback: Callable[[int, float], object] | None = None,
 ) -> FloatArray:
-    """Give each hidden layer a start that it learned itself, from below upward, without labels.
+    """Give each hidden layer a start that it learned itself, from the bottom up, without labels.
 
-    Layer 1 learns to describe the data, layer 2 to describe what layer 1 says of them, and so on:
-    greedily, for no layer ever changes again. The output layer keeps the weights it has.
+    Layer 1 learns to describe the data, layer 2 to describe the output of layer 1, and so on. This
+    is greedy: once learned, a layer is not changed again. The output layer keeps its weights.
 
     Parameters
     ----------
     network : MLP
-        With sigmoid behind its hidden layers. Their weights and biases are changed in place.
+        With sigmoid after its hidden layers. Their weights and biases are changed in place.
     x : array of float, shape (examples, features)
         From 0 to 1.
     method : {"rbm", "autoencoder"}
@@ -277,22 +276,23 @@ def pretrain(
         By default ``SGD(0.1, momentum=0.5)`` for RBMs and ``Adam(0.002)`` for autoencoders. Each
         layer gets a copy.
     weight_init : Initializer, optional
-        The start of each learner; its own default, if not given.
+        The start of each learner; by default, the learner's own default.
     rng : numpy.random.Generator
-        Each layer draws from a child of it: the first layers of a deep network learn what those of
-        a shallower one learn.
+        Each layer draws from its own child of ``rng``, so that the first layers of a deep network
+        learn the same as those of a shallower one.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
     callback : callable, optional
-        Called as ``callback(step, error)`` after each step, counted from 0 over all layers. What
-        it raises ends the pretraining; whole layers stay as they were learned.
+        Called as ``callback(step, error)`` after each step, counted from 0 over all layers. An
+        exception raised by it ends the pretraining; layers already completed keep what they
+        learned.
 
     Returns
     -------
     array, shape (hidden layers, steps)
         The reconstruction error before each update, on the minibatch of that update. If the error
-        or the weights become non-finite, this layer and those above keep the weights they had, and
-        the rest of the array is NaN.
+        or the weights become non-finite, that layer and those above keep their original weights,
+        and the rest of the array is NaN.
 
     Notes
     -----
@@ -325,7 +325,7 @@ def pretrain(
             for step, (v, _) in enumerate(batches):
                 v = run_forward(below, v)
                 if not np.isfinite(v).all():
-                    return errors  # weights that are finite, but too large to be added up
+                    return errors  # the weights are finite, but their sums overflow
                 errors[depth, step], gradients = learner.gradients(v, rng=child)
                 if not np.isfinite(errors[depth, step]):
                     return errors
@@ -335,7 +335,7 @@ def pretrain(
                     callback(depth * steps + step, float(errors[depth, step]))
             learned = learner.encoder()
             if not all(np.isfinite(array).all() for array in learned):
-                return errors  # the last update was one too many
+                return errors  # the very last update overflowed
             for mine, found in zip((dense.weight, dense.bias), learned, strict=True):
                 mine[...] = found
     return errors

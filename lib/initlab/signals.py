@@ -1,8 +1,8 @@
 """What flows through a network, measured at every layer.
 
-Activations flow forward, gradients backward. A histogram of all numbers of a layer hides
-much: whether the spread comes from the inputs or from the neurons, whether a small gradient is
-small everywhere or zero nearly everywhere. So each layer is measured in several ways.
+Activations flow forward, gradients backward. A histogram of all the values in a layer hides a lot:
+whether the spread comes from the inputs or from the neurons, and whether a small gradient is small
+everywhere or zero almost everywhere. So each layer is measured in several ways.
 """
 
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ MEASUREMENTS = (
 
 @dataclass(frozen=True, eq=False)
 class LayerSignals:
-    """What was seen in one layer.
+    """The signals in one layer.
 
-    Every number below is a float for one network and an array of shape (K,) for a stack of K.
-    Numbers that overflow come out as ``inf`` or ``nan``.
+    Every measurement is a float for a single network and an array of shape (K,) for a stack of K.
+    Values that overflow are ``inf`` or ``nan``.
 
     Attributes
     ----------
@@ -43,12 +43,11 @@ class LayerSignals:
         1 for the first layer.
     activation : ActivationFunction
     z, h : array, shape (..., inputs, units)
-        Before and after the activation function. z is what that function is handed: after
-        normalization, and after what a residual branch adds.
+        The values before and after the activation function. z is the argument of that function,
+        after any normalization and after the sum with a residual branch.
     gradient : array, shape (..., inputs, units)
-        dL/dz. (Where a residual branch begins or ends behind a layer: all of it, what goes through
-        the next branch and what goes past it; and there it is the gradient before the next
-        normalization.)
+        dL/dz. (Where a residual branch begins or ends after a layer, this is the whole gradient,
+        through the next branch and past it, taken before the next normalization.)
     """
 
     number: int
@@ -59,26 +58,27 @@ class LayerSignals:
 
     @cached_property
     def pooled_std(self) -> Any:
-        """The standard deviation of all activations of the layer: what a histogram shows."""
+        """The standard deviation of all activations of the layer: the width of a histogram."""
         with overflow_allowed():
             return self.h.std(axis=(-2, -1), dtype=np.float64)
 
     @cached_property
     def across_input_std(self) -> Any:
-        """How far one and the same unit moves when the input changes.
+        """How far a single unit moves when the input changes.
 
-        The root, over the units, of the mean variance across inputs. pooled_std**2 is the sum of
-        across_input_std**2 and the variance of the units' means: a layer whose units all sit at
-        different heights but never move has a wide histogram and cannot tell inputs apart.
+        The root of the mean, over the units, of the variance across inputs. pooled_std**2 is the
+        sum of across_input_std**2 and the variance of the units' means: a layer whose units sit at
+        different heights but never move has a wide histogram, yet cannot tell inputs apart.
         """
         with overflow_allowed():
             return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
 
     @cached_property
     def saturated_fraction(self) -> Any:
-        """The share of activations within 1 % of an end of the function's range.
+        """The fraction of activations within 1 % of the function's range of one of its bounds.
 
-        For sigmoid: below 0.01 or above 0.99. 0 for functions without two ends, such as ReLU.
+        For sigmoid, those below 0.01 or above 0.99. It is 0 for functions that are not bounded on
+        both sides, such as ReLU.
         """
         if self.activation.saturation is None:
             return self._share(np.zeros(self.z.shape[:-2]))
@@ -86,29 +86,29 @@ class LayerSignals:
 
     @cached_property
     def dead_fraction(self) -> Any:
-        """The share of units whose slope is exactly 0 for every input: no gradient passes them."""
+        """The fraction of units whose slope is exactly 0 for every input: they pass no gradient."""
         with overflow_allowed():
             flat = self.activation.derivative(self.z) == 0
         return self._share(flat.all(axis=-2).mean(axis=-1))
 
     def _share(self, share: Any) -> Any:
-        # A share of NaNs is NaN.
+        # If any z is NaN, so is the fraction.
         return np.where(np.isnan(self.z).any(axis=(-2, -1)), np.nan, share)[()]
 
     @cached_property
     def gradient_rms(self) -> Any:
-        """The root mean square of dL/dz: what a few large gradients dominate."""
+        """The root mean square of dL/dz, which a few large gradients can dominate."""
         with overflow_allowed():
             return np.sqrt(np.square(self.gradient, dtype=np.float64).mean(axis=(-2, -1)))
 
     @cached_property
     def gradient_median(self) -> Any:
-        """The median of the absolute value of dL/dz: what a typical unit gets."""
+        """The median of the absolute value of dL/dz: the gradient of a typical unit."""
         with overflow_allowed():
             return np.median(np.abs(self.gradient), axis=(-2, -1)).astype(np.float64)
 
     def __str__(self) -> str:
-        """Return one line of numbers."""
+        """Return the measurements on one line."""
         return (
             f"layer {self.number}   std {_shown(self.pooled_std, '.3g')}"
             f"   across inputs {_shown(self.across_input_std, '.2g')}"
@@ -121,19 +121,19 @@ class LayerSignals:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """What flows through a network.
+    """The signals in all layers of a network.
 
     Attributes
     ----------
     layers : tuple of LayerSignals
-        From the first to the last; ``layers[4]`` is layer 5. There is one for each Dense layer with
-        the activation that follows it. The outputs of a classifier are the last.
+        From first to last; ``layers[4]`` is layer 5. There is one per Dense layer, together with
+        the activation that follows it. For a classifier, the last one holds the outputs.
     """
 
     layers: tuple[LayerSignals, ...]
 
     def each(self, name: str) -> FloatArray:
-        """Return one measurement of all layers as an array, shape (layers,) or (layers, K).
+        """Return one measurement in all layers as an array, shape (layers,) or (layers, K).
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class Signals:
         return np.array([getattr(layer, name) for layer in self.layers])
 
     def __str__(self) -> str:
-        """Return a line of numbers for each layer."""
+        """Return one line of measurements per layer."""
         return "\n".join(str(layer) for layer in self.layers)
 
 
@@ -155,10 +155,10 @@ def measure_signals(
     rng: np.random.Generator | None = None,
     output_gradient: FloatArray | None = None,
 ) -> Signals:
-    """Send inputs forward and a gradient backward through a network, and note what passes.
+    """Send inputs forward and a gradient backward through a network, and record both.
 
-    The network is left as it was: its gradients and what its layers remember don't change. A
-    ``BatchNorm`` in it uses the statistics of ``x``.
+    The network, its gradients and the values stored in its layers don't change. Any ``BatchNorm``
+    uses the statistics of ``x``.
 
     Parameters
     ----------
@@ -166,9 +166,13 @@ def measure_signals(
         Or a stack of them.
     x : array of float, shape (..., inputs, features)
     rng : numpy.random.Generator, optional
-        Draws the gradient at the output, standard normal, the same for each network of a stack.
+        Draws a standard normal gradient at the output, the same for each network of a stack.
     output_gradient : array of float, shape (..., inputs, outputs), optional
-        The caller's own gradient at the output, instead.
+        A gradient at the output to use instead of a random one.
+
+    Returns
+    -------
+    Signals
 
     Examples
     --------
@@ -188,7 +192,7 @@ def measure_signals(
     outputs: dict[Any, FloatArray] = {}
 
     def note_output(layer: Any, x: FloatArray, y: FloatArray) -> None:
-        if isinstance(layer, (Dense, Activation)):  # the others would only take memory
+        if isinstance(layer, (Dense, Activation)):  # storing the others would only cost memory
             outputs[layer] = y
 
     y = view.forward(x, note_output)
@@ -205,7 +209,7 @@ def measure_signals(
     leaves = view.flat_layers
     for index, layer in enumerate(leaves):
         if isinstance(layer, Dense):
-            # The next activation before the next Dense layer, if there is one.
+            # The activation between this Dense layer and the next, if there is one.
             following = takewhile(lambda leaf: not isinstance(leaf, Dense), leaves[index + 1 :])
             bend = next((leaf for leaf in following if isinstance(leaf, Activation)), None)
             measured.append(
@@ -221,7 +225,7 @@ def measure_signals(
 
 
 def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense, FloatArray]:
-    """Return dL/dz of each Dense layer: behind its normalization, if it has one."""
+    """Return dL/dz of each Dense layer, taken after its normalization if it has one."""
     normalized = {
         after: layer
         for row in _rows(network.layers)
@@ -236,7 +240,7 @@ def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense
         elif isinstance(layer, Dense):
             found.setdefault(layer, grad)
         elif isinstance(layer, Activation) and np.isnan(layer.z).any():
-            # ReLU's slope at NaN comes out as 0: that would look like a vanished gradient.
+            # ReLU's slope at NaN evaluates to 0, which would look like a vanished gradient.
             return np.where(np.isnan(layer.z), np.nan, grad_x)
         return None
 
@@ -252,17 +256,17 @@ def _rows(layers: list[Any]) -> Iterator[list[Any]]:
 
 
 def jacobian(network: MLP, x: FloatArray) -> FloatArray:
-    """Return how each output of a network answers to each input: J_oi = d output_o / d x_i.
+    """Return how each output of a network responds to each input: J_oi = d output_o / d x_i.
 
     Its singular values are the factors by which the network stretches small differences between
-    inputs on their way forward, and gradients on their way back. If all are near 1 one speaks of
+    inputs on the way forward, and gradients on the way back. If all are close to 1, this is called
     dynamical isometry.
 
     Parameters
     ----------
     network : MLP
-        Or a stack of them. Not changed. A ``BatchNorm`` in it uses its running averages, for there
-        is no batch.
+        Or a stack of them. Not changed. Any ``BatchNorm`` uses its running averages, since there is
+        no batch.
     x : array of float, shape (features,)
         One input.
 
@@ -280,7 +284,7 @@ def jacobian(network: MLP, x: FloatArray) -> FloatArray:
     if x.shape != (network.sizes[0],):
         raise ValueError(f"x has shape {x.shape}; expected one input, ({network.sizes[0]},)")
     view, outputs = network.for_inference(), network.sizes[-1]
-    # One copy of the input for each output; back through copy o goes the gradient of output o.
+    # One copy of the input per output; the gradient of output o is sent back through copy o.
     view.forward(np.tile(x, (outputs, 1)))
     gradient = np.broadcast_to(np.eye(outputs), (*network.stack_shape, outputs, outputs))
     return view.backward(gradient)

@@ -1,9 +1,9 @@
-"""Starts that look at more than the shape of a matrix: at data, or at the whole network.
+"""Starts that use more than the shape of a matrix: the data, or the whole network.
 
-An initializer draws each matrix on its own. ``lsuv`` (also called data-dependent initialization)
-sends data through the network and corrects each layer by what it sees; ``fixup`` counts the
-residual branches and starts them at zero. Both change the network in place and return it; if an
-error is raised, the network is unchanged.
+An initializer draws each matrix on its own. ``lsuv`` (a data-dependent initialization) sends data
+through the network and rescales each layer according to its outputs; ``fixup`` counts the residual
+branches and starts them at zero. Both change the network in place and return it; if an error is
+raised, the network is unchanged.
 """
 
 from typing import Any
@@ -17,29 +17,35 @@ from initlab.network import MLP, check_mlp
 
 
 def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 10) -> MLP:
-    """Scale the weights of each layer so that z has variance 1 on data.
+    """Scale the weights of each layer so that z has variance 1 on the given data.
 
-    Layer-sequential unit-variance: from the first layer to the last, each weight matrix is divided
-    by the std of the layer's outputs, over all examples and neurons, until that is 1. Without
-    biases one division is enough. The method draws its weights with ``orthogonal()``; here any
-    network can be handed over.
+    Layer-sequential unit variance: from the first layer to the last, each weight matrix is divided
+    by the std of the layer's outputs, over all examples and neurons, until that std is 1. Without
+    biases, one division is enough. The original method draws the weights with ``orthogonal()``;
+    here any network will do.
 
     Parameters
     ----------
     network : MLP
-        Or a stack: each of its networks gets factors of its own.
+        Or a stack, in which each network gets its own factors.
     x : array of float, shape (..., examples, features)
         A batch of the training data; a few hundred examples are enough.
     tolerance : float
-        Above 0: how far from 1 a variance may be left.
+        The largest accepted deviation of a variance from 1; above 0.
     rounds : int
-        Maximum corrections per layer.
+        The maximum number of corrections per layer.
+
+    Returns
+    -------
+    MLP
+        ``network`` itself.
 
     Raises
     ------
     ValueError
-        If the outputs of a layer don't differ, so that no factor gives them variance 1; or if
-        ``rounds`` were not enough, as where the biases alone vary by more.
+        If the outputs of a layer are all equal, so that no factor gives them variance 1; or if
+        ``rounds`` corrections are not enough, for example because the variance of the biases alone
+        exceeds 1.
 
     Notes
     -----
@@ -82,19 +88,24 @@ def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 
 
 
 def fixup(network: MLP) -> MLP:
-    """Let each residual branch begin at zero, and the outputs too.
+    """Make each residual branch, and the network's output, start at zero.
 
-    With L branches of m Dense layers each: the last Dense layer of a branch and the last one of the
-    network become 0, weights and biases; the weights of all others in branches are multiplied by
-    L**(-1 / (2m - 2)), so that one step changes what the network computes by an amount that doesn't
-    depend on L. (The scalar factors and biases that the source adds are left out.) It is meant for
-    a network as it was drawn: applied twice, it multiplies twice.
+    Let there be L branches of m Dense layers each. The weights and biases of the last Dense layer
+    of each branch, and of the network, become 0. The other weights in branches are multiplied by
+    L**(-1 / (2m - 2)), so that one step changes the network's function by an amount independent of
+    L. (The scalar multipliers and biases added in the source are omitted.) Apply it only once, to a
+    freshly drawn network: a second call multiplies again.
 
     Parameters
     ----------
     network : MLP
-        Built with ``residual_block_size``; or a stack. With one hidden layer there is no branch:
-        then only the outputs become 0.
+        Built with ``residual_block_size``; or a stack. With one hidden layer there is no branch,
+        and only the output layer becomes 0.
+
+    Returns
+    -------
+    MLP
+        ``network`` itself.
 
     Notes
     -----

@@ -1,23 +1,23 @@
 """What a very wide network will do, computed before a single weight is drawn.
 
-In a wide layer each z is a sum of many small independent terms. So it is Gaussian whatever the
-distribution of the weights, and one number per layer tells its size: q, the mean of z**2.
-Mean-field theory follows q from layer to layer, and with it the correlation of two inputs and the
+In a wide layer, each z is a sum of many small independent terms. It is therefore Gaussian whatever
+the distribution of the weights, and a single number per layer gives its size: q, the mean of z**2.
+Mean-field theory follows q from layer to layer, along with the correlation of two inputs and the
 size of the gradient.
 
-All functions have this in common:
+Conventions shared by all functions:
 
 - ``activation`` is an ``ActivationFunction`` or the name of one.
 - ``sigma_w2`` is fan_in times the variance of a weight: fan_in * s**2 for weights of std s, which
-  is 1 for LeCun's start and 2 for He's. ``sigma_b2`` is the variance of a bias. Numbers that are
-  negative or not finite are a ``ValueError``.
+  is 1 for LeCun's start and 2 for He's. ``sigma_b2`` is the variance of a bias. Values that are
+  negative or not finite raise a ``ValueError``.
 - Scalars give a Python float. Arrays are broadcast and give an array, one entry per network.
-- Where there is no answer, such as a critical line that doesn't exist or a signal that overflows,
-  a single network raises a ``ValueError``, and among many its entry is NaN.
+- If there is no answer, for instance because the critical line doesn't exist or the signal
+  overflows, a ``ValueError`` is raised for a single network; in an array, the entry is NaN.
 
-For q up to 60 a mean over one z is precise to 1e-10, one over a pair to 1e-9, and the variance
-across inputs to 3e-7 of itself, however small it is and with kinks at 0, too. At q = 10,000, where
-a sigmoid is nearly a step, it is 1e-5, 1e-6 and 1e-3.
+For q up to 60, means over one z are accurate to 1e-10, means over a pair to 1e-9, and the variance
+across inputs to a relative error of 3e-7, however small it is and even with kinks at 0. At
+q = 10,000, where a sigmoid is nearly a step, the errors are 1e-5, 1e-6 and 1e-3.
 
 Sources: Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli (2016), "Exponential expressivity in deep
 neural networks through transient chaos"; Schoenholz, Gilmer, Ganguli, Sohl-Dickstein (2017), "Deep
@@ -42,7 +42,7 @@ Function = Callable[[FloatArray], FloatArray]
 
 
 def _at_least_zero(**values: Any) -> list[FloatArray]:
-    # The values as float64 arrays of one shape.
+    # The values as float64 arrays of a common shape.
     for name, value in values.items():
         array = np.asarray(value)
         if array.dtype.kind not in "iuf":
@@ -54,7 +54,7 @@ def _at_least_zero(**values: Any) -> list[FloatArray]:
 
 
 def _answer(values: FloatArray, why_not: str = "") -> Floats:
-    # What a public function returns: a float for a single network, an array for many.
+    # The return value of a public function: a float for a single network, an array for several.
     if np.ndim(values) > 0:
         return values
     if np.isnan(values):
@@ -70,8 +70,8 @@ _legendre = functools.cache(np.polynomial.legendre.leggauss)
 
 @functools.cache
 def _gaussian_nodes() -> tuple[FloatArray, FloatArray]:
-    # Panels that shrink towards 0 from both sides: there the kinks of ReLU and its relatives lie,
-    # and there a sigmoid of a widely spread z is steep. Polynomials don't see such places.
+    # Panels that shrink towards 0 from both sides: that is where ReLU and its relatives have their
+    # kinks, and where a sigmoid of a widely spread z is steep. Polynomials miss such places.
     edges = np.concatenate([[0], 10.0 ** np.arange(-6, 0), [0.5, 1, 2, 4, 9]])
     nodes, weights = _legendre(12)
     width = np.diff(edges)[:, np.newaxis]
@@ -86,7 +86,7 @@ def _mean(function: Function, q: FloatArray) -> FloatArray:
 
 
 def _in_blocks(compute: Callable[..., FloatArray], *arrays: FloatArray) -> FloatArray:
-    # compute(*arrays), elementwise, a few at a time: what comes in between fits in the cache.
+    # compute(*arrays), elementwise, in blocks so small that intermediate results fit in the cache.
     arrays = np.broadcast_arrays(*arrays)
     with overflow_allowed():
         if arrays[0].size <= 24:
@@ -106,13 +106,13 @@ def gaussian_mean(function: Function, q: Floats = 1.0) -> Floats:
     Parameters
     ----------
     function : callable
-        Elementwise, on arrays. Kinks and steep places are met precisely if they lie at 0.
+        Applied elementwise to arrays. Kinks and steep places are handled accurately only at 0.
     q : float or array
         The variance, at least 0.
 
     Returns
     -------
-    float or array of the shape of ``q``
+    float or array, of the same shape as ``q``
 
     Examples
     --------
@@ -127,8 +127,8 @@ def gaussian_mean(function: Function, q: Floats = 1.0) -> Floats:
 
 def _towards_zero(count: int, length: Floats, steepness: Floats) -> tuple[FloatArray, FloatArray]:
     # Nodes and weights on (0, length) for functions that change over a distance of 1 / steepness
-    # at 0 and are smooth elsewhere: a Gauss-Legendre rule on (0, 2 length), bent by a tanh. One
-    # half of it is enough, as all functions here are even about length, or 0 there.
+    # at 0 and are smooth elsewhere: a Gauss-Legendre rule on (0, 2 length), transformed by a tanh.
+    # Half of it is enough, since every function here is even about length, or 0 there.
     nodes, weights = (values[count:] for values in _legendre(2 * count))
     length = np.asarray(length)[..., np.newaxis]
     bend = np.arcsinh(np.asarray(steepness)[..., np.newaxis] * length) / 2 + 1e-4
@@ -139,8 +139,8 @@ def _towards_zero(count: int, length: Floats, steepness: Floats) -> tuple[FloatA
 
 @functools.cache
 def _radii(function: Function, count: int) -> tuple[FloatArray, FloatArray]:
-    # Of both signs; but if f(z) + f(-z) or f(z) - f(-z) is a constant, as for tanh and its slope,
-    # then one sign is enough.
+    # Radii of both signs, unless f(z) + f(-z) or f(z) - f(-z) is a constant, as for tanh and its
+    # slope: then one sign is enough.
     r, weights = _towards_zero(2 * count, 8.0, count / 8)
     weights = weights * r * np.exp(-r * r / 2) / (2 * math.pi)
     z = np.geomspace(1, 1e4, 5)[:, np.newaxis] * r
@@ -153,11 +153,11 @@ def _variance_across(
     function: Function, q: FloatArray, distance: FloatArray, count: int = 12
 ) -> FloatArray:
     # Half the mean of (h - h')**2, where z and z' have variance q and correlation 1 - distance: the
-    # variance of h across inputs. As a mean of differences it is precise for the smallest distance.
-    # In polar coordinates z and z' are r times the sines of two angles, and the correlation is the
-    # cosine of what is between these. All kinks and steep places lie where a sine is 0, and there
-    # the arcs begin: one where z and z' have the same sign, one where they have opposite ones. What
-    # is left out of the circle is the same with z and z' exchanged.
+    # variance of h across inputs. As a mean of differences, it stays accurate for tiny distances.
+    # In polar coordinates, z and z' are r times the sines of two angles, and the correlation is the
+    # cosine of the angle between. All kinks and steep places lie where a sine is 0, so the arcs
+    # begin there: one where z and z' have the same sign, one where they have opposite signs. The
+    # rest of the circle contributes the same, with z and z' exchanged.
     r, r_weights = _radii(function, count)
 
     def compute(q: FloatArray, distance: FloatArray) -> FloatArray:
@@ -180,9 +180,10 @@ def _variance_across(
 def _root(
     function: Function, low: FloatArray, high: FloatArray, within: float, ends: Any = None
 ) -> FloatArray:
-    # Where a function goes from positive to negative between two arrays; where it doesn't, the end
-    # that is nearer to it. By chords, where an end that stays in its place counts less from the
-    # second time on (the Anderson-Björck method). ``ends``: the values there, if they are known.
+    # The place between ``low`` and ``high`` where a function changes from positive to negative; if
+    # it doesn't, the end nearer to such a change. Found by regula falsi, where the value at an end
+    # that is kept twice in a row is reduced (the Anderson-Björck method). ``ends`` holds the
+    # function's values at both ends, if known.
     at_low, at_high = ends or (function(low), function(high))
     low, high = np.where(at_high >= 0, high, low), np.where(at_low <= 0, low, high)
     was_up = np.full(low.shape, np.nan)
@@ -208,7 +209,7 @@ def _root(
 def variance_map(
     q: Floats, activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0
 ) -> Floats:
-    """Return the mean of z**2 in the next layer, given that in this one.
+    """Return the mean of z**2 in the next layer, given the mean in this one.
 
     Parameters
     ----------
@@ -231,7 +232,7 @@ def variance_map(
 
 
 def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0) -> Floats:
-    """Return the q to which ``variance_map`` leads in a deep network.
+    """Return the q that ``variance_map`` converges to in a deep network.
 
     Parameters
     ----------
@@ -240,9 +241,9 @@ def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
     Returns
     -------
     float or array
-        The largest fixed point that attracts; 0 if signals die out; ``inf`` if they explode; 1 if
-        every q stays where it is (ReLU with He's sigma_w2 = 2). GELU and SiLU may have a smaller
-        one besides, for smaller signals.
+        The largest attracting fixed point; 0 if signals die out; ``inf`` if they explode; 1 if
+        every q is a fixed point (ReLU with He's sigma_w2 = 2). GELU and SiLU may have another,
+        smaller one for smaller signals.
 
     Notes
     -----
@@ -259,14 +260,14 @@ def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
 
 @functools.cache
 def _mean_squares(f: ActivationFunction) -> tuple[FloatArray, FloatArray]:
-    # E[f**2] for every q on a grid, from signals that die out to signals that explode.
+    # E[f**2] for q on a grid, from signals that die out to signals that explode.
     log_q = np.linspace(math.log(1e-12), math.log(1e12), 400)
     return log_q, _mean_square(f, np.exp(log_q))
 
 
 def _fixed_point(f: ActivationFunction, *variances: FloatArray) -> tuple[FloatArray, ...]:
-    # The fixed point, a q near it at which slopes can be had, and chi there. For slopes at 0 and
-    # inf are meant as limits: a kink at 0 has no slope, inf * 0 no value.
+    # The fixed point, a q near it at which slopes can be computed, and chi there. Slopes at 0 and
+    # inf are understood as limits: a kink at 0 has no slope, and inf * 0 has no value.
     sigma_w2, sigma_b2 = variances
 
     def growth(log_q: FloatArray) -> FloatArray:
@@ -295,14 +296,14 @@ def chi(
 ) -> Floats:
     """Return the factor by which a layer multiplies the mean square of the gradient.
 
-    The same factor multiplies the squared distance between two nearby inputs on the way forward.
-    Below 1: order, differences and gradients die out. Above 1: chaos, both explode.
+    On the way forward, the same factor multiplies the squared distance between two nearby inputs.
+    Below 1 (order), differences and gradients die out; above 1 (chaos), both explode.
 
     Parameters
     ----------
     activation, sigma_w2, sigma_b2
     q : float or array, optional
-        The mean of z**2 in the layer, at least 0; by default the fixed point.
+        The mean of z**2 in the layer, at least 0; the fixed point by default.
 
     Returns
     -------
@@ -321,7 +322,7 @@ def chi(
 
 
 def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
-    """Return the sigma_w2 at which chi is 1: the border between order and chaos.
+    """Return the sigma_w2 at which chi is 1, the boundary between order and chaos.
 
     Parameters
     ----------
@@ -330,8 +331,8 @@ def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
     Returns
     -------
     float or array
-        There is none if chi doesn't cross 1 for sigma_w2 between 0.001 and 100,000, or jumps over
-        it, as that of GELU and SiLU does where their signals go from dying out to exploding.
+        There is no answer if chi doesn't cross 1 for sigma_w2 between 0.001 and 100,000, or jumps
+        across it, as for GELU and SiLU, whose signals go straight from dying out to exploding.
 
     Notes
     -----
@@ -349,14 +350,14 @@ def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
         return 1 - _fixed_point(f, np.exp(log_w2), b2)[-1]
 
     low, high = (np.full(b2.shape, math.log(end)) for end in (1e-3, 1e5))
-    # Halved and nothing quicker, as chi may have kinks and jumps: only its sign is looked at.
+    # Only the sign is used, since chi may have kinks and jumps.
     root = _root(lambda log_w2: np.sign(order(log_w2)), low, high, within=1e-11)
     crosses = np.maximum(np.abs(order(root - 1e-5)), np.abs(order(root + 1e-5))) < 1e-2
     why_not = f"activation={f.name!r} has no critical line at {sigma_b2=}, where chi is never 1"
     return _answer(np.where(crosses, np.exp(root), np.nan), why_not)
 
 
-# ----------------------------------------------------------------------- likeness of two inputs
+# --------------------------------------------------------------------- similarity of two inputs
 
 
 def correlation_map(
@@ -367,7 +368,7 @@ def correlation_map(
     *,
     q: Floats | None = None,
 ) -> Floats:
-    """Return the correlation of two inputs' z in the next layer, given that in this one.
+    """Return the correlation of z for two inputs in the next layer, given that in this one.
 
     Parameters
     ----------
@@ -375,12 +376,12 @@ def correlation_map(
         From -1 to 1.
     activation, sigma_w2, sigma_b2
     q : float or array, optional
-        The mean of z**2 of both inputs, at least 0; by default the fixed point.
+        The mean of z**2 for both inputs, at least 0; the fixed point by default.
 
     Returns
     -------
     float or array
-        There is none if z is always 0.
+        There is no answer if z is always 0.
 
     Notes
     -----
@@ -400,9 +401,9 @@ def correlation_map(
 def correlation_fixed_point(
     activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0
 ) -> Floats:
-    """Return the correlation that any two inputs reach in a deep network.
+    """Return the correlation that any two inputs approach in a deep network.
 
-    1 in the ordered phase (all inputs look alike), less than 1 in the chaotic one.
+    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase.
 
     Parameters
     ----------
@@ -420,10 +421,10 @@ def correlation_fixed_point(
 
 
 def depth_scale(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0) -> Floats:
-    """Return over how many layers the network forgets, or scrambles, what distinguishes inputs.
+    """Return the number of layers over which differences between inputs are lost or scrambled.
 
-    The distance of two inputs' correlation from its fixed point falls as exp(-layer / depth_scale).
-    A network a few times deeper than that cannot be trained.
+    The correlation of two inputs approaches its fixed point as exp(-layer / depth_scale). A network
+    several times deeper than this scale cannot be trained.
 
     Parameters
     ----------
@@ -443,7 +444,7 @@ def depth_scale(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
 
 @dataclass(frozen=True, eq=False)
 class PhaseDiagram:
-    """``fixed_point``, ``chi``, ``correlation_fixed_point`` and ``depth_scale`` of networks."""
+    """The values of ``fixed_point``, ``chi``, ``correlation_fixed_point`` and ``depth_scale``."""
 
     q: Floats
     chi: Floats
@@ -454,7 +455,7 @@ class PhaseDiagram:
 def phase_diagram(
     activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0
 ) -> PhaseDiagram:
-    """Return all that theory says of the deep layers, in one go.
+    """Return everything that theory says about the deep layers.
 
     Parameters
     ----------
@@ -482,8 +483,8 @@ def phase_diagram(
 
 
 def _distance_and_rate(f: ActivationFunction, *chaotic: FloatArray) -> tuple[FloatArray, ...]:
-    # 1 - c, where two inputs of correlation c have it in the next layer, too; and the slope of the
-    # correlation map there. A distance of 0 grows by chi, and one of 1 belongs to independent z.
+    # 1 - c for the fixed point c of the correlation map, and the slope of the map there. A distance
+    # near 0 grows by the factor chi; a distance of 1 means that the two z are independent.
     sigma_w2, sigma_b2, q, factor = chaotic
     square = _mean_square(f, q)
     variance = sigma_w2 * square + sigma_b2
@@ -502,7 +503,7 @@ def _distance_and_rate(f: ActivationFunction, *chaotic: FloatArray) -> tuple[Flo
 
 @dataclass(frozen=True, eq=False)
 class LayerTheory:
-    """What theory says of each layer; the names are those of the measurements in ``signals``.
+    """The predictions for each layer, named like the measurements in ``signals``.
 
     Each is an array of shape (depth, ...), from the first layer to the last.
 
@@ -531,19 +532,19 @@ class LayerTheory:
 
     @functools.cached_property
     def saturated_fraction(self) -> FloatArray:
-        """The share of activations within 1 % of an end of the function's range."""
+        """The fraction of activations within 1 % of the function's range of one of its bounds."""
         limit = math.inf if self.activation.saturation is None else self.activation.saturation
         with overflow_allowed():
             return np.vectorize(math.erfc, otypes=[float])(limit / np.sqrt(2 * self.q))
 
     @functools.cached_property
     def gradient_rms(self) -> FloatArray:
-        """The size of dL/dz for a unit Gaussian gradient at the last layer's output.
+        """The RMS of dL/dz for a standard normal gradient at the last layer's output.
 
-        All layers have the same width. Where the last signal overflows it is NaN in every layer.
+        All layers are assumed equally wide. If the last signal overflows, it is NaN in every layer.
         """
-        # dL/dz of layer l is (dL/dz of layer l+1) W^T times f'(z): the mean square gains a factor
-        # sigma_w2 E[f'**2] from each layer above, and the last one only its own E[f'**2].
+        # dL/dz of layer l is (dL/dz of layer l+1) W^T times f'(z). So its mean square gains a
+        # factor E[f'**2] from the layer itself, and sigma_w2 from the layer above, if there is one.
         slopes = _mean_square(self.activation.derivative, self.q)
         gain = np.where(np.isnan(self.q), np.nan, slopes)
         gain[:-1] *= self.sigma_w2[1:]
@@ -552,18 +553,18 @@ class LayerTheory:
 
     @functools.cached_property
     def across_input_std(self) -> FloatArray:
-        """How far one and the same unit moves when the input changes."""
+        """How far a single unit moves when the input changes."""
         return np.sqrt(self._variances_across[1:])
 
     @functools.cached_property
     def correlation(self) -> FloatArray:
-        """The mean of z z' of two inputs, divided by q; NaN where z is always 0."""
+        """The mean of z z' for two inputs, divided by q; NaN where z is always 0."""
         with overflow_allowed():
             return 1 - self.sigma_w2 * self._variances_across[:-1] / self.q
 
     @functools.cached_property
     def _variances_across(self) -> FloatArray:
-        # Of the inputs, and of each layer. Both inputs meet the same weights; the bias cancels.
+        # First the inputs', then each layer's. The weights act on differences; the bias cancels.
         found = [np.full(self.q.shape[1:], self.input_distance)]
         for sigma_w2, q in zip(self.sigma_w2, self.q, strict=True):
             distance = sigma_w2 * found[-1] / np.where(q > 0, q, 1)
@@ -585,11 +586,11 @@ def layer_by_layer(
     Parameters
     ----------
     activation
-        Follows every layer, the last one too.
+        Follows every layer, including the last.
     depth : int
     sigma_w2, sigma_b2 : float or array
-        One number for all layers, or an array whose first axis has length ``depth``; or 1, if all
-        layers have the same. Further axes are those of many networks.
+        One number for all layers, or an array whose first axis has length ``depth``, or 1 if all
+        layers share the same value. Further axes are for several networks.
     input_q, input_shared : float
         The mean of x**2 over the features of an input, and the mean of x x' over the features of
         two different inputs: 1 and 0 for independent standard normal inputs.
@@ -597,12 +598,12 @@ def layer_by_layer(
     Returns
     -------
     LayerTheory
-        A signal overflows if q is greater than 1e200.
+        A signal is said to overflow if q exceeds 1e200.
 
     Notes
     -----
-    Source: Poole et al. (2016), equations 3 and 5, for the way forward; Schoenholz et al. (2017),
-    section 4, for the way back.
+    Source: Poole et al. (2016), equations 3 and 5, for the forward pass; Schoenholz et al. (2017),
+    section 4, for the backward pass.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Learning, one small step after another.
 
-The loop is the textbook's: take a minibatch, forward, loss, backward, step. ``train_together`` runs
-it for many networks side by side, as a stack where they are of one architecture.
+The loop is the textbook one: take a minibatch, forward, loss, backward, step. ``train_together``
+runs it for many networks side by side, stacking those that share an architecture.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from initlab.optimizers import Optimizer, check_optimizer
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What happened while a network was trained.
+    """The record of a training run.
 
     Attributes
     ----------
     loss : array, shape (steps,) or (steps, K) for a stack of K
-        Before each update, on the minibatch of that update. NaN for steps not taken.
+        The loss before each update, on the minibatch of that update. NaN for steps not taken.
+        (No loss is recorded after the last update; use ``evaluate``.)
     diverged_at : int or None, or a list of K of them for a stack
-        The step, from 0, at which the loss was no longer finite. The network was left as it was
-        then: that step's update was not made, nor any later one. (No loss is recorded after the
-        last update; use ``evaluate``.)
+        The step, counted from 0, at which the loss was no longer finite; None if it stayed finite.
+        Neither that step's update nor any later one was made.
     gradient_rms : array or None
-        If it was asked for: the root mean square of dL/dW of every Dense layer, shape
-        (steps, layers) or (steps, layers, K), before each update. NaN for steps not taken.
+        If requested, the root mean square of dL/dW of every Dense layer before each update, shape
+        (steps, layers) or (steps, layers, K). NaN for steps not taken.
     """
 
     loss: FloatArray
@@ -54,17 +54,18 @@ class History:
     gradient_rms: FloatArray | None = None
 
     def final_loss(self, last: int = 100) -> Any:
-        """Return the mean loss over the last steps: float, or shape (K,) for a stack.
+        """Return the mean loss over the last steps: a float, or shape (K,) for a stack.
 
-        Not a finite number if the run diverged.
+        It is not finite if the run diverged.
         """
         with overflow_allowed():
             return self.loss[-whole_number("last", last) :].mean(axis=0)
 
     def smoothed(self, window: int = 50) -> FloatArray:
-        """Return the loss averaged over the last ``window`` steps, fewer at the beginning.
+        """Return the running mean of the loss over the last ``window`` steps.
 
-        In float64, of the shape of ``loss``.
+        The mean is taken over fewer steps at the beginning. The result is float64 and has the shape
+        of ``loss``.
         """
         window = whole_number("window", window)
         ends = range(1, len(self.loss) + 1)
@@ -72,25 +73,25 @@ class History:
             return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
     def of(self, k: int) -> History:
-        """Return the history of one network of a stack, by its number from 0."""
+        """Return the history of network ``k`` of a stack, counted from 0."""
         if not isinstance(self.diverged_at, list):
             raise ValueError("this is the history of a single network, not of a stack")
         sizes = None if self.gradient_rms is None else self.gradient_rms[:, :, k].copy()
         return History(self.loss[:, k].copy(), self.diverged_at[k], sizes)
 
     def __repr__(self) -> str:
-        """Return how many steps there were, and where the loss stopped being finite."""
+        """Return the number of steps, and where the loss stopped being finite."""
         steps = np.atleast_1d(np.array(self.diverged_at, dtype=object))
         diverged = f", diverged_at={self.diverged_at}" if any(s is not None for s in steps) else ""
         return f"History({len(self.loss)} steps{diverged})"
 
 
 class StopTraining(Exception):
-    """Raised by a callback, it ends a training run there."""
+    """Raise this in a callback to end the training run."""
 
 
 class Evaluation(NamedTuple):
-    """How a network does on examples: floats, or arrays of shape (K,) for a stack."""
+    """The performance of a network on examples: floats, or arrays of shape (K,) for a stack."""
 
     loss: Floats
     accuracy: Floats
@@ -109,16 +110,16 @@ def train(
     progress: bool = False,
     callback: Callable[[int, Any], object] | None = None,
 ) -> History:
-    """Train a network, or a stack of them, and say how it went. The network is changed.
+    """Train a network, or a stack of them, in place, and return a record of the run.
 
-    A loss that is not finite raises nothing: the history says at which step it happened.
+    A loss that is not finite raises no error; the history says at which step it occurred.
 
     Parameters
     ----------
     network : MLP
         Its parameters are changed in place.
     dataset : Dataset
-        Anything with ``x_train``, shape (examples, features), and ``y_train``. Each minibatch is
+        Or anything with ``x_train``, shape (examples, features), and ``y_train``. Each minibatch is
         cast to the network's precision.
     optimizer : Optimizer
         A copy of it is used, so that one optimizer can serve many training runs.
@@ -128,12 +129,16 @@ def train(
     loss : Loss
         ``softmax_cross_entropy`` or ``mean_squared_error``.
     record_gradients : bool
-        Whether the history is to hold ``gradient_rms``.
+        Whether to record ``gradient_rms`` in the history.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
     callback : callable, optional
         Called as ``callback(step, loss)`` after each step, counted from 0. It may raise
-        ``StopTraining``: then the history ends there.
+        ``StopTraining`` to end the run, and the history, there.
+
+    Returns
+    -------
+    History
 
     Examples
     --------
@@ -176,13 +181,13 @@ def _run_steps(
     report: Report,
     callback: Callable[[int, Any], Any] | None = None,
 ) -> History:
-    """Forward, loss, backward, step, again and again: what ``train`` does, all being checked."""
+    """Run the training loop: forward, loss, backward, step. All arguments are already checked."""
     optimizer = optimizer.reset_copy()
     losses: Any = np.full((steps, *network.stack_shape), np.nan)
     gradient_rms: Any = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
     parameters, state = network.parameters(), network.state()
-    diverged: dict[Any, Any] = {}  # which of the stack: the step, and its state then
-    # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much where the
+    diverged: dict[Any, Any] = {}  # index in the stack: the step, and the state at that step
+    # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much when the
     # cores are busy.
     try:
         with overflow_allowed(), one_blas_thread():
@@ -233,34 +238,34 @@ def train_together(
     record_gradients: bool = False,
     progress: bool = False,
 ) -> Any:
-    """Train several networks side by side, on all cores. The networks are changed.
+    """Train several networks in place, side by side, on all cores.
 
-    Training together gives what training each alone, with a generator of the same seed, gives: on
-    any number of workers. After an error nothing has been changed.
+    The results are those of training each network alone with a generator of the same seed, for any
+    number of workers. If an error is raised, nothing has been changed.
 
     Parameters
     ----------
     networks : dict or list of MLP
-        Networks of one architecture are trained as stacks, and the stacks side by side.
+        Networks with the same architecture are trained as stacks, and the stacks side by side.
     dataset, optimizer, steps, batch_size, loss, record_gradients, progress
         As for ``train``.
     rng : numpy.random.Generator
-        Shuffles the examples: all networks see the same minibatches.
+        Shuffles the examples; all networks see the same minibatches.
     rngs : dict or list of numpy.random.Generator
-        Instead of ``rng``, a generator for each network, under the same keys or in the same order.
-        Networks that are handed the same generator see the same minibatches.
+        Instead of ``rng``, one generator per network, under the same keys or in the same order.
+        Networks that share a generator see the same minibatches.
 
     Returns
     -------
     dict or list of History
-        One for each network, under its key or in its place.
+        One per network, under the same keys or in the same order as ``networks``.
 
     Notes
     -----
-    joblib shares the stacks out among threads of this process, each with one BLAS thread.
-    ``joblib.parallel_config`` changes that: ``n_jobs=1`` takes one core, ``backend="loky"``
-    processes, ``backend="dask"`` a cluster. Peak extra memory: three times the parameters, plus
-    activations; momentum takes the parameters once more, Adam some three times more.
+    joblib distributes the stacks among threads of this process, each with one BLAS thread.
+    ``joblib.parallel_config`` changes that: ``n_jobs=1`` uses one core, ``backend="loky"``
+    processes, ``backend="dask"`` a cluster. Peak extra memory is three times the parameters plus
+    the activations; momentum adds the size of the parameters once, Adam about three times.
     """
     if isinstance(networks, MLP):
         raise TypeError(
@@ -272,7 +277,7 @@ def train_together(
     _check_members(members)
     for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
         x, y = check_training(network.sizes, dataset, optimizer, loss)
-    for each in generators:  # refuses what doesn't fit
+    for each in generators:  # only to check the arguments
         minibatches(x, y, batch_size=batch_size, steps=steps, rng=each)
 
     settings = {"steps": steps, "batch_size": batch_size, "loss": loss}
@@ -290,13 +295,13 @@ def train_together(
         )
         with contextlib.closing(stacks):
             done = list(stacks)
-    # Only now, when nothing can go wrong any more, are the networks and generators changed.
+    # The networks and generators are changed only now, when nothing can go wrong any more.
     for stack in done:
         for k, place in enumerate(stack.places):
             for array, result in zip(members[place].state(), stack.finished, strict=True):
                 array[...] = result[k]
             histories[place] = stack.history.of(k)
-    taken: dict[int, int] = {}  # a generator moves on as by its longest training
+    taken: dict[int, int] = {}  # a shared generator advances as in the longest of its runs
     for each, history in zip(generators, histories, strict=True):
         own = steps if history.diverged_at is None else history.diverged_at + 1
         taken[id(each)] = max(own, taken.get(id(each), 0))
@@ -306,14 +311,14 @@ def train_together(
 
 
 def _keyed(name: str, values: Any) -> dict[Any, Any]:
-    """Return a dict as it is, and a list as a dict of its places."""
+    """Return a dict unchanged, and a list as a dict keyed by index."""
     if not isinstance(values, (Mapping, list, tuple)):
         raise TypeError(f"{name}={values!r} must be a dict or a list")
     return dict(values if isinstance(values, Mapping) else enumerate(values))
 
 
 def _one_each(networks: Any, keyed: Any, rng: Any, rngs: Any) -> list[np.random.Generator]:
-    """Return a generator for each network, in the order of the networks."""
+    """Return one generator per network, in the order of the networks."""
     if (rng is None) == (rngs is None):
         raise TypeError("train_together needs either rng or rngs, and not both")
     if rngs is None:
@@ -337,7 +342,7 @@ def _check_members(members: list[Any]) -> None:
 class TrainedStack(NamedTuple):
     """Networks that were trained as one stack of K.
 
-    ``places`` says which they were, and ``finished`` is what ``finish`` made of the stack.
+    ``places`` holds their indices, and ``finished`` is the return value of ``finish``.
     """
 
     places: list[int]
@@ -355,23 +360,22 @@ def train_stacks(
     finish: Callable[..., Any],
     report: Report,
 ) -> Generator[TrainedStack, None, None]:
-    """Train networks on all workers, and yield them stack by stack as they get done.
+    """Train networks on all workers, and yield stacks as they are completed.
 
-    Nothing is checked here, and nothing that is handed over is changed.
+    The arguments are neither checked nor changed.
 
     Parameters
     ----------
     members, rngs, optimizers : list
-        One of each for each network. Networks with the same optimizer and architecture are stacked.
+        One entry per network. Networks with the same optimizer and architecture are stacked.
     arrays : tuple of array
-        x_train and y_train, then what else ``finish`` needs.
+        x_train and y_train, followed by whatever else ``finish`` needs.
     settings : dict
         steps, batch_size, loss, record_gradients
     finish : callable
-        Called in the worker as ``finish(stack, *arrays)``; for workers in other processes it is
-        pickled.
+        Called in the worker as ``finish(stack, *arrays)``; pickled for workers in other processes.
     report : callable
-        Called with the share of the work that was done since its last call.
+        Called with the fraction of the work done since its last call.
     """
     groups: dict[Any, list[int]] = {}
     for place, (network, optimizer) in enumerate(zip(members, optimizers, strict=True)):
@@ -398,12 +402,12 @@ def _state(stack: MLP, *arrays: Any) -> list[FloatArray]:
 
 
 def _train_stack(task: tuple[Any, ...], *arrays_and_report: Any) -> tuple[Any, ...]:
-    """Train networks that can be stacked: a task for a worker, maybe in another process."""
+    """Train networks as one stack; runs in a worker, possibly in another process."""
     *arrays, report = arrays_and_report
     networks, rngs, optimizer, settings, finish, share = task
     stack, steps = MLP.stack(networks), settings["steps"]
     x, y = arrays[:2]
-    rngs = copy.deepcopy(rngs)  # in one go: what was one generator for several stays one
+    rngs = copy.deepcopy(rngs)  # in one call, so that shared generators stay shared
     batches = _batches_of_stack(x, y, rngs, batch_size=settings["batch_size"], steps=steps)
     history = _run_steps(
         stack,
@@ -415,7 +419,7 @@ def _train_stack(task: tuple[Any, ...], *arrays_and_report: Any) -> tuple[Any, .
         report=lambda done: report(done * share / steps),
     )
     taken = np.isfinite(history.loss).any(axis=1).sum()
-    report(float(steps - taken) * share / steps)  # steps skipped, as all had diverged
+    report(float(steps - taken) * share / steps)  # the steps skipped because all had diverged
     return history, finish(stack, *arrays)
 
 
@@ -424,7 +428,7 @@ def _batches_of_stack(
 ) -> Iterator[tuple[FloatArray, Any]]:
     """Yield minibatches for a stack, shapes (K, batch_size, features) and (K, batch_size, ...).
 
-    Without the first axis if all networks share one generator: one batch then serves all.
+    If all networks share one generator, they share each batch, and the first axis is omitted.
     """
     streams = {
         id(rng): minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng) for rng in rngs
@@ -439,22 +443,22 @@ def _batches_of_stack(
 
 
 def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000) -> Evaluation:
-    """Return loss and accuracy of a classifier, or of a stack of them, on these examples.
+    """Return the loss and accuracy of a classifier, or of a stack of them, on the given examples.
 
     Parameters
     ----------
     network : MLP
-        Not changed. A ``BatchNorm`` in it uses its running averages.
+        Not changed. Any ``BatchNorm`` uses its running averages.
     x : array of float, shape (examples, features)
     y : array of int, shape (examples,)
     batch_size : int
-        How many examples are in memory at a time; but for rounding it doesn't change the result.
+        The number of examples processed at a time; affects the result only by rounding.
 
     Returns
     -------
     Evaluation
-        Mean cross-entropy in nats, and the share of examples whose largest logit is the right one.
-        An answer that is not a number is wrong.
+        The mean cross-entropy in nats, and the fraction of examples whose largest logit is the
+        correct one. An example with a NaN logit counts as wrong.
     """
     batch_size = whole_number("batch_size", batch_size)
     x, y = _fitting(check_mlp("network", network).sizes, ("x", "y"), x, y)
@@ -463,7 +467,7 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
     correct: Any = np.float64(0)
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        with overflow_allowed():  # a network that diverged: its loss says so
+        with overflow_allowed():  # if the network diverged, its loss shows it
             logits = view.forward(x[part])
             mean = softmax_cross_entropy(logits, y[part])[0]
             loss = loss + np.asarray(mean, np.float64) * len(y[part])
@@ -475,7 +479,7 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
 def check_training(
     sizes: Sequence[int], dataset: Any, optimizer: Any, loss: Any
 ) -> tuple[FloatArray, Any]:
-    """Refuse what a network of these sizes can't be trained with; return x_train and y_train."""
+    """Check the arguments of a training run, and return x_train and y_train."""
     check_optimizer(optimizer)
     if not callable(loss):
         raise TypeError(f"loss={loss!r} must be a loss function, e.g. softmax_cross_entropy")
@@ -485,20 +489,20 @@ def check_training(
 def check_examples(
     sizes: Sequence[int], dataset: Any, part: str, loss: Loss = softmax_cross_entropy
 ) -> tuple[FloatArray, Any]:
-    """Refuse examples that a network of these sizes can't be trained on or judged by; return them.
+    """Check that the examples fit a network of these sizes, and return x and y.
 
-    All are looked at, before anything is done: a bad label must not stop a training half-way. (A
-    ``Dataset`` has looked at its own.)
+    All examples are checked in advance, so that a bad label can't stop a training run halfway.
+    (A ``Dataset`` has already checked its own for finite values.)
 
     Parameters
     ----------
     sizes : list of int
         From inputs to outputs.
     dataset : Dataset
-        Or anything that has examples under these names.
+        Or anything with the same attributes.
     part : {"train", "test"}
     loss : Loss
-        For ``softmax_cross_entropy`` the targets must be class numbers, of shape (examples,).
+        For ``softmax_cross_entropy``, the targets must be class numbers of shape (examples,).
     """
     for name in (f"x_{part}", f"y_{part}"):
         if not hasattr(dataset, name):

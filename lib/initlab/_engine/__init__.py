@@ -1,1 +1,1 @@
-"""What a student need not read: checks at the doors, work for all cores, progress bars."""
+"""What a student need not read: argument checks, parallel work, progress bars."""

@@ -1,6 +1,6 @@
-"""What every public function asks of its arguments.
+"""Argument checks for public functions.
 
-Each check either returns the value in the form the caller wants or raises an error that names the
+Each check either returns the value in the form the caller needs, or raises an error that states the
 argument, the value and the remedy.
 """
 
@@ -19,7 +19,7 @@ def finite_number(
     name: str, value: Any, *, above: float | None = None, at_least: float | None = None
 ) -> float:
     """Return ``value`` as a Python float; it must be finite and within the stated bound."""
-    # A Python float, never a NumPy scalar: np.float64 would promote float32 arrays to float64.
+    # Never a NumPy scalar, since np.float64 would promote float32 arrays to float64.
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r} must be a real number")
     bound = ""
@@ -50,7 +50,7 @@ def whole_number(name: str, value: Any, *, at_least: int = 1) -> int:
 
 
 def known_name(name: str, value: Any, known: Iterable[str]) -> str:
-    """Return ``value`` if it is one of the ``known`` names, else suggest the nearest."""
+    """Return ``value`` if it is one of the ``known`` names; otherwise suggest the closest."""
     names = list(known)
     if not isinstance(value, str):
         raise TypeError(f"{name}={value!r} must be one of the names {', '.join(names)}")
@@ -64,9 +64,9 @@ def known_name(name: str, value: Any, known: Iterable[str]) -> str:
 def overflow_allowed() -> np.errstate:
     """Return a context in which numbers may become infinite without a warning.
 
-    With a start that is bad enough numbers overflow. That is a finding and not an accident: who
-    reads the results sees it there. (And the matrix product of macOS warns of what did not happen:
-    numpy issue 28687.)
+    With a bad enough start, numbers overflow. That is a finding rather than an accident, and it is
+    visible in the results. (Besides, matrix products on macOS give spurious warnings: NumPy issue
+    28687.)
     """
     return np.errstate(divide="ignore", over="ignore", invalid="ignore")
 
@@ -92,14 +92,14 @@ def float_dtype(value: Any) -> np.dtype[Any]:
 
 
 def float_array(name: str, value: Any, *, dtype: Any = None, min_dimensions: int = 0) -> FloatArray:
-    """Return ``value`` as an array of floats, without a copy where none is needed.
+    """Return ``value`` as an array of floats, copying only if necessary.
 
-    ``dtype`` None keeps the caller's precision. Integers are refused rather than converted: they
-    are nearly always pixels or counts that someone forgot to scale.
+    With ``dtype`` None the precision is kept. Integers are rejected rather than converted: they are
+    nearly always pixels or counts that someone forgot to scale.
     """
     array = np.asarray(value)
-    # "f" and "d" are single and double. Asked for at each layer of each step, so asked for quickly:
-    # dtype.name takes 25 times as long.
+    # "f" and "d" are single and double precision. This runs for each layer in each step, and
+    # dtype.name would take 25 times as long.
     if array.dtype.char not in "fd":
         pixels = " / 255 for pixels" if array.dtype == np.uint8 else ""
         raise TypeError(
@@ -115,7 +115,7 @@ def float_array(name: str, value: Any, *, dtype: Any = None, min_dimensions: int
 
 
 def check_finite(name: str, array: FloatArray) -> None:
-    """Refuse NaN and infinite values."""
+    """Raise an error if there are NaN or infinite values."""
     if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
         raise ValueError(f"{name} holds NaN or infinite values; remove or replace them first")
 
@@ -138,7 +138,7 @@ def integer_labels(name: str, value: Any, *, num_classes: int | None = None) -> 
 
 
 def fitting_gradient(grad: Any, output_shape: Shape | None, dtype: Any) -> FloatArray:
-    """Return ``grad`` as floats of ``dtype``; it must be of the shape of what came out forward."""
+    """Return ``grad`` as floats of ``dtype``; its shape must be that of ``forward``'s output."""
     if output_shape is None:
         raise RuntimeError("backward was called before forward; call forward first")
     grad = float_array("grad", grad, dtype=dtype)

@@ -1,8 +1,8 @@
-"""All cores have something to do, and none has too much.
+"""Keep all cores busy, without overloading any.
 
-A training of small matrices gains nothing from several BLAS threads. Several trainings side by
-side, each with one BLAS thread, use the cores well. joblib hands out the work: to threads of this
-process, unless ``joblib.parallel_config`` names another backend, such as a Dask cluster.
+Training with small matrices gains nothing from several BLAS threads. Several training runs side by
+side, each with one BLAS thread, use the cores well. joblib distributes the work among threads of
+this process, unless ``joblib.parallel_config`` selects another backend, such as a Dask cluster.
 """
 
 import contextlib
@@ -16,22 +16,23 @@ from typing import Any
 
 from initlab._engine.progress import Report
 
-# How often in a row tasks are handed out again, without any result, after a worker was lost. (A
-# cluster does so by itself, too.)
+# How many times in a row tasks are resubmitted, without any result in between, after a worker was
+# lost. (A cluster also does so by itself.)
 TRIES = 3
 
 _lock = threading.Lock()
 _inside = 0
 _limits: Any = None
 _controller: Any = None
-_modules = 0  # how many were imported when the controller looked for libraries
+_modules = 0  # the number of imported modules when the controller looked for libraries
 
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep matrix products on one thread, until the last of those who asked for it has left.
+    """Keep matrix products on one thread while any such context is open.
 
-    The limit belongs to the whole process: the first one in sets it, the last one out lifts it.
+    The limit applies to the whole process: the first context entered sets it, the last one to exit
+    lifts it.
     """
     global _inside, _limits
     with _lock:
@@ -52,11 +53,11 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _blas() -> Any:
-    # To look for BLAS libraries takes thirty times as long as to set a limit: it is done again only
-    # after a module was imported, which may have brought a library of its own.
+    # Searching for BLAS libraries takes thirty times as long as setting a limit. It is repeated
+    # only if modules have been imported since, which may have loaded a library of their own.
     global _controller, _modules
     if _controller is None or len(sys.modules) != _modules:
-        from threadpoolctl import ThreadpoolController  # not needed before something is trained
+        from threadpoolctl import ThreadpoolController  # not needed before the first training run
 
         _controller = ThreadpoolController()
         _modules = len(sys.modules)
@@ -64,8 +65,8 @@ def _blas() -> Any:
 
 
 def _let_any_thread_decide() -> None:
-    # Since threadpoolctl 3.8 OpenBLAS listens to the thread that spoke first, and to no other while
-    # that one lives; but the last one out need not be the first one in.
+    # Since threadpoolctl 3.8, only the first thread that set a limit for OpenBLAS may change it, as
+    # long as it lives; but the last thread to leave need not be the first that entered.
     from threadpoolctl import OpenBLASController
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):
@@ -73,32 +74,32 @@ def _let_any_thread_decide() -> None:
 
 
 def workers() -> int:
-    """Return how many tasks are worked on at a time.
+    """Return the number of tasks that run at a time.
 
-    As many as ``joblib.parallel_config`` says; without it all cores, and one inside of a task.
+    It is set by ``joblib.parallel_config``; by default, one per core, or one inside a task.
     """
     backend, n_jobs, _ = _backend()
     return int(backend.effective_n_jobs(n_jobs))
 
 
 def _backend() -> tuple[Any, int, bool]:
-    from joblib.parallel import get_active_backend  # takes a while to import
+    from joblib.parallel import get_active_backend  # slow to import
 
-    # Asked twice, for with a preference it always answers one job.
+    # Called twice, since with a preference it always returns one job.
     backend, _ = get_active_backend(prefer="threads")
     _, n_jobs = get_active_backend()
     here = getattr(backend, "supports_sharedmem", False)
-    if n_jobs is None:  # nobody said how many
+    if n_jobs is None:  # not specified
         n_jobs = 1 if here and backend.nesting_level else -1
     return backend, n_jobs, here
 
 
 class _FailedError(Exception):
-    """A task raised; what it raised is the only argument. Anything else is the backend's doing."""
+    """Wraps an exception raised by a task; any other exception comes from the backend."""
 
 
 class _Reports:
-    """What tasks report to: passes it on, one at a time, or stops them."""
+    """Receives the reports of tasks and passes them on one at a time, or stops the tasks."""
 
     def __init__(self, report: Report):
         self.report = report
@@ -106,13 +107,13 @@ class _Reports:
         self.why: BaseException | None = None
 
     def stop(self, why: BaseException) -> None:
-        """Stop all tasks of this process; the first error is why."""
+        """Stop all tasks of this process; the first error is stored as the reason."""
         if not self.stopped.is_set():
             self.why = why
             self.stopped.set()
 
     def go_on(self) -> None:
-        # Threads cannot be interrupted from outside: they ask, when they begin and at every step.
+        # Threads can't be interrupted from outside, so they check at the start and at every step.
         if self.stopped.is_set():
             raise RuntimeError("stopped, because another part of the work was")
 
@@ -133,36 +134,36 @@ def as_completed(
     *,
     report: Report = lambda done: None,
 ) -> Generator[tuple[int, Any], None, None]:
-    """Yield (place, function(item, *shared, report)) for each item, as they get done.
+    """Yield (place, function(item, *shared, report)) for each item, in order of completion.
 
     Parameters
     ----------
     function : callable
-        Called with an item, the shared arguments and a function to report progress to. What it
-        returns must depend on nothing else. For workers in other processes all of these, and the
-        result, are pickled.
+        Called with an item, the shared arguments and a function that reports progress. Its result
+        must depend on nothing else. For workers in other processes, the arguments and the result
+        are pickled.
     items : list
-        The costly ones first: so all workers have something to do until the end.
+        The most expensive first, so that all workers are busy until the end.
     shared : tuple
-        Arguments that are the same for all items. Large arrays belong here, each on its own: so a
-        cluster is sent them once.
+        Arguments that are the same for all items. Pass large arrays here, each as its own entry, so
+        that they are sent to a cluster only once.
     report : callable
-        The caller's own. It is called by one thread at a time; for workers in other processes, with
-        the sum of what a task reported, when that is done.
+        Called by one thread at a time; for a task in another process, called once it is done, with
+        the sum of its reports.
 
     Notes
     -----
-    A caller that may stop early, even by an exception, must close the generator so that the tasks
-    stop (``contextlib.closing``).
+    A caller that may stop early, even through an exception, must close the generator so that the
+    tasks stop (``contextlib.closing``).
     """
-    from joblib import Parallel, delayed  # takes a while to import
+    from joblib import Parallel, delayed  # slow to import
 
     _, n_jobs, here = _backend()
     left, lost, results = dict(enumerate(items)), 0, None
     reports = _Reports(report)
     try:
         while left:
-            # One task a batch: results of small ones are not to wait for each other.
+            # One task per batch, so that results of small tasks don't wait for each other.
             parallel = Parallel(
                 n_jobs=n_jobs, prefer="threads", batch_size=1, return_as="generator_unordered"
             )
@@ -181,8 +182,8 @@ def as_completed(
                         failure = reports.why or failed.args[0]
                         break
                     except Exception:
-                        # A worker was lost, and with it perhaps data that tasks were waiting for.
-                        # What is done is done; the rest is handed out again, but not for ever.
+                        # A worker was lost, perhaps along with data that tasks were waiting for.
+                        # Finished tasks stay finished; the rest are resubmitted, but not forever.
                         lost += 1
                         if here or lost > TRIES:
                             raise
@@ -200,7 +201,7 @@ def as_completed(
         reports.stop(error)
         if results is not None:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # joblib's, about tasks that are not done
+                warnings.simplefilter("ignore")  # joblib's warnings about unfinished tasks
                 results.close()
         raise
 
@@ -225,10 +226,10 @@ def _elsewhere(
             return place, function(item, *shared, reports.append), sum(reports)
     except Exception as caught:
         error, story = caught, traceback.format_exc()
-    # Outside of "except", whose context would have to travel as well.
+    # Raised outside "except", so that its context need not be pickled too.
     try:
         copy.deepcopy(error)
-    except Exception:  # what can't be copied can't travel
+    except Exception:  # what can't be copied can't be pickled
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(f"In a worker of another process:\n{story}")
     raise _FailedError(error)
@@ -240,13 +241,12 @@ def thread_map(
     *,
     report: Report = lambda done: None,
 ) -> list[Any]:
-    """Return [function(item, report) for each item], several of them at a time.
+    """Return [function(item, report) for each item], computed ``workers()`` at a time.
 
-    Always in threads of this process, so that ``function`` may be a closure and share memory; as
-    many as ``workers()`` says. What ``function`` returns must depend on the item alone. ``report``,
-    the caller's own, is called by one thread at a time.
+    This always runs in threads of this process, so that ``function`` may be a closure and share
+    memory. Its result must depend only on the item. ``report`` is called by one thread at a time.
     """
-    from joblib import Parallel, delayed  # takes a while to import
+    from joblib import Parallel, delayed  # slow to import
 
     reports = _Reports(report)
     jobs = [delayed(function)(item, reports) for item in items]

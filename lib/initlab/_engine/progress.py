@@ -1,4 +1,4 @@
-"""Patience: how far a long computation is, and how long it will take."""
+"""Patience: how far along a long computation is, and how long it will take."""
 
 import contextlib
 import sys
@@ -11,21 +11,21 @@ Report = Callable[[float], object]
 
 @contextlib.contextmanager
 def progress_bar(total: float, description: str) -> Iterator[Report]:
-    """Show how far a long computation is and how long it will take; leave nothing behind.
+    """Show a progress bar with the remaining time, and remove it at the end.
 
-    In a notebook the bar shares the cell's output: when it is done, all that the cell has shown so
-    far is cleared with it.
+    In a notebook the bar shares the cell's output: once it is done, everything that the cell has
+    shown so far is cleared along with it.
 
     Parameters
     ----------
     total : float
-        How many steps there are; 1 if what is reported are shares of the work.
+        The number of steps; 1 if fractions of the work are reported.
     description : str
 
     Yields
     ------
     callable
-        To be called with the number of steps, or the share, done since the last call.
+        To be called with the number of steps, or the fraction, done since the last call.
 
     Examples
     --------
@@ -36,14 +36,14 @@ def progress_bar(total: float, description: str) -> Iterator[Report]:
     """
     from tqdm import tqdm
 
-    # On stdout: a notebook shows stderr as if something had gone wrong.
+    # On stdout, since a notebook shows stderr as if something had gone wrong.
     look = {"file": sys.stdout, "leave": False, "mininterval": 0.5}
     if total == 1:
         look["bar_format"] = "{l_bar}{bar}| {elapsed} gone, {remaining} left"
     with tqdm(total=total, desc=description, **look) as bar:
 
         def update(done: float) -> None:
-            # Shares add up to 1 but for rounding, and a bar complains of the rounding.
+            # Fractions may add up to slightly more than 1, and tqdm would warn about that.
             bar.update(min(done, bar.total - bar.n))
 
         yield update
@@ -57,7 +57,7 @@ def progress_bar(total: float, description: str) -> Iterator[Report]:
 
 @contextlib.contextmanager
 def reporting(progress: bool, total: float, description: str) -> Iterator[Report]:
-    """Yield the function to report to: that of a bar, or one that does nothing."""
+    """Yield a function that reports progress: to a bar, or to nothing."""
     check_progress(progress)
     if progress:
         with progress_bar(total, description) as update:
@@ -67,6 +67,6 @@ def reporting(progress: bool, total: float, description: str) -> Iterator[Report
 
 
 def check_progress(progress: bool) -> None:
-    """Refuse what is neither True nor False."""
+    """Raise an error unless ``progress`` is True or False."""
     if not isinstance(progress, (bool, np.bool_)):
         raise TypeError(f"progress={progress!r} must be True, for a bar, or False")

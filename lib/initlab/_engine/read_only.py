@@ -1,4 +1,4 @@
-"""Arrays that many share and nobody changes."""
+"""Arrays that are shared and must not be changed."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ _ADVICE = "this array belongs to a Dataset, which is read-only and shared; chang
 
 
 class ReadOnlyArray(np.ndarray[Any, np.dtype[Any]]):
-    """An array that says what to do when someone writes into it.
+    """An array that raises an error with advice when it is written to.
 
-    Copies of it, and what is computed from it by ufuncs, are ordinary arrays.
+    Copies of it, and the results of ufuncs, are ordinary arrays.
     """
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Refuse, unless this is a copy."""
+        """Raise an error unless this is a copy."""
         _refuse(self)
         super().__setitem__(key, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse another shape in place, too."""
+        """Raise an error if the shape is changed in place."""
         if name == "shape":
             _refuse(self)
         super().__setattr__(name, value)
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a view as read-only, and a copy as an ordinary array."""
+        """Return a view as a read-only array, and a copy as an ordinary array."""
         return _plain_copy(super().__getitem__(key))
 
     def copy(self, order: Any = "C") -> Any:
@@ -41,7 +41,7 @@ class ReadOnlyArray(np.ndarray[Any, np.dtype[Any]]):
         return repr(_plain(self))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
-        """Compute with ordinary arrays; refuse to write a result here, as ``x += 1`` would."""
+        """Compute with ordinary arrays; raise an error for results written here (``x += 1``)."""
         for target in (*settings.get("out", ()), *(inputs[:1] if method == "at" else ())):
             _refuse(target)
         settings = {name: _plain(value) for name, value in settings.items()}
@@ -64,7 +64,7 @@ def _plain_copy(value: Any) -> Any:
 
 
 def read_only(array: np.ndarray[Any, Any]) -> ReadOnlyArray:
-    """Return a view of an array that can't be written to."""
+    """Return a view of an array through which it can't be written to."""
     view = np.asarray(array).view(ReadOnlyArray)
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Which networks to train as one stack, so that all workers are busy until the end."""
+"""Grouping networks into stacks, so that all workers are busy until the end."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -7,14 +7,15 @@ import numpy as np
 
 from initlab._engine.parallel import workers
 
-# Networks in a stack: with fewer the time goes into Python, with more their arrays leave the cache.
+# Smaller stacks spend their time in Python, and the arrays of larger ones don't fit in the cache.
 LARGEST_STACK = 16
 
 
 def step_cost(sizes: Sequence[int]) -> int:
-    """Return what a training step costs a network of these sizes, in no particular unit.
+    """Return the cost of a training step for a network of these sizes, in arbitrary units.
 
-    Products weight by weight; and the rest is, for each neuron, worth about 40 weights (measured).
+    One unit per weight for the products; everything else costs about 40 units per neuron
+    (measured).
     """
     return sum(neurons * (fan_in + 40) for fan_in, neurons in pairwise(sizes))
 
@@ -25,17 +26,17 @@ def make_stacks(groups: Iterable[Sequence[int]], cost: Callable[[int], float]) -
     Parameters
     ----------
     groups : iterable of list of int
-        Networks that can be stacked, each by its number.
+        The indices of networks that can be stacked, one list per group.
     cost : callable
-        Of such a number: what that network costs, in any unit.
+        Maps the index of a network to its cost, in any unit.
     """
     groups, crew = list(groups), workers()
-    # Where there are few groups each is shared out among all workers: so none is idle at the end.
+    # If there are few groups, each is split among all workers, so that none is idle at the end.
     least = crew if len(groups) < 4 * crew else 1
     stacks = []
     for group in groups:
         parts = max(-(-len(group) // LARGEST_STACK), least)
-        # As many for each worker as for the others, where there are several for each.
+        # Round up to a multiple, so that every worker gets the same number of stacks.
         parts = -(-parts // least) * least
         stacks += [
             [int(place) for place in part] for part in np.array_split(group, parts) if len(part)

@@ -1,4 +1,4 @@
-"""Short names for what signatures say often."""
+"""Short names for types that are frequent in signatures."""
 
 from typing import Any, TypeAlias
 
@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
-# A single network gives a float where a stack of them gives an array.
+# A float for a single network, an array for a stack.
 Floats: TypeAlias = float | np.floating[Any] | FloatArray
 Shape: TypeAlias = tuple[int, ...]
 

@@ -1,12 +1,12 @@
-"""The experiments of the series, one function a figure.
+"""The experiments of the series, one function per figure.
 
-Notebooks, sliders, benchmarks and tests all call these, so that a number means the same everywhere.
-Each builds networks out of the library, measures them, and returns plain results.
+Notebooks, sliders, benchmarks and tests all call these functions, so that a number means the same
+thing everywhere. Each builds networks with the library, measures them, and returns plain results.
 
-``gaussian``: signals in untrained networks. ``race``: starts compared in training on MNIST.
+``gaussian``: signals in untrained networks. ``race``: starts compared by training on MNIST.
 ``symmetry``: equal neurons. ``pretrained``: starts that were learned. ``sklearn_mlp``: what
 scikit-learn does. ``plane``: order and chaos. ``remedies``: what makes the start matter less.
-``sweeps``: a network for every point of a grid.
+``sweeps``: one network for every point of a grid.
 """
 
 from initlab.experiments.gaussian import ScaledNetwork, five_layers, over_seeds, over_stds

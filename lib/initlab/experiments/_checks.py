@@ -1,4 +1,4 @@
-"""What every experiment asks of the seeds that it is handed."""
+"""The check that every experiment applies to its seeds."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from initlab._engine.checks import whole_number
 
 
 def checked_seeds(seeds):
-    """Return ``seeds`` as a list of at least one whole number of at least 0."""
+    """Return ``seeds`` as a nonempty list of distinct nonnegative integers."""
     if isinstance(seeds, (str, bytes)) or not np.iterable(seeds):
         raise TypeError(f"seeds={seeds!r} must be whole numbers, e.g. range(5)")
     seeds = [whole_number("each of seeds", seed, at_least=0) for seed in seeds]

@@ -1,7 +1,7 @@
 """Five layers of a hundred neurons, and Gaussian inputs: what the start does to signals.
 
-``five_layers`` draws anew for each std. ``ScaledNetwork`` draws once, with std 1, and multiplies:
-number for number the same networks, in a fraction of the time. That is what sliders show.
+``five_layers`` draws new weights for each std. ``ScaledNetwork`` draws once, with std 1, and
+rescales, giving exactly the same networks in a fraction of the time; the sliders use it.
 """
 
 import math
@@ -36,18 +36,18 @@ def five_layers(
     inputs=1000,
     dtype=np.float64,
 ):
-    """The article's first experiment: Gaussian inputs through five layers of a hundred neurons.
+    """Run the article's first experiment: Gaussian inputs, five layers of a hundred neurons.
 
     Parameters
     ----------
     weight_init : initializer
     activation : ActivationFunction or str
-        Follows every layer, the last one too.
+        Follows every layer, including the last.
     seed : int
-        Of inputs, weights and gradient. Two calls with the same seed and another std see the same
-        inputs, and weights that differ by a factor only.
+        For inputs, weights and gradient. Two calls with the same seed but different stds use the
+        same inputs, and weights that differ only by a factor.
     depth, width, inputs : int
-        Layers, neurons in each (and features of an input), and how many inputs.
+        The number of layers, of neurons in each (and of input features), and of inputs.
     dtype : np.float32 or np.float64
 
     Returns
@@ -82,7 +82,7 @@ def over_seeds(weight_init, seeds, **settings):
     Returns
     -------
     dict of str to array, shape (seeds, layers)
-        Each of ``MEASUREMENTS``.
+        One entry for each of ``MEASUREMENTS``.
     """
     seeds = checked_seeds(seeds)
     runs = [five_layers(weight_init, seed=seed, **settings) for seed in seeds]
@@ -102,7 +102,7 @@ def over_stds(stds, seeds, **settings):
     Returns
     -------
     dict of str to array, shape (stds, seeds, layers)
-        Each of ``MEASUREMENTS``.
+        One entry for each of ``MEASUREMENTS``.
     """
     if np.ndim(stds) != 1 or len(stds) == 0:
         raise ValueError(f"stds={stds!r} must be a list of at least one")
@@ -111,22 +111,22 @@ def over_stds(stds, seeds, **settings):
     return {name: np.stack([run[name] for run in runs]) for name in MEASUREMENTS}
 
 
-# Dead units are looked for among these first inputs; what moves there need not be looked at again.
+# Dead units are first sought with this many inputs; units alive there need no further check.
 _FIRST = 16
 
 
 @dataclass(frozen=True, eq=False)
 class ActivationCounts:
-    """What a picture of a network's activations needs: arrays with one entry (or row) a layer.
+    """The data for a picture of a network's activations: arrays with one entry or row per layer.
 
     Attributes
     ----------
     counts : array of uint32, shape (layers, bins)
-        How many activations lie in each bin of the activation's ``span``, without exact zeros.
+        The number of activations in each bin of the activation's ``span``, without exact zeros.
     zeros : array of uint32, shape (layers,)
-        How many are exactly 0, for functions with f(0) = 0.
+        The number of exact zeros, counted only for functions with f(0) = 0.
     below, above, not_numbers : array of uint32, shape (layers,)
-        How many lie outside of the span, and how many are NaN.
+        The number of activations below the span, above it, and of NaNs.
     pooled_std, across_input_std, saturated_fraction, dead_fraction : array, shape (layers,)
         As in ``signals.LayerSignals``.
     """
@@ -143,23 +143,23 @@ class ActivationCounts:
 
 
 class ScaledNetwork:
-    """Inputs, and a network whose weights have std 1 until a std is asked for.
+    """Inputs, and one draw of a network that can be measured at any std of the weights.
 
     Parameters
     ----------
     activation : ActivationFunction or str
-        Follows every layer, the last one too.
+        Follows every layer, including the last.
     initializer : str
         The distribution of the weights, one of ``initializers.DISTRIBUTIONS``.
     depth, width, inputs : int
-        Layers, neurons in each (and features of an input), and how many inputs.
+        The number of layers, of neurons in each (and of input features), and of inputs.
     seed : int
         The draw is that of ``five_layers`` with this seed.
     dtype : np.float32 or np.float64
 
     Notes
     -----
-    An object has room for one computation at a time: threads need one each.
+    Not thread-safe: give each thread its own object.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class ScaledNetwork:
         self.activation = activations.get(activation)
         scheme = DISTRIBUTIONS[known_name("initializer", initializer, DISTRIBUTIONS)]
         seed = whole_number("seed", seed, at_least=0)
-        # As in five_layers: so that both see the same inputs, weights and gradient.
+        # As in five_layers, so that both use the same inputs, weights and gradient.
         input_rng, weight_rng, self._gradient_rng = np.random.default_rng(seed).spawn(3)
         self._network = MLP(
             [whole_number("width", width)] * (whole_number("depth", depth) + 1),
@@ -184,7 +184,7 @@ class ScaledNetwork:
             output_activation=self.activation,
             weight_init=scheme,
             rng=weight_rng,
-            dtype=np.float64,  # multiplied first and rounded then, as an initializer does it
+            dtype=np.float64,  # scaled first and rounded afterwards, as in an initializer
         )
         for layer in self._network.dense:
             layer.weight /= scheme.std(layer.weight.shape)
@@ -194,7 +194,7 @@ class ScaledNetwork:
         ends_at_0 = self.activation.saturation is not None and 0 in self.activation.span
         self._least = np.finfo(self.dtype).tiny if ends_at_0 else None
         self._x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
-        # Memory of its own, used again for each layer: fresh memory would cost more than the sums.
+        # Buffers reused for each layer: allocating new ones would cost more than the arithmetic.
         self._z, self._place = np.empty_like(self._x), np.empty_like(self._x)
         self._centred = np.empty(self._x.shape)
 
@@ -209,7 +209,7 @@ class ScaledNetwork:
         Yields
         ------
         (array, array), shapes (inputs, width)
-            z is overwritten by the next layer's.
+            z is overwritten by that of the next layer.
         """
         std = finite_number("std", std, at_least=0)
         h = self._x
@@ -223,13 +223,13 @@ class ScaledNetwork:
                 yield self._z, h
 
     def activation_counts(self, std, bins=23):
-        """Measure what a picture of all layers' activations needs.
+        """Measure the data for a picture of all layers' activations.
 
         Parameters
         ----------
         std : float
         bins : int
-            An odd number keeps a needle at the middle of the span in one bin.
+            With an odd number, a spike at the middle of the span falls into a single bin.
 
         Returns
         -------
@@ -241,7 +241,7 @@ class ScaledNetwork:
             for z, h in self.forward(std):
                 zeros = np.count_nonzero(h == 0) if self.activation(0.0) == 0 else 0
                 spreads = _spreads(h, self._centred)
-                # A single NaN among z or h makes the spread one: else nobody need look for any.
+                # A single NaN in z or h makes the spread NaN; otherwise there are none to count.
                 doubtful = np.isnan(spreads[1])
                 broken = doubtful and np.isnan(z).any()
                 rows.append(
@@ -274,7 +274,7 @@ class ScaledNetwork:
         return len(still) / z.shape[1]
 
     def sizes(self, stds):
-        """Measure how large activations and gradients are, RMS and median.
+        """Measure the RMS and median size of activations and gradients.
 
         Parameters
         ----------
@@ -284,15 +284,15 @@ class ScaledNetwork:
         Returns
         -------
         dict of str to array, shape (stds, layers)
-            forward_rms, forward_median: of the size of h; gradient_rms, gradient_median: of the
-            size of dL/dz, with a standard normal gradient at the last layer's output.
+            forward_rms and forward_median of |h|; gradient_rms and gradient_median of |dL/dz|, with
+            a standard normal gradient at the last layer's output.
         """
         stack = self._network.view()
         for layer in stack.dense:
             layer.weight = np.multiply.outer(np.asarray(stds, dtype=np.float64), layer.weight)
             layer.weight = layer.weight.astype(self.dtype)
             layer.bias = np.zeros((len(stds), *layer.bias.shape), dtype=self.dtype)
-        # A fresh copy of the generator each time: the same gradient for every std.
+        # A fresh copy of the generator each time, so that the gradient is the same for every std.
         signals = measure_signals(stack, self._x, rng=_again(self._gradient_rng))
         with overflow_allowed():
             forward = [np.abs(layer.h, dtype=np.float64) for layer in signals.layers]
@@ -305,7 +305,7 @@ class ScaledNetwork:
         return {name: np.asarray(values).T for name, values in found.items()}
 
     def predicted_sizes(self, std):
-        """Return what mean-field theory says of the RMS of activations and gradients.
+        """Return the RMS of activations and gradients predicted by mean-field theory.
 
         Parameters
         ----------
@@ -331,9 +331,10 @@ def _again(rng):
 
 
 def _histogram(h, place, bins, span, ends, zeros, doubtful):
-    """Return counts, zeros, below, above and how many are NaN; ``place`` is overwritten."""
+    """Return counts, zeros, below, above and the number of NaNs; ``place`` is overwritten."""
     low, high = span
-    # 0: below the span; 1 to bins: in it; bins + 1: above it. With ends, the end is still inside.
+    # 0: below the span; 1 to bins: in it; bins + 1: above it. If the function is bounded on both
+    # sides, its bounds are still inside.
     scale = bins / (high - low)
     np.multiply(h, h.dtype.type(scale), out=place)
     np.add(place, h.dtype.type(1 - low * scale), out=place)
@@ -347,7 +348,7 @@ def _histogram(h, place, bins, span, ends, zeros, doubtful):
 
 
 def _spreads(h, centred):
-    """Return pooled_std and across_input_std: the first squared is the second squared and more."""
+    """Return pooled_std and across_input_std, which share most of their computation."""
     means = h.mean(axis=0, dtype=np.float64)
     np.subtract(h, means, out=centred)
     across = np.vdot(centred, centred) / h.size

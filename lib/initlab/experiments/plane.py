@@ -1,8 +1,8 @@
-"""Order and chaos: one draw of weights and biases, looked at with any sigma_w and sigma_b.
+"""Order and chaos: one draw of weights and biases, scaled to any sigma_w and sigma_b.
 
-Weights have variance sigma_w**2 / fan_in, biases variance sigma_b**2. In the plane of both the line
-on which chi is 1 divides order, where inputs become alike and gradients vanish, from chaos, where
-inputs are scrambled and gradients explode.
+Weights have variance sigma_w**2 / fan_in, biases have variance sigma_b**2. In the plane of the two,
+the line where chi is 1 separates order, where inputs become alike and gradients vanish, from chaos,
+where inputs are scrambled and gradients explode.
 
 Sources: Poole et al. (2016), "Exponential expressivity in deep neural networks through transient
 chaos"; Schoenholz et al. (2017), "Deep information propagation".
@@ -22,7 +22,7 @@ from initlab.experiments._checks import checked_seeds
 from initlab.experiments.sweeps import sweep
 from initlab.network import MLP
 
-# The mean of x x' of the two inputs of a pair, where the mean of x**2 is 1.
+# The mean of x x' for the two inputs of a pair; the mean of x**2 is 1.
 INPUT_CORRELATION = 0.6
 _PAIRS = 3
 _COLUMNS, _ROWS = 41, 31
@@ -30,21 +30,21 @@ _COLUMNS, _ROWS = 41, 31
 
 @dataclass(frozen=True, eq=False)
 class PlaneDiagram:
-    """What theory says of the whole plane of an activation function.
+    """Theory's predictions over the whole plane of an activation function.
 
     Attributes
     ----------
     sigma_w : array, shape (columns,)
-        From 0 in equal steps; but one of them is the critical value at sigma_b = 0, if there is
-        one.
+        From 0 in equal steps, except that the value nearest to the critical sigma_w at sigma_b = 0,
+        if that exists, is replaced by it.
     sigma_b : array, shape (rows,)
         From 0 in equal steps.
     critical_sigma_w : array, shape (rows,)
-        Where chi is 1; NaN if there is no such place.
+        The sigma_w at which chi is 1; NaN if there is none.
     q, chi, depth_scale : array, shape (rows, columns)
         As in ``theory.PhaseDiagram``.
     line : array, shape (points, 2)
-        sigma_w and sigma_b of the critical line, closer together than the rows.
+        sigma_w and sigma_b along the critical line, more closely spaced than the rows.
     """
 
     sigma_w: np.ndarray
@@ -58,7 +58,7 @@ class PlaneDiagram:
 
 @functools.cache
 def plane_diagram(activation):
-    """Return what theory says of the plane of an activation function, up to its ``plane``.
+    """Return theory's predictions for an activation function, up to the limits in its ``plane``.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ def plane_diagram(activation):
     Returns
     -------
     PlaneDiagram
-        Computed once; its arrays can't be written to.
+        Cached; its arrays are read-only.
     """
     most_w, most_b = activations.get(activation).plane
-    # Rounded, so that sliders say 0.3 and the same 0.3 is meant.
+    # Rounded, so that the 0.3 on a slider is exactly 0.3.
     sigma_w = np.linspace(0, most_w, _COLUMNS).round(6)
     sigma_b = np.linspace(0, most_b, _ROWS).round(6)
-    # The line is flat at its foot: the points lie closer there.
+    # The line is flat near sigma_b = 0, so more points are needed there.
     fine = np.union1d(sigma_b, sigma_b[1] * np.array([0.03, 0.1, 0.2, 0.35, 0.5, 0.75, 1.5]))
     line = np.sqrt(theory.critical_line(activation, fine**2)).round(10)
     if np.isfinite(line[0]):
@@ -94,22 +94,23 @@ def plane_diagram(activation):
 
 
 class PhasePlane:
-    """Pairs of inputs, and a network whose sigma_w and sigma_b are 1 until others are asked for.
+    """Pairs of inputs, and one draw of a network that can be measured at any sigma_w and sigma_b.
 
     Parameters
     ----------
     activation : ActivationFunction or str
-        Follows every layer, the last one too.
+        Follows every layer, including the last.
     depth, width : int
-        Layers, and neurons in each (and features of an input, at least 2).
+        The number of layers, and of neurons in each (also the number of input features, at least
+        2).
     seed : int
-        One seed, one draw: networks at two points differ only in scale.
+        Each seed gives one draw; networks at different points differ only in scale.
 
     Attributes
     ----------
     inputs : array, shape (inputs, width)
-        Pairs one after the other. In each input the mean of x**2 is 1, in each pair the mean of
-        x x' is ``INPUT_CORRELATION``: theory begins with the same numbers.
+        Consecutive pairs. The mean of x**2 is 1 in each input, and the mean of x x' is
+        ``INPUT_CORRELATION`` in each pair, the values that theory starts from.
     output_gradient : array, shape (inputs, width)
         Standard normal.
     network : MLP
@@ -129,14 +130,14 @@ class PhasePlane:
             bias_init=init.normal(1.0),
             rng=weight_rng,
         )
-        # Two inputs at right angles, of which the second leans over to the first.
+        # Two orthogonal inputs, the second of which is then tilted towards the first.
         first, second = _at_right_angles(input_rng.standard_normal((2, _PAIRS, width)))
         leaning = INPUT_CORRELATION * first + math.sqrt(1 - INPUT_CORRELATION**2) * second
         self.inputs = np.stack([first, leaning], axis=1).reshape(2 * _PAIRS, width)
         self.output_gradient = gradient_rng.standard_normal(self.inputs.shape)
 
     def measure(self, points):
-        """Measure networks at several points of the plane, and ask theory about them.
+        """Measure networks at several points of the plane, and compute theory's predictions.
 
         Parameters
         ----------
@@ -146,11 +147,11 @@ class PhasePlane:
         Returns
         -------
         dict of str to array, shape (points, layers)
-            q: the mean of z**2. correlation: the mean of z z' of a pair, divided by the root of
-            both its q, on average over the pairs; NaN where z is 0. gradient_rms: the root mean
-            square of dL/dz, with ``output_gradient`` at the last layer's output. And predicted_q,
-            predicted_correlation, predicted_gradient_rms: see ``theory.layer_by_layer``. What
-            overflows is infinite or NaN.
+            q: the mean of z**2. correlation: the mean of z z' for a pair, divided by the root of
+            the product of their q, averaged over the pairs; NaN where z is 0. gradient_rms: the
+            root mean square of dL/dz, with ``output_gradient`` at the last layer's output. Also
+            predicted_q, predicted_correlation and predicted_gradient_rms; see
+            ``theory.layer_by_layer``. Values that overflow are infinite or NaN.
         """
         sigma_w, sigma_b = (
             np.array([finite_number(name, point[side], at_least=0) for point in points])
@@ -174,7 +175,7 @@ class PhasePlane:
         }
 
     def _forward(self, sigma_w, sigma_b):
-        # All points go through a layer's weights in one product: the sigmas come in afterwards.
+        # All points go through a layer's weights in one product; the sigmas are applied afterwards.
         sigma_w, sigma_b = (sigma[:, np.newaxis, np.newaxis] for sigma in (sigma_w, sigma_b))
         h, rows = np.broadcast_to(self.inputs, (len(sigma_w), *self.inputs.shape)), []
         slopes = []
@@ -199,7 +200,7 @@ class PhasePlane:
 
 
 def _at_right_angles(pair):
-    # Of mean square 1 each, and the mean of the product is 0.
+    # Both with mean square 1, and with mean product 0.
     first, second = pair
     first = first / np.sqrt((first * first).mean(axis=-1, keepdims=True))
     second = second - (first * second).mean(axis=-1, keepdims=True) * first
@@ -230,8 +231,8 @@ def at_points(points, seeds, **settings):
     Returns
     -------
     dict of str to dict of str to array
-        For each point what ``PhasePlane.measure`` measures, of shape (seeds, layers), and what it
-        predicts, of shape (layers,).
+        For each point, the measurements of ``PhasePlane.measure``, of shape (seeds, layers), and
+        its predictions, of shape (layers,).
     """
     if not isinstance(points, dict) or not points:
         raise TypeError(f"points={points!r} must be a dict of at least one")
@@ -265,7 +266,7 @@ def trainability(
     eval_size=1000,
     on_results=None,
 ):
-    """Train a network for each sigma_w2 and depth, and say how many training images it has right.
+    """Train a network for each sigma_w2 and depth, and return the accuracies on training images.
 
     Parameters
     ----------
@@ -273,15 +274,15 @@ def trainability(
     sigma_w2 : list of float
         fan_in times the variance of a weight.
     depths : list of int
-        Hidden layers.
+        Numbers of hidden layers.
     sigma_b2 : float
         The variance of a bias.
     activation : ActivationFunction or str
     width, learning_rate, steps, batch_size, seed, eval_size
         As for ``sweeps.sweep``, with plain gradient descent.
     on_results : callable, optional
-        Called with the array so far, at the beginning and whenever something was added: NaN stands
-        where a network isn't trained yet.
+        Called with the array so far, at the beginning and whenever entries are added; NaN marks
+        networks not trained yet.
 
     Returns
     -------

@@ -21,15 +21,15 @@ STARTS = ("none", "RBM", "autoencoder")
 
 @dataclass(frozen=True, eq=False)
 class PretrainingRace:
-    """What pretraining changed.
+    """The effect of pretraining.
 
     Attributes
     ----------
     races : dict of int to Race
-        By the number of hidden layers. The contestants are "none", "RBM" and "autoencoder", and for
-        the shallowest network "none, longer": without pretraining, but with its steps added.
+        One per number of hidden layers. The contestants are "none", "RBM" and "autoencoder", and
+        for the shallowest network also "none, longer": no pretraining, but as many extra steps.
     starts : dict of str to list of MLP
-        The deepest networks as they were before the training with labels, one for each seed.
+        The deepest networks just before training with labels, one per seed.
     errors : dict of str to array, shape (seeds, hidden layers, steps)
         The reconstruction errors of the deepest network's layers.
     """
@@ -52,7 +52,7 @@ def pretraining_race(
 ):
     """Train deep sigmoid networks from Xavier's start and from two starts that were learned.
 
-    After pretraining, all contestants get the same training: SGD(0.01), the same minibatches.
+    After pretraining, all contestants are trained alike: with SGD(0.01) and the same minibatches.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ def pretraining_race(
         With features from 0 to 1.
     seeds : iterable of int
     depths : tuple of int
-        Numbers of hidden layers. Pretraining is greedy, so the shallower networks take the first
-        layers of the deepest one's.
+        Numbers of hidden layers. Pretraining is greedy, so the shallower networks take over the
+        first layers of the deepest one.
     pretraining_steps, steps : int
-        Of pretraining for each layer, and of training.
+        The steps of pretraining per layer, and of training.
     width, batch_size : int
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def pretraining_race(
     whole_number("steps", steps)
     whole_number("width", width)
     seeds, shallow, deepest = checked_seeds(seeds), depths[0], depths[-1]
-    # Now rather than after the race, which a mistake in the test data must not cost.
+    # Checked now, so that a mistake in the test data doesn't show up only after the race.
     check_examples([dataset.x_train.shape[1], dataset.num_classes], dataset, "test")
 
     def fresh(depth, seed):
@@ -146,7 +146,7 @@ def pretraining_race(
 
 
 def _with_first_layers(network, deeper):
-    # The output layer stays as it is.
+    # The output layer is left unchanged.
     for mine, learned in zip(network.dense[:-1], deeper.dense, strict=False):
         mine.weight[...], mine.bias[...] = learned.weight, learned.bias
     return network

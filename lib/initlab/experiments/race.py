@@ -1,4 +1,4 @@
-"""The race on MNIST: the same network from several starts."""
+"""The race on MNIST: the same network, trained from several starts."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,15 +16,15 @@ from initlab.optimizers import SGD
 from initlab.signals import measure_signals
 from initlab.training import History, check_examples, evaluate, train_together
 
-# Two versions of the article's comparison: who starts how, and with which activation.
-# What the published program runs. The word "sigmoid" in it chooses a scale, 1 / sqrt(fan_in), and
-# no activation: every network uses ReLU.
+# Two versions of the article's comparison: the start and the activation of each contestant.
+# First, what the published program runs. There the word "sigmoid" selects only a scale,
+# 1 / sqrt(fan_in), not an activation: every network uses ReLU.
 AS_CODED = {
     "std 0.01": (init.normal(0.01), relu),
     "Xavier, ReLU": (init.lecun_normal(), relu),
     "He": (init.he_normal(), relu),
 }
-# What the article says that it runs, with Xavier as the article prints it.
+# Second, what the article says it runs, with Xavier's formula as printed in the article.
 AS_LABELLED = {
     "std 0.01": (init.normal(0.01), relu),
     "Xavier, sigmoid": (init.xavier_normal(), sigmoid),
@@ -35,16 +35,16 @@ MNIST_SIZES = (784, 100, 100, 100, 100, 10)
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """What a race found, by contestant.
+    """The results of a race, by contestant.
 
     Attributes
     ----------
     histories : dict of str to list of History
-        One for each seed.
+        One per seed.
     test_accuracy : dict of str to array, shape (seeds,)
-        After the last step, on the test examples: a share, from 0 to 1.
+        The accuracy on the test examples after the last step, from 0 to 1.
     networks : dict of str to list of MLP
-        As they were after the last step, one for each seed.
+        The networks after the last step, one per seed.
     """
 
     histories: dict[str, list[History]]
@@ -71,7 +71,7 @@ class Race:
         return np.array([history.gradient_rms for history in self.histories[name]])
 
     def __or__(self, other):
-        """Return both races as one, e.g. of contestants with different learning rates."""
+        """Merge two races, e.g. of contestants with different learning rates."""
         if not isinstance(other, Race):
             return NotImplemented
         return Race(
@@ -94,7 +94,7 @@ def mnist_race(
     record_gradients=False,
     progress=False,
 ):
-    """The article's second experiment: the same network, from several starts, in a race.
+    """Run the article's second experiment: the same network in a race from several starts.
 
     Parameters
     ----------
@@ -102,17 +102,17 @@ def mnist_race(
         E.g. ``AS_CODED`` or ``AS_LABELLED``.
     dataset : Dataset
     seeds : iterable of int
-        The race is run anew for each. Within a race all contestants get the same minibatches, and
-        the same draw of weights but for its scale.
+        The race is repeated for each. Within a race, all contestants get the same minibatches, and
+        the same draw of weights up to its scale.
     steps, batch_size : int
     optimizer : Optimizer, optional
-        The article's ``SGD(0.01)`` by default.
+        By default ``SGD(0.01)``, as in the article.
     sizes : list of int
     dtype : np.float32 or np.float64
     record_gradients : bool
-        Whether ``Race.gradient_rms`` is to be had.
+        Whether to record what ``Race.gradient_rms`` needs.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def mnist_race(
     """
     seeds, contestants = checked_seeds(seeds), _checked_contestants(contestants)
     sizes = checked_sizes(sizes)
-    # Now rather than after the race, which a mistake in the test data must not cost.
+    # Checked now, so that a mistake in the test data doesn't show up only after the race.
     check_examples(sizes, dataset, "test")
     minibatch_rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
     networks = {
@@ -142,14 +142,14 @@ def mnist_race(
 
 
 def judged_race(networks, histories, dataset):
-    """Return the ``Race`` of networks that were trained.
+    """Evaluate trained networks, and return their ``Race``.
 
     Parameters
     ----------
     networks : dict of (name, seed) to MLP
     histories : dict of (name, seed) to History
     dataset : Dataset
-        Its test examples judge the networks.
+        The networks are evaluated on its test examples.
     """
 
     def accuracy(network, report):
@@ -165,8 +165,8 @@ def judged_race(networks, histories, dataset):
     return race
 
 
-# What would have saved the sigmoid: a wider start, a larger learning rate, both, or a curve that
-# has its middle at 0. Name: (initializer, activation), learning rate.
+# What would have rescued the sigmoid: a wider start, a larger learning rate, both, or a curve
+# centred at 0. Name: (initializer, activation), learning rate.
 RESCUES = {
     "4 x Xavier": ((init.xavier_normal(gain=4), sigmoid), 0.01),
     "Xavier, rate 0.5": ((init.xavier_normal(), sigmoid), 0.5),
@@ -181,7 +181,7 @@ def rescue_race(dataset, *, seeds, steps=2000, progress=False, **settings):
     Parameters
     ----------
     dataset, seeds, steps, progress, **settings
-        As for ``mnist_race``, but for contestants and optimizer.
+        As for ``mnist_race``, except contestants and optimizer.
 
     Returns
     -------
@@ -210,9 +210,9 @@ class AcrossInputs:
     Attributes
     ----------
     measured : dict of str to array, shape (seeds, hidden layers)
-        The std across inputs of untrained networks.
+        The std across inputs in untrained networks.
     predicted : dict of str to array, shape (hidden layers,)
-        The same by theory.
+        The same according to theory.
     """
 
     measured: dict[str, np.ndarray]
@@ -220,7 +220,7 @@ class AcrossInputs:
 
 
 def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
-    """Ask untrained networks whether they notice which input they see, and theory as well.
+    """Measure, and predict, whether untrained networks notice which input they see.
 
     Parameters
     ----------
@@ -233,8 +233,8 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
     Returns
     -------
     AcrossInputs
-        Theory knows two things of the inputs: the mean square of a feature, and the mean product of
-        the same feature of two different inputs. Everything after that is calculated.
+        Theory uses only two properties of the inputs: the mean square of a feature, and the mean
+        product of the same feature in two different inputs. Everything else is calculated.
     """
     x = float_array("x", x, dtype=np.float64, min_dimensions=2)
     check_finite("x", x)
@@ -260,7 +260,7 @@ def across_inputs_before_training(contestants, x, *, seeds, sizes=MNIST_SIZES):
 
 
 def _at_the_start(contestant, sizes, seed, dtype):
-    # The race trains the very networks that are looked at before it.
+    # The race trains exactly the networks that are measured before it.
     weight_init, activation = contestant
     rng = np.random.default_rng([seed, 0])
     return MLP(sizes, activation=activation, weight_init=weight_init, rng=rng, dtype=dtype)

@@ -1,7 +1,7 @@
-"""What makes the start matter less: the same experiment with each remedy, from bad and good starts.
+"""What makes the start matter less: one experiment with each remedy, from good and bad starts.
 
-Thirty hidden layers with ReLU, which learn from one start in five: what has to be added so that
-they learn from more?
+Thirty hidden layers with ReLU learn from only one start in five. What must be added so that they
+learn from more?
 """
 
 import functools
@@ -22,12 +22,12 @@ from initlab.optimizers import SGD, Adam, WarmUp
 from initlab.starts import fixup
 from initlab.training import train
 
-# The experiment: hidden layers, neurons in each, images in a batch, and steps.
+# The experiment: hidden layers, neurons in each, images per batch, and steps.
 DEPTH, WIDTH, BATCH_SIZE, STEPS = 30, 50, 64, 300
 
 
 def fixup_network(sizes, **settings):
-    """Return a network with residual branches of two layers, started as ``fixup`` says.
+    """Return a network with residual branches of two layers, started by ``fixup``.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Remedy:
     optimizer : callable
         Makes an optimizer from a learning rate, as ``SGD`` does.
     learning_rate : float
-        The one of 0.003, 0.01, 0.03, 0.1, 0.3 (for Adam: of a thirtieth of these) with the least
+        Of 0.003, 0.01, 0.03, 0.1 and 0.3 (for Adam, a thirtieth of these), the one with the lowest
         mean loss over the five starts; found by ``benchmarks/remedy_rates.py``.
     """
 
@@ -93,15 +93,16 @@ REMEDIES = {
 
 @dataclass(frozen=True, eq=False)
 class RemedyTable:
-    """How each remedy does from each start.
+    """The results of each remedy from each start.
 
     Attributes
     ----------
     remedies, starts : list of str
     loss : array, shape (remedies, starts, seeds)
-        The mean over the last 20 steps; NaN where the training overflowed.
+        The mean over the last 20 steps; NaN where the training run overflowed.
     accuracy : array, shape (remedies, starts, seeds)
-        On the test images, after the training; 0 where it overflowed. NaN where it isn't over yet.
+        The accuracy on the test images after training; 0 where the training run overflowed, NaN
+        where it isn't finished yet.
     """
 
     remedies: list
@@ -128,7 +129,7 @@ def remedies_by_start(
     on_results=None,
     progress=False,
 ):
-    """Train deep ReLU networks with each remedy from each start, all with the same budget of steps.
+    """Train deep ReLU networks with each remedy from each start, for the same number of steps.
 
     Parameters
     ----------
@@ -141,9 +142,9 @@ def remedies_by_start(
     depth, width, batch_size, steps, eval_size
         As for ``sweeps.sweep``.
     on_results : callable, optional
-        Called with the table so far, at the beginning and whenever something was added.
+        Called with the table so far, at the beginning and whenever entries are added.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -174,7 +175,7 @@ def remedies_by_start(
             on_results(table)
 
     fill_in([])
-    # Network, optimizer and rate go together: of the grid of all three we want the diagonal.
+    # Network, optimizer and rate belong together: we want the diagonal of their grid.
     found = sweep(
         {
             "network": {name: remedy.network for name, remedy in remedies.items()},
@@ -202,7 +203,7 @@ def remedies_by_start(
 
 
 def cost_of_remedies(dataset, *, remedies=None, rounds=5, steps=3, count=5):
-    """Measure what a step costs with each remedy, side by side.
+    """Compare the cost of a training step with each remedy.
 
     Parameters
     ----------
@@ -210,16 +211,16 @@ def cost_of_remedies(dataset, *, remedies=None, rounds=5, steps=3, count=5):
     remedies : dict of str to Remedy, optional
         By default ``REMEDIES``.
     rounds : int
-        How often each is timed, one after the other.
+        How many times each remedy is timed, all in turn.
     steps : int
-        Of each training that is timed.
+        The steps of each timed run.
     count : int
-        How many networks are trained at a time, as a stack.
+        The number of networks trained together as a stack.
 
     Returns
     -------
     dict of str to (int, array of shape (rounds,))
-        How many numbers a network learns, and the seconds a step takes for one network.
+        The number of learned parameters of a network, and the seconds per step and network.
     """
     remedies = REMEDIES if remedies is None else remedies
     whole_number("rounds", rounds)

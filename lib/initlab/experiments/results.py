@@ -1,7 +1,7 @@
-"""Results in rows: a table of plain columns, and the file that keeps it whatever happens.
+"""Results in rows: a table of plain columns, and a file that preserves it whatever happens.
 
-The file is CSV, for people and for pandas. It is replaced as a whole or not at all, so that it is
-never half a file, even if the machine stops in the midst of writing.
+The file is CSV, readable for people and for pandas. It is replaced as a whole or not at all, so
+that it is never left half written, even if the machine crashes in the middle.
 """
 
 import csv
@@ -21,22 +21,22 @@ KINDS = {str: str, int: np.int64, float: np.float64}
 
 
 class Table(dict):
-    """A table: the name of each column, and the column, an array with an entry for each row.
+    """A table: a dict of column names to arrays with one entry per row.
 
-    ``table["test_accuracy"]`` is a column, ``table.rows()`` the rows, ``pandas.DataFrame(table)`` a
-    data frame.
+    ``table["test_accuracy"]`` is a column, ``table.rows()`` returns the rows, and
+    ``pandas.DataFrame(table)`` is a data frame.
     """
 
     @classmethod
     def of(cls, rows, columns):
-        """Return dicts as a table; ``columns`` says what they hold: a dict of name to type."""
+        """Return a table of rows, which are dicts; ``columns`` is a dict of name to type."""
         rows = list(rows)
         return cls(
             {name: np.array([row[name] for row in rows], KINDS[columns[name]]) for name in columns}
         )
 
     def rows(self):
-        """Return the rows, a list of dicts of plain Python values."""
+        """Return the rows as a list of dicts of plain Python values."""
         columns = [column.tolist() for column in self.values()]
         return [dict(zip(self, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -46,8 +46,8 @@ class Table(dict):
         Parameters
         ----------
         **values
-            A value, or a list of those that will do. Initializers and activations may stand for
-            their names.
+            A value, or a list of accepted values. Initializers and activations may be passed in
+            place of their names.
         """
         chosen = np.full(len(next(iter(self.values()), ())), True)
         for name, value in values.items():
@@ -61,13 +61,13 @@ class Table(dict):
         return Table({name: column[chosen] for name, column in self.items()})
 
     def grid(self, column, *axes):
-        """Return a column as an array with an axis for each that is named, and one for the rest.
+        """Return a column as an array with one axis per named column, and one for the repeats.
 
         Parameters
         ----------
         column : str
         *axes : str
-            Columns, e.g. "initializer", "depth". Their values come in the order of the rows.
+            Columns, e.g. "initializer", "depth". Their values are ordered as in the rows.
 
         Returns
         -------
@@ -80,7 +80,7 @@ class Table(dict):
             raise ValueError(f"axes={axes!r}: one of them is there twice")
         entries = {}
         for row in self.rows():
-            # A number that is none doesn't equal itself, so that it needs a name.
+            # NaN doesn't equal itself, so a string stands in for it.
             point = tuple("nan" if row[name] != row[name] else row[name] for name in axes)
             entries.setdefault(point, []).append(row[column])
         values = [list(dict.fromkeys(kinds)) for kinds in zip(*entries, strict=True)]
@@ -96,12 +96,12 @@ class Table(dict):
         return np.array([entries[point] for point in points]).reshape(*shape, -1)
 
     def __repr__(self):
-        """Return what varies, as text: the first thirty rows."""
+        """Return the columns that vary, as text: the first thirty rows."""
         rows = self.rows()
         shown = [
             name
             for name, column in self.items()
-            # A checksum is not for people. One row alone: its numbers.
+            # Checksums are not meant for people. For a single row, show its numbers.
             if name != "checksum"
             and (len(set(column.tolist())) > 1 or (len(rows) == 1 and column.dtype.kind == "f"))
         ]
@@ -119,19 +119,19 @@ class Table(dict):
 
 
 def written(value):
-    """Return a value as it stands in a file: floats with every digit."""
+    """Return a value as written to a file, floats with all digits."""
     return repr(value) if isinstance(value, float) else str(value)
 
 
 def checked_path(file):
-    """Return where a file of rows is or will be.
+    """Return the absolute path of a file of rows, which need not exist yet.
 
     Raises
     ------
     TypeError
         If ``file`` is not a path.
     OSError
-        If there is no folder for it, or no file can be there.
+        If its folder doesn't exist, or the path is that of something other than a file.
     """
     if not isinstance(file, (str, os.PathLike)) or file == "":
         raise TypeError(f"file={file!r} must be a path")
@@ -144,15 +144,15 @@ def checked_path(file):
 
 
 def read_rows(path, columns):
-    """Return the rows of a file, a list of dicts; ``columns`` is a dict of name to type.
+    """Return the rows of a file as a list of dicts; ``columns`` is a dict of name to type.
 
     Raises
     ------
     ValueError
-        If it is not a file of such rows, or a line of it is damaged.
+        If it is not a file with these columns, or a line is damaged.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Excel puts a mark at the beginning
+        text = path.read_bytes().decode("utf-8-sig")  # Excel adds a byte order mark
     except UnicodeDecodeError:
         text = ""
     reader = csv.reader(io.StringIO(text, newline=""))
@@ -174,7 +174,7 @@ def read_rows(path, columns):
 
 
 def write_rows(path, rows, columns):
-    """Write a file of rows, as a whole or not at all."""
+    """Write a file of rows, completely or not at all."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -190,7 +190,7 @@ def write_rows(path, rows, columns):
         for attempt in range(5):
             try:
                 part.replace(path)
-            except PermissionError:  # on Windows, while somebody looks at the old file
+            except PermissionError:  # on Windows, while the old file is open elsewhere
                 if attempt == 4:
                     raise
                 time.sleep(0.2)
@@ -202,12 +202,12 @@ def write_rows(path, rows, columns):
 
 @contextmanager
 def only_writer(path):
-    """Keep others from writing the file meanwhile. If this process is killed, that ends as well.
+    """Lock the file against other writers. The lock is released even if this process is killed.
 
     Raises
     ------
     BlockingIOError
-        If somebody else is writing it.
+        If another writer holds the lock.
     """
     lock = path.with_name(path.name + ".lock")
     with lock.open("w") as held:
@@ -220,7 +220,7 @@ def only_writer(path):
         try:
             yield
         finally:
-            if os.name != "nt":  # there, an open file can't be removed
+            if os.name != "nt":  # on Windows, an open file can't be removed
                 lock.unlink(missing_ok=True)
     lock.unlink(missing_ok=True)
 

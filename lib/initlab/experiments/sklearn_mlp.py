@@ -1,4 +1,4 @@
-"""What the library does that a student uses next: scikit-learn's own network, beside ours."""
+"""scikit-learn's own network next to ours: what the library you will use next does."""
 
 import numpy as np
 
@@ -10,12 +10,11 @@ from initlab.datasets import minibatches
 from initlab.network import MLP, checked_sizes
 from initlab.training import check_examples
 
-# scikit-learn's names of activations, by ours.
+# Our names of activations, and scikit-learn's.
 _NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
-# What libraries draw a layer's weights from, unless they are told otherwise. The first two are
-# measured in notebook 06. Sources: PyTorch 2, nn.Linear, "Variables"; Keras 3, Dense,
-# kernel_initializer.
+# How libraries draw a layer's weights by default. The first two are measured in notebook 06.
+# Sources: PyTorch 2, nn.Linear, "Variables"; Keras 3, Dense, kernel_initializer.
 LIBRARY_DEFAULTS = {
     "scikit-learn, relu or tanh": init.xavier_uniform(),
     "scikit-learn, logistic": init.variance_scaling(1 / 3, "fan_avg", "uniform"),
@@ -25,7 +24,7 @@ LIBRARY_DEFAULTS = {
 
 
 def scikit_learn_start(sizes, *, activation="relu", seed, dtype=np.float32):
-    """Return the network that scikit-learn's ``MLPClassifier`` starts from, as one of ours.
+    """Return the network that scikit-learn's ``MLPClassifier`` starts from, as an ``MLP``.
 
     Parameters
     ----------
@@ -38,8 +37,8 @@ def scikit_learn_start(sizes, *, activation="relu", seed, dtype=np.float32):
     Returns
     -------
     MLP
-        Weights and biases were drawn by scikit-learn itself: it took one step, at a learning rate
-        too small to change anything.
+        With weights and biases drawn by scikit-learn itself, after a single step with a learning
+        rate too small to change anything.
     """
     sizes, dtype = _sizes_for_both(sizes), float_dtype(dtype)
     labels = np.arange(sizes[-1])
@@ -70,7 +69,8 @@ def train_scikit_learn(
 ):
     """Train scikit-learn's ``MLPClassifier`` as ``mnist_race`` trains our networks.
 
-    Plain gradient descent, no regularization, and the minibatches that the race of this seed sees.
+    It uses plain gradient descent, no regularization, and the minibatches of the race with this
+    seed.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ def train_scikit_learn(
     steps, batch_size : int
     learning_rate : float
     seed : int
-        Of the minibatches, and of the weights that scikit-learn draws.
+        For the minibatches, and for the weights that scikit-learn draws.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
     loss : array, shape (steps,)
-        Before each step, as scikit-learn reports it.
+        The loss before each step, as reported by scikit-learn.
     test_accuracy : float
         After the last step.
     """
@@ -118,7 +118,7 @@ def _sizes_for_both(sizes):
 
 
 def _classifier(sizes, activation, learning_rate, seed, batch_size):
-    from sklearn.neural_network import MLPClassifier  # takes a while to import
+    from sklearn.neural_network import MLPClassifier  # slow to import
 
     return MLPClassifier(
         hidden_layer_sizes=sizes[1:-1],

@@ -1,8 +1,8 @@
 """Sweeps: one network for every point of a grid, trained side by side, and one table of results.
 
-An experiment on starts is never one network: it is five schemes by ten seeds by six depths.
-``sweep`` trains them as stacks on all cores, keeps what is finished in a file if it is given one,
-and goes on from there if it was stopped.
+An experiment on starts is never a single network; it is five schemes times ten seeds times six
+depths. ``sweep`` trains them as stacks on all cores. Given a file, it saves finished rows there,
+and if interrupted it resumes from there.
 """
 
 import functools
@@ -40,7 +40,7 @@ from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.training import check_examples, check_training, evaluate, train_stacks
 
-# What an axis that is not named stands at: the article's network, four hidden layers of a hundred.
+# The values of axes that are not given: the article's network, four hidden layers of a hundred.
 AXIS_DEFAULTS = {
     "network": MLP,
     "initializer": init.he_normal(),
@@ -52,7 +52,7 @@ AXIS_DEFAULTS = {
 }
 AXES = (*AXIS_DEFAULTS, "std", "optimizer")
 
-# The columns of a table and of its file. What was asked for identifies a row ...
+# The columns of a table and of its file. The settings identify a row ...
 ASKED = {
     "network": str,
     "initializer": str,
@@ -71,7 +71,7 @@ ASKED = {
     "dataset": str,
     "checksum": str,
 }
-# ... and this is what was found.
+# ... and these are the results.
 FOUND = {
     "first_loss": float,
     "final_loss": float,
@@ -87,7 +87,7 @@ LAST_STEPS = 20
 
 @dataclass(frozen=True)
 class _Run:
-    """A network to be trained: what a worker must know of it, and what its row says it is."""
+    """A network to be trained: what a worker needs to build it, and the settings in its row."""
 
     network: object
     initializer: object
@@ -99,7 +99,7 @@ class _Run:
     asked: dict
 
     def build(self, bias_init, dtype):
-        """Return the network at its start."""
+        """Return the untrained network."""
         return self.network(
             list(self.sizes),
             activation=self.activation,
@@ -125,62 +125,64 @@ def sweep(
     on_results=None,
     progress=False,
 ):
-    """Train a network for every point of a grid, and return a table with a row for each.
+    """Train a network for every point of a grid, and return a table with one row per network.
 
     Parameters
     ----------
     axes : dict of str to list
-        The values on each axis; one value alone may stand without a list. The names:
+        The values on each axis; a single value needs no list. The axes are:
 
-        - "network": what is called for a network, as ``MLP`` is: with sizes, ``activation``,
-          ``weight_init``, ``bias_init``, ``rng`` and ``dtype``. ``MLP``, or a dict of names to such
-          functions, e.g. ``{"batch norm": functools.partial(MLP, normalization=BatchNorm)}``.
-        - "initializer": of all weights. Recipes, or a dict of names to recipes.
-        - "std": instead of "initializer", for Gaussian weights of this standard deviation.
+        - "network": ``MLP``, or a dict of names to functions that build a network and are called
+          like ``MLP``, with sizes, ``activation``, ``weight_init``, ``bias_init``, ``rng`` and
+          ``dtype``, e.g. ``{"batch norm": functools.partial(MLP, normalization=BatchNorm)}``.
+        - "initializer": initializers for all weights, or a dict of names to initializers.
+        - "std": instead of "initializer", standard deviations of Gaussian weights.
         - "activation": functions or their names.
-        - "depth": the number of hidden layers. "width": the neurons in each.
-        - "optimizer": instead of the argument of this name, a dict of names to what it may be.
+        - "depth": the number of hidden layers. "width": the number of neurons in each.
+        - "optimizer": instead of the argument ``optimizer``, a dict of names to its values.
         - "learning_rate"
-        - "seed": of weights and minibatches. All networks of one seed start from the same draw, but
-          for its scale, and see the same minibatches.
+        - "seed": for weights and minibatches. All networks with the same seed start from the same
+          draw up to its scale, and see the same minibatches.
 
-        An axis that is not named stands at its entry in ``AXIS_DEFAULTS``.
+        An axis that is not given has its value in ``AXIS_DEFAULTS``.
     dataset : Dataset
     steps, batch_size : int
     optimizer : callable
         Makes an optimizer from a learning rate: ``SGD``, ``Adam``, or e.g.
-        ``functools.partial(SGD, momentum=0.9)``. Not looked at if "optimizer" is an axis.
+        ``functools.partial(SGD, momentum=0.9)``. Ignored if "optimizer" is an axis.
     bias_init : initializer, optional
-        Of all biases; zeros by default.
+        For all biases; zeros by default.
     dtype : np.float32 or np.float64
     eval_size : int
-        How many of the training examples, and of the test examples, the trained networks are judged
-        on: the first ones.
+        The trained networks are evaluated on the first ``eval_size`` training examples and the
+        first ``eval_size`` test examples.
     where : callable, optional
-        For a grid with holes. Called with each point, a dict of the axes to its values there (to
-        their names, where they have names); points for which it returns False are left out.
+        For incomplete grids. Called with each point, a dict of axes to values (or to their names,
+        if they have names); points for which it returns False are left out.
     file : path-like, optional
-        Where finished rows are kept, as CSV. Rows that are there already, of an earlier sweep that
-        was stopped or smaller, are not trained again. For one sweep at a time.
+        A CSV file for finished rows. Rows already in it, from an earlier sweep that was interrupted
+        or smaller, are not trained again. Only one sweep at a time can use a file.
     on_results : callable, optional
-        Called with each list of rows that were finished together, as they arrive.
+        Called with each list of rows that are finished together, as they arrive.
     progress : bool
-        Whether to show a bar with the time left.
+        Whether to show a progress bar with the remaining time.
 
     Returns
     -------
     Table
-        In the order of the grid, the last axis fastest. Columns: the axes (the standard deviation
-        also where it wasn't an axis: that of the hidden layers' weights), the other settings, and
+        In the order of the grid, with the last axis varying fastest. The columns are the axes
+        (always including "std", the standard deviation of the hidden layers' weights), the other
+        settings, and
 
-        - first_loss: of the first step. final_loss: the mean over the last 20 steps.
-        - diverged_at: the step, from 0, at which the loss was no longer finite; -1 if it was.
+        - first_loss: the loss in the first step. final_loss: the mean over the last 20 steps.
+        - diverged_at: the step, counted from 0, at which the loss was no longer finite; -1 if it
+          stayed finite.
         - train_loss, train_accuracy, test_loss, test_accuracy: after the last step.
 
     Notes
     -----
-    Where the networks are trained is joblib's to say; see ``train_together``. The results depend
-    neither on that nor on what else is in the grid.
+    joblib determines where the networks are trained; see ``train_together``. The results depend
+    neither on that nor on the rest of the grid.
     """
     if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "num_classes")):
         raise TypeError(f"dataset, of type {type(dataset).__name__}, must be a Dataset")
@@ -201,7 +203,7 @@ def sweep(
     for made, rate in {(run.optimizer, run.learning_rate) for run in runs}:
         check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
     x, y = np.asarray(dataset.x_train), np.asarray(dataset.y_train)
-    # Refuses what doesn't fit.
+    # Only to check the arguments.
     minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
 
     path = None if file is None else checked_path(file)
@@ -244,7 +246,7 @@ def sweep(
 
 
 def _runs(axes, ends, optimizer, bias_init, settings, where):
-    """Return the grid's points, in its order."""
+    """Return a run for each point of the grid, in order."""
     if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r} must be a dict of names and values, e.g. {{'depth': 4}}")
     for name in axes:
@@ -308,7 +310,7 @@ def _runs(axes, ends, optimizer, bias_init, settings, where):
 
 
 def _named(axes, point):
-    """Return a point as a dict of axes to values, or to the names of what has one."""
+    """Return a point as a dict of axes to values, or to names for values that have one."""
     named = {}
     for axis, value in zip(axes, point, strict=True):
         if axis == "std":
@@ -321,7 +323,7 @@ def _named(axes, point):
 
 
 def _values(name, value):
-    """Return an axis as a list; a value alone is an axis of one."""
+    """Return the values of an axis as a list; a single value becomes a list of one."""
     if isinstance(value, dict):
         raise TypeError(f"{name}={value!r} must be a list; only initializers have names")
     if isinstance(value, np.ndarray):
@@ -350,7 +352,7 @@ def _initializers(name, value):
 
 
 def _makers(expected, alone):
-    """Return the reader of an axis of functions that make something, given with their names."""
+    """Return a function that checks an axis of named factories."""
 
     def checked(name, value):
         if value is alone:
@@ -373,7 +375,7 @@ def _stds(name, value):
 
 
 def _numbers(name, value):
-    # + 0.0, so that there is one zero only.
+    # + 0.0 turns -0.0 into 0.0.
     values = _values(name, value)
     return [finite_number(f"each of {name}", number, at_least=0) + 0.0 for number in values]
 
@@ -416,10 +418,10 @@ def _made(optimizer, learning_rate):
 
 
 def _settings_of(optimizer):
-    """Return kind and settings of an optimizer, to the last digit, but for the rate."""
+    """Return the kind and settings of an optimizer with all digits, except its learning rate."""
     shown = []
     for name, value in vars(optimizer).items():
-        if hasattr(value, "reset_copy"):  # one inside of another, as in WarmUp
+        if hasattr(value, "reset_copy"):  # an optimizer inside another, as in WarmUp
             shown.append(f"{name}={_settings_of(value)}")
         elif isinstance(value, (int, float, str)) and name != "learning_rate":
             shown.append(f"{name}={value!r}")
@@ -428,16 +430,16 @@ def _settings_of(optimizer):
 
 
 def _name(recipe):
-    """Return the name of a recipe that is the same in the next process."""
+    """Return a name for an initializer that is the same in every process."""
     if isinstance(recipe, init.Scheme):
         return repr(recipe)
     return getattr(recipe, "__qualname__", type(recipe).__qualname__)
 
 
 def _samples(label, recipe, bias_init, function, shapes):
-    """Return samples of what a network is made of, as texts: names can be used for something else.
+    """Return samples of what a network is made of, as strings, since names can be reused.
 
-    Of eight digits, so that they are the same on another machine.
+    They have eight digits, so that they are the same on other machines.
     """
     samples = []
     for fan_in, fan_out in shapes:
@@ -459,7 +461,7 @@ def _samples_of(array):
 
 
 def _built(name, make, sizes, function, recipe, bias_init):
-    """Return a description, as texts, of the network of these sizes that a builder makes."""
+    """Return a description, as strings, of the network that ``make`` builds for these sizes."""
     settings = {"activation": function, "weight_init": recipe, "bias_init": bias_init}
     network = make(list(sizes), **settings, rng=np.random.default_rng(0), dtype=np.float64)
     if not isinstance(network, MLP) or network.stack_shape or network.sizes != sizes:
@@ -467,12 +469,12 @@ def _built(name, make, sizes, function, recipe, bias_init):
             f"network {name} made {network!r} of sizes {sizes}; expected an MLP of them"
         )
     samples = [sample for array in network.state() for sample in _samples_of(array)]
-    # (Shapes and settings of the layers are in their reprs.)
+    # (The shapes and settings of the layers are in their reprs.)
     return [repr(network.layers), *(f"{sample:.8g}" for sample in samples)]
 
 
 def _name_and_checksum(dataset):
-    """Return what tells this dataset from another one of the same name."""
+    """Return a string that distinguishes this dataset from others of the same name."""
     checksum = 0
     for name in ("x_train", "y_train", "x_test", "y_test"):
         checksum = zlib.crc32(np.ascontiguousarray(getattr(dataset, name)), checksum)
@@ -480,8 +482,8 @@ def _name_and_checksum(dataset):
 
 
 def _judged(stack, x_train, y_train, x_test, y_test, *, eval_size):
-    """Judge a trained stack; in the worker, for it takes as long as many steps."""
-    # A stack of batches of 200 fits into the cache; of 1000 it takes a third longer.
+    """Evaluate a trained stack; done in the worker, as it takes as long as many steps."""
+    # With batches of 200 a stack fits in the cache; with 1000 it takes a third longer.
     return [
         evaluate(stack, x[:eval_size], y[:eval_size], batch_size=200)
         for x, y in ((x_train, y_train), (x_test, y_test))
@@ -489,7 +491,7 @@ def _judged(stack, x_train, y_train, x_test, y_test, *, eval_size):
 
 
 def _found(stack):
-    """Return what was found of each network of a trained stack, as dicts."""
+    """Return the results of each network of a trained stack, as dicts."""
     history, (train, test) = stack.history, stack.finished
     found = {
         "first_loss": history.loss[0],
@@ -507,19 +509,19 @@ def _found(stack):
 
 
 def _key(row):
-    """Return what identifies a row: what was asked for, as it stands in a file."""
+    """Return what identifies a row: its settings, as written to a file."""
     return tuple(written(row[name]) for name in ASKED)
 
 
 def _opened(path):
-    """Return the rows of a file, which is made if it isn't there or empty."""
+    """Return the rows of a file, which is created if it is missing or empty."""
     if not path.exists() or path.stat().st_size == 0:
-        write_rows(path, [], COLUMNS)  # now rather than after an hour, should it not be possible
+        write_rows(path, [], COLUMNS)  # if this fails, better now than after an hour
     return read_rows(path, COLUMNS)
 
 
 def read_sweep(file):
-    """Return the rows that a sweep has kept in a file, of all grids that were trained into it.
+    """Return all rows in the file of a sweep, whichever grids they come from.
 
     Parameters
     ----------
@@ -534,6 +536,6 @@ def read_sweep(file):
     OSError
         If there is no such file.
     ValueError
-        If it was not written by ``sweep``, or a line of it is damaged.
+        If it was not written by ``sweep``, or a line is damaged.
     """
     return Table.of(read_rows(checked_path(file), COLUMNS), COLUMNS)

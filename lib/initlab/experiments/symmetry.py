@@ -18,20 +18,20 @@ from initlab.training import evaluate, train_together
 
 @dataclass(frozen=True, eq=False)
 class Symmetry:
-    """What became of a hidden layer of nearly equal neurons.
+    """How a hidden layer of nearly equal neurons evolves.
 
     Attributes
     ----------
     steps : array of int, shape (looks,)
-        After how many steps of training each look was taken.
+        The training steps completed before each measurement ("look").
     difference : array, shape (seeds, looks)
-        How much the neurons differ: the RMS of their weights' deviation from the mean neuron,
+        How much the neurons differ: the RMS deviation of their weights from the mean neuron,
         divided by the RMS of all weights.
     rank : array of int, shape (seeds, looks)
-        In how many directions the hidden activations of 1000 images extend: the singular values
-        above a thousandth of the largest.
+        The number of directions spanned by the hidden activations of 1000 test images: the number
+        of singular values above a thousandth of the largest.
     loss : array, shape (seeds, looks)
-        On these images, of the test set.
+        The loss on these images.
     """
 
     steps: np.ndarray
@@ -52,24 +52,25 @@ def break_symmetry(
     learning_rate=0.5,
     progress=False,
 ):
-    """Train a hidden layer whose neurons start equal but for a small perturbation.
+    """Train a hidden layer whose neurons start equal except for a small perturbation.
 
     Parameters
     ----------
     perturbation : float
-        The std of what is added to each weight of the hidden layer; 0 for exactly equal neurons.
+        The std of the noise added to each weight of the hidden layer; 0 for exactly equal neurons.
     dataset : Dataset
     seeds : iterable of int
     steps, every : int
-        How long, and after how many steps each time to look; the last look is after the last step.
+        The number of steps, and the interval between measurements; the last one follows the last
+        step.
     hidden : int
-        Neurons in the hidden layer; sigmoid follows it.
+        The number of neurons in the hidden layer, which is followed by sigmoid.
     weight : float
-        The value of all weights but for the perturbation; 0 is allowed.
+        The value of all weights before the perturbation; 0 is allowed.
     learning_rate : float
-        Of plain gradient descent, batch size 128.
+        For plain gradient descent with batch size 128.
     progress : bool
-        Whether to show a bar.
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def _look(network, x, y):
     loss = evaluate(network, x, y).loss
     weight = network.dense[0].weight
     size = np.sqrt(np.square(weight).mean())
-    away = weight - weight[:, :1]  # exactly 0 for equal neurons; a mean over them would be rounded
+    away = weight - weight[:, :1]  # exactly 0 for equal neurons, unlike a deviation from the mean
     apart = np.sqrt(np.square(away - away.mean(axis=1, keepdims=True)).mean())
     h = run_forward(network.view().layers[:2], x)
     strengths = np.linalg.svd(h, compute_uv=False)

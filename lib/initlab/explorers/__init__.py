@@ -1,8 +1,9 @@
 """Sliders that keep up with the hand.
 
-For one setting the kernel computes what a picture shows at every position of its slider, once
-(``settings``, ``tables``). The page keeps that table and draws from it (``picture`` and the ``.js``
-files), and the slider is linked to the picture in the page: to drag it asks no kernel.
+For each setting, the kernel computes once what a picture shows at every position of its slider
+(``settings``, ``tables``). The page stores that table and draws from it (``picture`` and the
+``.js`` files). The slider is linked to the picture in the page, so dragging doesn't involve the
+kernel.
 """
 
 from initlab.explorers.phase import PhaseExplorer, PhaseSettings

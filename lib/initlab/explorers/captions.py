@@ -1,4 +1,4 @@
-"""What is to be seen, in words: the same numbers as in the picture."""
+"""The pictures in words, with the same numbers."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from initlab.experiments.plane import INPUT_CORRELATION
 
 
 def number(value):
-    """Return a number as it is written in pictures: three digits, 0.0123 or 1.2e-7."""
+    """Return a number as written in pictures, e.g. 0.0123 or 1.2e-7."""
     if not np.isfinite(value):
         return "overflow" if np.isinf(value) else "none"
     if value != 0 and not 1e-3 <= abs(value) < 1e4:
@@ -17,24 +17,24 @@ def number(value):
 
 
 def percent(share):
-    """Return a share as it is written in pictures; only nothing at all is 0 %."""
+    """Return a fraction as written in pictures; only an exact 0 is shown as 0 %."""
     if np.isnan(share):
         return "none"
     if 0 < share < 0.005:
         return "under 1 %"
     if 0.995 <= share < 1:
         return "over 99 %"
-    return f"{int(100 * share + 0.5)} %"  # a half goes up, as in the page
+    return f"{int(100 * share + 0.5)} %"  # halves are rounded up, as in the page
 
 
 def overflowing_layer(*measurements):
-    """Return the number of the first layer with a number that is none, or None."""
+    """Return the number of the first layer with a value that is not finite, or None."""
     bad = ~np.isfinite(np.array(measurements, dtype=np.float64)).all(axis=0)
     return int(bad.argmax()) + 1 if bad.any() else None
 
 
 def activations(settings, place, row):
-    """Say what five (or thirty) histograms show."""
+    """Describe what five (or thirty) histograms show."""
     label = place["label"]
     overflow = overflowing_layer(row["pooled_std"], row["across_input_std"])
     if overflow:
@@ -73,7 +73,7 @@ def activations(settings, place, row):
 
 
 def activation_line(layer):
-    """Return the numbers of one layer."""
+    """Return the numbers of one layer as a line of text."""
     return (
         f"std {number(layer['pooled_std'])}   across inputs {number(layer['across_input_std'])}"
         f"   saturated {percent(layer['saturated_fraction'])}"
@@ -82,7 +82,7 @@ def activation_line(layer):
 
 
 def change(first, last):
-    """Say by how much a size has changed."""
+    """Describe by how much a size has changed."""
     if not (np.isfinite(first) and np.isfinite(last)):
         return "overflows"
     if first == last == 0:
@@ -96,7 +96,7 @@ def change(first, last):
 
 
 def signals(settings, place, row):
-    """Say what becomes of the size of activations and gradients."""
+    """Describe how the size of activations and gradients changes across the layers."""
     forward, backward = row["forward_rms"], row["gradient_rms"]
     text = (
         f"std {place['label']}. Forward, from layer 1 to {settings.depth}, the RMS "
@@ -111,7 +111,7 @@ def signals(settings, place, row):
 
 
 def signal_line(layer):
-    """Return the numbers of one layer."""
+    """Return the numbers of one layer as a line of text."""
     return (
         "activations: RMS {forward_rms:.2e}, median {forward_median:.2e}"
         "   gradients: RMS {gradient_rms:.2e}, median {gradient_median:.2e}"
@@ -119,9 +119,9 @@ def signal_line(layer):
 
 
 def phase(settings, place, row):
-    """Say on which side of the critical line a network is, and what becomes of two inputs there."""
+    """Describe the side of the critical line that a network is on, and what two inputs become."""
     chi, scale = place["chi"], place["depth_scale"]
-    # As far from 1 as it makes a difference to a network of this depth.
+    # How far chi is from 1, as felt by a network of this depth.
     distance = settings.depth * abs(np.log(chi)) if chi > 0 else np.inf
     side = "order" if chi < 1 else "chaos"
     name = f"{side.capitalize()}" if distance > 2 else f"Close to the line, in {side}"
@@ -136,7 +136,7 @@ def phase(settings, place, row):
     if np.isnan(likeness[-1]):
         return f"{start}; z is 0 in the end, and nothing is left of the inputs."
     known = row["predicted_correlation"][-1]
-    # Where z dies out or explodes, the depth scale says when, and nothing of likeness.
+    # Where z dies out or explodes, the depth scale describes that rather than the correlation.
     pace = _pace(scale) if 0 < place["fixed_q"] < np.inf else ""
     stay = chi > 1 and scale < np.inf
     seen = [f"{_likeness(likeness[-1], known, stay)}{pace}"]
@@ -147,7 +147,7 @@ def phase(settings, place, row):
 
 
 def phase_line(layer):
-    """Return the numbers of one layer; theory's stand in brackets."""
+    """Return the numbers of one layer as a line of text, with theory's in brackets."""
     return (
         "q {q:.2e} ({predicted_q:.2e})"
         "   correlation {correlation:.3f} ({predicted_correlation:.3f})"
@@ -174,7 +174,7 @@ def _pace(scale):
 
 
 def training(loss):
-    """Say what a loss means, where ten classes are to be told apart."""
+    """Describe what a loss means for ten classes."""
     seen = "no better than guessing" if loss > 2.25 else "it learns"
     if loss > 2.5:
         seen = "more than guessing costs"

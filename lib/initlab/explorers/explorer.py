@@ -1,4 +1,4 @@
-"""What all explorers share: controls that are remembered in one string, a picture, a caption."""
+"""The common base of all explorers: controls with their state in one string, picture, caption."""
 
 import contextlib
 import threading
@@ -13,34 +13,34 @@ from initlab.explorers.settings import Settings
 from initlab.explorers.tables import Filler, pack, remembered
 
 _WIDE = widgets.Layout(width="100%")
-# The explorers of a cell, by the cell: a re-run closes those that it replaces.
+# The explorers of each cell: rerunning a cell closes those that it replaces.
 _IN_CELL = {}
 
 
 class Explorer(widgets.VBox):
-    """Controls, a picture and its caption, and the state of it all as one string.
+    """Controls, a picture with its caption, and the state of them all as one string.
 
-    Wrong arguments raise a ValueError or TypeError that names the argument.
+    Invalid arguments raise a ValueError or TypeError that names the argument.
 
     Attributes
     ----------
     picture : Picture
     state_text : ipywidgets.Text
-        Shows the state; what is pasted into it is shown.
+        Shows the state; paste another state to restore it.
     reset_button : ipywidgets.Button
     """
 
-    # What the controls say, but for the sliders of the picture.
+    # The settings, apart from the sliders of the picture.
     _kind = Settings
-    # The control on which it depends where those sliders can stand.
+    # The control that determines the range of those sliders.
     _range_control = None
-    # Not so before the controls are there, nor after the end.
+    # False before the controls exist, and after closing.
     _is_open = False
-    # What else is closed with the explorer.
+    # Other objects to be closed along with the explorer.
     _links = ()
 
     def __init__(self, controls):
-        # Guards what follows; held while controls, state and picture are brought into line.
+        # Held while controls, state and picture are being synchronized.
         self._lock = threading.RLock()
         self._is_suspended, self._controls = False, controls
         self.picture = Picture(layout=_WIDE)
@@ -66,17 +66,17 @@ class Explorer(widgets.VBox):
         _close_those_replaced(self)
 
     def _arrange(self, *rows):
-        """Put rows of controls above the picture, and show what they say."""
+        """Place rows of controls above the picture, and show the current settings."""
         self.children = [*rows, self.picture, self.state_text]
         self._changed()
 
     @property
     def settings(self):
-        """What the controls say, but for the sliders of the picture."""
+        """The current settings, apart from the sliders of the picture."""
         return self._chosen()
 
     def _chosen(self, side=""):
-        """Return settings; with a side such as "_b", from its own controls where it has some."""
+        """Return the settings; for a side such as "_b", from its own controls where they exist."""
         controls = self._controls
         return self._kind(
             **{
@@ -89,10 +89,10 @@ class Explorer(widgets.VBox):
 
     @property
     def state(self):
-        """All that is set, as one short string.
+        """All settings as one short string.
 
-        Set it to show exactly the same as elsewhere. A ValueError names the part that is wrong;
-        nothing has been changed then.
+        Set it to restore exactly what was shown elsewhere. If a part is invalid, a ValueError names
+        it and nothing is changed.
         """
         return " ".join(
             f"{name}={_as_text(control.value)}" for name, control in self._controls.items()
@@ -100,7 +100,7 @@ class Explorer(widgets.VBox):
 
     @state.setter
     def state(self, text):
-        """Set all that the text names."""
+        """Set everything that the text names."""
         self._set(self._parsed(text))
 
     def _parsed(self, text):
@@ -113,7 +113,7 @@ class Explorer(widgets.VBox):
                 known = ", ".join(self._controls)
                 raise ValueError(f"state: {part!r} is not known here; known are {known}")
             wanted[name] = value
-        # First what says where the sliders can stand.
+        # The control that determines the sliders' range comes first.
         checked, range_value = {}, self._range_value()
         for name in sorted(wanted, key=lambda name: name != self._range_control):
             checked[name] = _read(name, self._controls[name], wanted[name], range_value)
@@ -122,7 +122,7 @@ class Explorer(widgets.VBox):
         return checked
 
     def _set(self, values):
-        """Set controls, dict of name to value, and refresh once; sliders' range comes first."""
+        """Set controls from a dict of name to value, the range control first, and refresh once."""
         with self._suspended():
             for name, value in values.items():
                 self._controls[name].value = value
@@ -130,12 +130,12 @@ class Explorer(widgets.VBox):
                     self._update_ranges()
 
     def reset(self):
-        """Set everything back to how it was at the beginning."""
+        """Restore the initial state."""
         self.state = self._first_state
 
     def _pasted(self, _):
         with self._lock:
-            if self.state_text.value == self._written:  # our own line, no paste
+            if self.state_text.value == self._written:  # written here, not pasted
                 self.picture.message = ""
                 return
         try:
@@ -164,7 +164,7 @@ class Explorer(widgets.VBox):
             if owner is not None and owner is self._controls.get(self._range_control):
                 self._set({self._range_control: owner.value})
                 return
-            # The picture comes last: who sees it sees all the rest.
+            # The picture comes last, so that once it is visible everything else is up to date.
             self.picture.message = ""
             self._written = self.state
             self.state_text.value = self._written
@@ -174,20 +174,20 @@ class Explorer(widgets.VBox):
         return self._controls[self._range_control].value if self._range_control else None
 
     def _update_ranges(self):
-        """Let the sliders stand where they can for what the range control says."""
+        """Update the positions of the sliders to the value of the range control."""
         for control in self._controls.values():
             if isinstance(control, PositionSlider):
                 control.set_range(self._range_value())
 
     def _refresh(self, *, moved):
-        """Show what the controls say; ``moved`` if no more than a PositionSlider has moved."""
+        """Show the current settings; ``moved`` if only a PositionSlider has moved."""
         raise NotImplementedError
 
     def _stop(self):
-        """End what is being computed."""
+        """Stop any computation in progress."""
 
     def close(self):
-        """Close the widget and all its parts, and stop computing."""
+        """Close the widget and all its parts, and stop any computation."""
         if self._is_open:
             self._is_open, self._is_suspended = False, True
             self._stop()
@@ -196,12 +196,12 @@ class Explorer(widgets.VBox):
         super().close()
 
     def __repr__(self):
-        """Return the kind and the state: what is kept of it where no kernel runs."""
+        """Return the kind and the state, which remain readable when no kernel is running."""
         return f"{type(self).__name__}({self.state!r})"
 
 
 class ScrubbingExplorer(Explorer):
-    """An explorer with a table for all positions of its sliders, which the page draws from.
+    """An explorer that sends the page a table for all positions of its sliders.
 
     ``reading()`` returns the numbers at the current position: a ``tables.Reading``.
     """
@@ -217,7 +217,7 @@ class ScrubbingExplorer(Explorer):
         self.picture.positions = len(self._sliders[0].options)
 
     def _link(self, control, trait, name):
-        """Tie a control to the picture, in the page: it asks no kernel."""
+        """Link a control to the picture in the page, without involving the kernel."""
         setattr(self.picture, name, getattr(control, trait))
         self._links += (widgets.jslink((control, trait), (self.picture, name)),)
 
@@ -226,12 +226,12 @@ class ScrubbingExplorer(Explorer):
         return [self.settings]
 
     def _positions(self):
-        """Return where the hand is, in each table."""
+        """Return the current position of the slider in each table."""
         return [slider.index for slider in self._sliders]
 
     def _refresh(self, *, moved):
         if moved and self._tables:
-            # The page has drawn already. A table in the making goes on with what is near.
+            # The page has already redrawn. An incomplete table continues with nearby positions.
             return
         self._tables = [remembered(settings) for settings in self._wanted()]
         for table, position in zip(self._tables, self._positions(), strict=True):
@@ -255,7 +255,7 @@ class ScrubbingExplorer(Explorer):
         return self._readings()[0]
 
     def wait(self):
-        """Return when every position of the slider is computed; dragging needs no waiting."""
+        """Wait until every position is computed; for dragging, this isn't necessary."""
         self._filler.wait()
 
     def _stop(self):
@@ -266,7 +266,7 @@ class ScrubbingExplorer(Explorer):
 
 
 def controls_of(settings, *names):
-    """Return a control for each field of the settings, or for the named ones: a dict."""
+    """Return a dict with a control for each field of the settings, or for the named ones."""
     return {
         one.name: _control(one, getattr(settings, one.name))
         for one in fields(settings)
@@ -281,24 +281,24 @@ def _control(one, value):
     low, high = one.metadata["limits"]
     if one.name == "seed":
         return widgets.BoundedIntText(min=low, max=high, **said)
-    # It speaks when it is let go.
+    # Its value changes only when it is released.
     return widgets.IntSlider(min=low, max=high, continuous_update=False, **said)
 
 
 def button(description, tooltip, act):
-    """Return a button that does something."""
+    """Return a button that calls ``act`` when clicked."""
     made = widgets.Button(description=description, tooltip=tooltip)
     made.on_click(lambda _: act())
     return made
 
 
 def toggle(description, tooltip):
-    """Return a button that is up or down."""
+    """Return a toggle button."""
     return widgets.ToggleButton(description=description, tooltip=tooltip)
 
 
 def row(*children, name="row"):
-    """Return widgets side by side; they wrap where the window is narrow."""
+    """Return widgets side by side; they wrap if the window is narrow."""
     box = widgets.Box(list(children))
     box.add_class(f"initlab-{name}")
     return box
@@ -309,7 +309,7 @@ def _as_text(value):
 
 
 def _read(name, control, text, range_value):
-    """Return what a control is to be set to, from its text and what the range control says."""
+    """Return the value for a control, from its text and the value of the range control."""
     if isinstance(control, PositionSlider):
         return control.from_text(text, range_value)
     if isinstance(control, (widgets.ToggleButton, widgets.Dropdown)):
@@ -328,7 +328,7 @@ def _read(name, control, text, range_value):
 
 
 def _parts(box):
-    """Return all widgets in a box, with what says how they look."""
+    """Return all widgets in a box, with their layouts and styles."""
     for child in box.children:
         if isinstance(child, widgets.Box):
             yield from _parts(child)
@@ -338,11 +338,11 @@ def _parts(box):
 
 
 def _close_those_replaced(explorer):
-    """Close the explorers that an earlier run of the running cell has made."""
+    """Close the explorers created by earlier runs of the current cell."""
     try:
         parent = get_ipython().get_parent()
         cell, run = parent["metadata"]["cellId"], parent["header"]["msg_id"]
-    except (AttributeError, KeyError):  # no notebook
+    except (AttributeError, KeyError):  # not in a notebook
         return
     before, others = _IN_CELL.get(cell, (run, []))
     if before != run:

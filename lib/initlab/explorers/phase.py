@@ -1,4 +1,4 @@
-"""Order and chaos: a point in a plane, and what a network does there."""
+"""Order and chaos: a point in a plane, and the behaviour of a network there."""
 
 import functools
 from dataclasses import asdict, dataclass
@@ -16,10 +16,10 @@ from initlab.explorers.tables import logs
 
 @dataclass(frozen=True)
 class PhaseSettings(Settings):
-    """What signals depend on, but for the point in the plane; measured in float64.
+    """What signals depend on, apart from the point in the plane; measured in float64.
 
-    Positions are counted along the rows: that of sigma_w number i and sigma_b number j is i plus j
-    times the number of columns.
+    Positions are numbered row by row: the one with sigma_w number i and sigma_b number j is i plus
+    j times the number of columns.
 
     Attributes
     ----------
@@ -39,29 +39,29 @@ class PhaseSettings(Settings):
 
     @property
     def together(self):
-        """How many points to measure at a time: about what a tenth of a second is enough for.
+        """The number of points to measure at a time, about as many as take a tenth of a second.
 
-        The weights are shared, so that several points cost much less together.
+        They share the weights, so that measuring several points together is much cheaper.
         """
         return int(np.clip(64 * (200**2 * 20) / (self.width**2 * self.depth), 16, 64))
 
     def places(self):
-        """Return what theory says of each point of the plane."""
+        """Return theory's predictions for each point of the plane."""
         return _places(self.activation)
 
     def distances(self, positions, position):
-        """Return how far positions are from one, squared, in columns and rows."""
+        """Return the squared distances of positions from one of them, in columns and rows."""
         columns = len(plane_diagram(self.activation).sigma_w)
         (rows, across), (row, column) = np.divmod(positions, columns), divmod(position, columns)
         return (across - column) ** 2 + (rows - row) ** 2
 
     def open(self):
-        """Draw, and return a function that measures at places."""
+        """Draw the network, and return a function that measures it at given places."""
         drawn = PhasePlane(**asdict(self))
         return lambda places: drawn.measure([(one["sigma_w"], one["sigma_b"]) for one in places])
 
     def words(self, places):
-        """Return what the page writes, and the critical line."""
+        """Return the texts that the page shows, and the critical line."""
         found = plane_diagram(self.activation)
         return {
             "name": self.activation,
@@ -72,7 +72,7 @@ class PhaseSettings(Settings):
         }
 
     def shown(self, arrays):
-        """Return what the page draws; chi is there before anything is measured."""
+        """Return the arrays that the page draws; chi is known before anything is measured."""
         sizes = {name: array for name, array in arrays.items() if "correlation" not in name}
         likeness = {name: arrays[name].astype(np.float32) for name in arrays if name not in sizes}
         chi = plane_diagram(self.activation).chi.astype(np.float32)
@@ -98,17 +98,17 @@ def _places(activation):
 class PhaseExplorer(ScrubbingExplorer):
     """The plane of sigma_w and sigma_b with its critical line, and a network at any of its points.
 
-    A click into the plane chooses a point, and so do the arrow keys.
+    Click in the plane or use the arrow keys to choose a point.
 
     ``reading()`` has theory's chi (below 1 in order, above 1 in chaos), ``depth_scale`` in layers
-    (``inf`` where it has none), ``fixed_q`` and ``critical_sigma_w`` (NaN if there is no such
-    place), and of shape (layers,) what ``experiments.PhasePlane.measure`` returns.
+    (``inf`` if there is none), ``fixed_q`` and ``critical_sigma_w`` (NaN if there is none), and,
+    with shape (layers,), the results of ``experiments.PhasePlane.measure``.
 
     Parameters
     ----------
     sigma_w, sigma_b : float
-        From 0 to the end of the plane: see ``plane`` of the activation. The sliders go to the
-        nearest of their positions.
+        From 0 to the end of the plane; see the activation's ``plane``. The sliders snap to their
+        nearest positions.
     activation, depth, width, seed
         As for ``PhaseSettings``.
 

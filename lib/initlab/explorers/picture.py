@@ -1,4 +1,4 @@
-"""The canvas in the page: it draws what a table says, and knows nothing of networks."""
+"""The canvas in the page, which draws the contents of a table and knows nothing about networks."""
 
 from pathlib import Path
 
@@ -9,29 +9,29 @@ _HERE = Path(__file__).parent
 
 
 def _text(pattern, first=""):
-    # All in one piece: a page loads no second file.
+    # In one piece, since the page loads only a single file.
     paths = sorted(_HERE.glob(pattern), key=lambda path: (path.name != first, path.name))
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 class Picture(anywidget.AnyWidget):
-    """A canvas with a caption, fed by one piece of bytes.
+    """A canvas with a caption, fed by a single bytes object.
 
     Attributes
     ----------
     table : bytes
-        All that is shown along the slider; see ``tables.pack``. In one piece, so that no picture
-        can show new numbers on old axes.
+        Everything shown along the slider; see ``tables.pack``. It is a single object, so that new
+        numbers are never drawn on old axes.
     position, position_b : int
-        The position of the slider, and of the second one where there are two. Linked in the page;
-        set them through the slider only.
+        The position of the slider, and of the second one if there are two. Linked in the page; set
+        them only through the sliders.
     positions : int
-        How many there are.
+        The number of positions.
     locked, difference : bool
         For two configurations: whether their sliders move together, and whether the difference is
         drawn.
     message : str
-        What is said in place of the caption; "" for nothing.
+        A text shown in place of the caption; "" for none.
     """
 
     _esm = _text("*.js", first="canvas.js")

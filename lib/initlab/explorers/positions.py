@@ -1,7 +1,7 @@
-"""Where sliders can stand.
+"""The positions of sliders.
 
-That of the std: at 0, then in 121 steps from 0.01 to 10, the marked starts among them. Those of
-sigma_w and sigma_b: at the columns and rows of the plane of an activation function.
+For the std: 0, then 121 values from 0.01 to 10, including the marked starts. For sigma_w and
+sigma_b: the columns and rows of the plane of an activation function.
 """
 
 import math
@@ -19,7 +19,7 @@ _GRID = (0.0, *(float(f"{10 ** (-2 + step / 40):.4g}") for step in range(121)))
 
 
 def named_stds(width):
-    """Return the std of each marked start, for square layers of this width: dict of str to float.
+    """Return a dict of the std of each marked start, for square layers of this width.
 
     "std 0.01" is called "0.01" here.
     """
@@ -31,18 +31,17 @@ def named_stds(width):
 
 
 def std_positions(width):
-    """Return the stds of all positions of the slider, from the least to the greatest.
+    """Return the stds of all positions of the slider, in increasing order.
 
     Parameters
     ----------
     width : int
-        The stds of the marked starts for this width stand exactly where the grid comes nearest to
-        them.
+        The stds of the marked starts for this width replace the grid points nearest to them.
 
     Returns
     -------
     dict of str to float
-        What the slider says there, and the std.
+        The slider's labels, and the stds.
     """
     names = {std: [] for std in _GRID}
     for name, std in named_stds(width).items():
@@ -61,28 +60,28 @@ def _label(std, names):
 
 
 def _log(std):
-    # On a log axis 0 has no place; here it is as far below 0.01 as 0.04 is above.
+    # 0 has no place on a log axis; here it is as far below 0.01 as 0.04 is above.
     return math.log(max(std, 0.0025))
 
 
 class PositionSlider(SelectionSlider):
-    """An ordinary selection slider, which takes any number and goes to the nearest position.
+    """A selection slider that accepts any number and snaps to the nearest position.
 
     Parameters
     ----------
     name : str
-        What error messages call it.
+        Its name in error messages.
     range_value
-        Decides where the slider can stand; another one is set with ``set_range``.
+        Determines the slider's positions; can be changed with ``set_range``.
     value : float or str
-        Any number within the range, or a name that is known there.
+        Any number within the range, or one of the range's names.
     description : str, optional
-        What stands beside it; the name by default.
+        The label beside the slider; by default ``name``.
     """
 
     def __init__(self, name, range_value, value, description=None):
-        # Options, index and value follow each other in steps that no other thread may cut in on.
-        # An explorer puts its own lock here.
+        # Options, index and value are updated one after another, and no other thread may interfere.
+        # An explorer replaces this lock with its own.
         self.turn = threading.RLock()
         self.name, self._range_value = name, range_value
         places, names = self.places(range_value), self.names(range_value)
@@ -93,7 +92,7 @@ class PositionSlider(SelectionSlider):
         self.index = self._nearest(list(places.values()), value)
 
     def __setattr__(self, name, value):
-        """Set an attribute; what is selected, in one go."""
+        """Set an attribute; the selection is updated under the lock."""
         if name in ("options", "index", "value", "label"):
             with self.turn:
                 super().__setattr__(name, value)
@@ -101,7 +100,7 @@ class PositionSlider(SelectionSlider):
             super().__setattr__(name, value)
 
     def set_state(self, sync_data):
-        """Take what the page says, in one go."""
+        """Apply an update from the page under the lock."""
         with self.turn:
             super().set_state(sync_data)
 
@@ -111,7 +110,7 @@ class PositionSlider(SelectionSlider):
         return places[self._nearest(places, proposal.value)]
 
     def from_text(self, text, range_value):
-        """Return the number that a text means, a number or a name, for a range."""
+        """Return the number given by a text, which is a number or a name in the range."""
         names = {name.replace(" ", "_"): number for name, number in self.names(range_value).items()}
         try:
             number = names[text] if text in names else float(text)
@@ -120,7 +119,7 @@ class PositionSlider(SelectionSlider):
         return self._within([*self.places(range_value).values()], number, text)
 
     def set_range(self, range_value):
-        """Take the positions of another range; stay at the same name, or near the same number."""
+        """Switch to the positions of another range, keeping the name or, roughly, the number."""
         with self.turn, self.hold_sync():
             places = self.places(range_value)
             numbers, named = list(places.values()), self.names(self._range_value).items()
@@ -134,7 +133,7 @@ class PositionSlider(SelectionSlider):
     def _nearest(self, places, wanted):
         if isinstance(wanted, bool) or not isinstance(wanted, Real):
             raise TypeError(f"{self.name}={wanted!r} must be a number from 0 to {places[-1]:g}")
-        if wanted in places:  # so it is wherever a hand has moved the slider
+        if wanted in places:  # always true if the slider was moved by hand
             return places.index(wanted)
         self._within(places, wanted, repr(wanted))
         return min(range(len(places)), key=lambda index: self.distance(places[index], wanted))
@@ -145,23 +144,23 @@ class PositionSlider(SelectionSlider):
         return number
 
     def places(self, range_value):
-        """Return where the slider can stand: what it says there, and the number."""
+        """Return the positions as a dict of label to number."""
         raise NotImplementedError
 
     def names(self, range_value):
-        """Return the numbers that have a name, by the name."""
+        """Return the named numbers as a dict of name to number."""
         return {}
 
     def distance(self, place, wanted):
-        """Return how far a position is from a number."""
+        """Return the distance of a position from a number."""
         return abs(place - wanted)
 
 
 class StdSlider(PositionSlider):
-    """The slider of the std; its range is that of layers of a width."""
+    """The slider for the std; its range is determined by the width of the layers."""
 
     def places(self, width):
-        """Return the stds where the slider can stand, by what it says there."""
+        """Return the stds of all positions as a dict of label to std."""
         return std_positions(width)
 
     def names(self, width):
@@ -169,14 +168,14 @@ class StdSlider(PositionSlider):
         return named_stds(width)
 
     def distance(self, place, wanted):
-        """Return how far two stds are from each other, on a log axis."""
+        """Return the distance between two stds on a log axis."""
         return abs(_log(place) - _log(wanted))
 
 
 class PlaneSlider(PositionSlider):
-    """The slider of sigma_w or sigma_b; its range is a side of the plane of an activation."""
+    """The slider for sigma_w or sigma_b; its range is a side of the plane of an activation."""
 
     def places(self, activation):
-        """Return the columns or rows of the plane, by what the slider says there."""
+        """Return the columns or rows of the plane as a dict of label to number."""
         side = getattr(plane_diagram(activation), self.name)
         return {f"{place:.4g}": place for place in side.tolist()}

@@ -1,4 +1,4 @@
-"""Settings: what a picture depends on. Each field is something that a control can show."""
+"""Settings: what a picture depends on. Each field can be shown by a control."""
 
 from dataclasses import dataclass, field, fields
 from numbers import Integral
@@ -8,27 +8,27 @@ from initlab.activations import ActivationFunction
 
 
 def choice(default, options, label=None):
-    """Return a field that holds one of some options: those of a tuple, or the keys of a dict.
+    """Return a field that holds one of several options: the items of a tuple or keys of a dict.
 
-    The options are looked up when they are needed, so that a dict may still grow.
+    The options are looked up when needed, so that a dict may still grow.
     """
     return field(default=default, metadata={"options": options, "label": label})
 
 
 def whole(default, low, high, label=None):
-    """Return a field that holds a whole number from ``low`` to ``high``."""
+    """Return a field that holds an integer from ``low`` to ``high``."""
     return field(default=default, metadata={"limits": (low, high), "label": label})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a picture depends on, but for what the hand moves. Each value is checked.
+    """What a picture depends on, apart from the positions of its sliders. Each value is checked.
 
-    An activation may be given as an ``ActivationFunction``; its name is kept.
+    An activation may be given as an ``ActivationFunction``; its name is stored.
     """
 
     def __post_init__(self):
-        """Refuse what the controls can't show."""
+        """Raise an error for values that the controls can't show."""
         for one in fields(self):
             object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
 

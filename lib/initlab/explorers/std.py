@@ -1,7 +1,7 @@
-"""The std of the weights under the hand: one panel, drawn in three ways.
+"""A slider for the std of the weights, with three different pictures.
 
-Every layer's histogram, how large signals are forward and gradients backward, and the histograms of
-two configurations side by side.
+They show the histograms of all layers, the sizes of activations and gradients, and the histograms
+of two configurations side by side.
 """
 
 import functools
@@ -21,7 +21,7 @@ from initlab.initializers import DISTRIBUTIONS
 
 @dataclass(frozen=True)
 class StdSettings(Settings):
-    """What a picture depends on, but for the std.
+    """What a picture depends on, apart from the std.
 
     Attributes
     ----------
@@ -40,18 +40,18 @@ class StdSettings(Settings):
     inputs: int = whole(1000, 10, 2000)
     seed: int = whole(0, 0, 9999)
 
-    together = 1  # positions share nothing but the draw
+    together = 1  # positions share only the draw
 
     def places(self):
-        """Return what the slider says and the std, for each position."""
+        """Return the label and the std of each slider position."""
         return [{"label": label, "std": std} for label, std in std_positions(self.width).items()]
 
     def distances(self, positions, position):
-        """Return how far positions are from one."""
+        """Return the distances of positions from one of them."""
         return np.abs(positions - position)
 
     def open(self):
-        """Draw, and return a function that measures at places."""
+        """Draw the network, and return a function that measures it at given places."""
         drawn = ScaledNetwork(**asdict(self), dtype=self.dtype)
 
         def at(places):
@@ -62,7 +62,7 @@ class StdSettings(Settings):
         return at
 
     def words(self, places):
-        """Return what the page writes."""
+        """Return the texts that the page shows."""
         return {
             "name": self.activation,
             "depth": self.depth,
@@ -71,34 +71,34 @@ class StdSettings(Settings):
         }
 
     def shown(self, arrays):
-        """Return what the page draws."""
+        """Return the arrays that the page draws."""
         return arrays
 
 
 @dataclass(frozen=True)
 class ActivationSettings(StdSettings):
-    """What histograms of activations depend on, but for the std; measured in float32."""
+    """What histograms of activations depend on, apart from the std; measured in float32."""
 
     picture, dtype, caption = "activations", np.float32, captions.activations
     line = staticmethod(captions.activation_line)
 
     def measure(self, drawn, std):
-        """Return what the histograms of all layers need: dict of arrays, shape (layers, ...)."""
+        """Return the data for all histograms: a dict of arrays, shape (layers, ...)."""
         found = dict(vars(drawn.activation_counts(std)))
         for name in ("saturated_fraction", "dead_fraction"):
             found[name] = found[name].astype(np.float32)
         return found
 
     def words(self, places):
-        """Return what the page writes."""
+        """Return the texts that the page shows."""
         return super().words(places) | {"span": activations.get(self.activation).span}
 
 
 @dataclass(frozen=True)
 class SignalSettings(StdSettings):
-    """What sizes of signals depend on, but for the std; measured in float64.
+    """What sizes of signals depend on, apart from the std; measured in float64.
 
-    ``inputs`` are 500 at most: the gradients of all layers are in memory at once.
+    ``inputs`` is at most 500, since the gradients of all layers are in memory at once.
     """
 
     activation: str = choice("tanh", activations.ACTIVATIONS)
@@ -109,17 +109,17 @@ class SignalSettings(StdSettings):
     line = staticmethod(captions.signal_line)
 
     def measure(self, drawn, std):
-        """Return the sizes in all layers, measured and by theory: dict of arrays, (layers,)."""
+        """Return measured and predicted sizes: a dict of arrays, shape (layers,)."""
         sizes = {name: values[0] for name, values in drawn.sizes([std]).items()}
         return sizes | drawn.predicted_sizes(std)
 
     def shown(self, arrays):
-        """Return what the page draws."""
+        """Return the arrays that the page draws."""
         return logs(arrays)
 
 
 class StdExplorer(ScrubbingExplorer):
-    """A slider of the std with a button for each marked start, and one picture."""
+    """A slider for the std with a button for each marked start, and a picture."""
 
     _range_control = "width"
 
@@ -146,7 +146,7 @@ class ActivationExplorer(StdExplorer):
     Parameters
     ----------
     std : float or str
-        From 0 to 10, or a marked start: "Xavier", "He". The slider goes to the nearest position.
+        From 0 to 10, or a marked start: "Xavier", "He". The slider snaps to the nearest position.
     activation, initializer, depth, width, inputs, seed
         As for ``ActivationSettings``.
 
@@ -154,7 +154,7 @@ class ActivationExplorer(StdExplorer):
     ----------
     std, activation, initializer, depth, width, inputs, seed : ipywidgets controls
     named : dict of str to ipywidgets.Button
-        They move the slider to a marked start.
+        Buttons that move the slider to a marked start.
     """
 
     _kind = ActivationSettings
@@ -166,10 +166,12 @@ class ActivationExplorer(StdExplorer):
 class SignalExplorer(StdExplorer):
     """Sizes of activations and gradients in every layer, on a log axis, with theory as a line.
 
+    The attributes are those of ``ActivationExplorer``.
+
     Parameters
     ----------
     std : float or str
-        As for ``ActivationExplorer``, whose attributes this has, too.
+        As for ``ActivationExplorer``.
     activation, initializer, depth, width, inputs, seed
         As for ``SignalSettings``.
     """
@@ -183,16 +185,16 @@ class SignalExplorer(StdExplorer):
 class CompareExplorer(ScrubbingExplorer):
     """Histograms of two configurations, layer above layer, from the same draw.
 
-    Same weights, only the scale differs. ``reading()`` has those of both sides: ``a`` and ``b``.
+    ``reading()`` has the readings of both sides as ``a`` and ``b``.
 
     Parameters
     ----------
     std, std_b : float or str
-        Of A and of B, as for ``ActivationExplorer``.
+        For A and for B, as for ``ActivationExplorer``.
     activation_b, initializer_b : optional
-        B's; A's by default.
+        For B; by default, the same as for A.
     activation, initializer, depth, width, inputs, seed
-        A's, and for both: as for ``ActivationSettings``.
+        The first two for A, the others for both; as for ``ActivationSettings``.
 
     Attributes
     ----------
@@ -236,14 +238,14 @@ class CompareExplorer(ScrubbingExplorer):
 
     @property
     def settings(self):
-        """What the controls say of A and of B, but for the stds: two ActivationSettings."""
+        """The settings of A and of B, apart from the stds: two ActivationSettings."""
         return self._chosen(), self._chosen("_b")
 
     def _wanted(self):
         return self.settings
 
     def _set(self, values):
-        """Set controls; meanwhile the page must not move the sliders together."""
+        """Set controls; meanwhile, the page must not move the sliders together."""
         locked = values.get("lock", self.lock.value)
         with self._suspended():
             self.lock.value = False
@@ -259,7 +261,7 @@ class CompareExplorer(ScrubbingExplorer):
         self._set(values)
 
     def reading(self):
-        """Return the numbers of both sides, ``a`` and ``b``, and the caption: a Reading."""
+        """Return a Reading with the numbers of both sides, ``a`` and ``b``, and the caption."""
         a, b = self._readings()
         text = f"A, std {a.std:.4g}\n{a}\nB, std {b.std:.4g}\n{b}"
         return Reading(text, a=a, b=b, caption=f"A: {a.caption} B: {b.caption}")

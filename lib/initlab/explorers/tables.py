@@ -1,4 +1,4 @@
-"""What a picture can show along its slider, computed once and packed into one piece of bytes."""
+"""What a picture can show along its slider, computed once and packed into one bytes object."""
 
 import json
 import threading
@@ -11,14 +11,14 @@ from initlab._engine.parallel import one_blas_thread
 
 
 class Reading:
-    """What a picture shows: its numbers as attributes, its ``caption``; in print, all layers."""
+    """What a picture shows: its numbers and its ``caption`` as attributes; prints all layers."""
 
     def __init__(self, text, **numbers):
         self._text = text
         vars(self).update(numbers)
 
     def __str__(self):
-        """Return the text: mostly a line of numbers for each layer."""
+        """Return the text, usually one line of numbers per layer."""
         return self._text
 
     __repr__ = __str__
@@ -27,20 +27,20 @@ class Reading:
 class ScrubTable:
     """Everything that a picture shows, for every position of its sliders.
 
-    It is filled position by position, by whichever thread comes first.
+    It is filled gradually, from any thread.
 
     Parameters
     ----------
     settings : settings.Settings
-        With all that is special about the picture:
+        Defines everything specific to the picture:
 
-        ``picture``, the name of the drawing script; ``together``, how many positions to measure at
-        a time; ``places()``, a list with a dict for each position, of what is known before anything
-        is measured; ``distances(positions, position)``, how far positions are from one; ``open()``,
-        which draws the network and returns a function: called with some of the places, it returns
-        a dict of arrays, of shape (places, layers, ...); ``caption(place, row)`` and
-        ``line(layer)``, the words for a position and for one layer there; ``words(places)`` and
-        ``shown(arrays)``, dicts of what the script is told, in words and in arrays.
+        ``picture``, the name of the drawing script; ``together``, the number of positions to
+        measure at a time; ``places()``, a list with one dict per position of what is known before
+        measuring; ``distances(positions, position)``, the distances of positions from one of them;
+        ``open()``, which draws the network and returns a function that takes some of the places and
+        returns a dict of arrays, of shape (places, layers, ...); ``caption(place, row)`` and
+        ``line(layer)``, the text for a position and for one layer there; ``words(places)`` and
+        ``shown(arrays)``, dicts of the texts and of the arrays passed to the script.
 
     Attributes
     ----------
@@ -58,21 +58,21 @@ class ScrubTable:
 
     @property
     def complete(self):
-        """Whether every position is there."""
+        """Whether every position has been computed."""
         return bool(self.ready.all())
 
     @property
     def size(self):
-        """How many bytes the arrays take."""
+        """The size of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays.values())
 
     def fill(self, *positions):
-        """Compute these positions, unless they are there already."""
+        """Compute these positions unless they have been computed already."""
         with self._lock:
             positions = [position for position in positions if not self.ready[position]]
             if not positions:
                 return
-            # Another thread may call ``rest`` meanwhile: what is measured with is held here.
+            # Another thread may call ``rest`` meanwhile, so keep a reference.
             measure = self._measure or self.settings.open()
             self._measure = measure
             with one_blas_thread():
@@ -89,20 +89,20 @@ class ScrubTable:
                 self.rest()
 
     def fill_nearest(self, position):
-        """Compute the positions nearest to this one that are not there yet, some at a time."""
+        """Compute the next few missing positions, those nearest to this one first."""
         missing = np.flatnonzero(self.ready == 0)
         nearest = np.argsort(self.settings.distances(missing, position), kind="stable")
         self.fill(*missing[nearest[: self.settings.together]].tolist())
 
     def rest(self):
-        """Drop the draw, which may be large; to go on, it is made anew."""
+        """Free the network, which may be large; it is drawn again if needed."""
         self._measure = None
 
     def _row(self, position):
         return {name: array[position] for name, array in self.arrays.items()}
 
     def row(self, position):
-        """Return what was measured at one position: a dict of arrays, an entry or row a layer."""
+        """Return the measurements at one position: a dict of arrays, one entry or row per layer."""
         self.fill(position)
         return {
             name: values.astype(np.float64 if values.dtype == np.float32 else values.dtype)
@@ -110,7 +110,7 @@ class ScrubTable:
         }
 
     def reading(self, position):
-        """Return what there is to read at one position: a Reading."""
+        """Return the Reading at one position."""
         row = self.row(position)
         lines = [
             f"layer {number}   {self.settings.line(dict(zip(row, layer, strict=True)))}"
@@ -120,13 +120,13 @@ class ScrubTable:
         return Reading("\n".join(lines), **numbers)
 
     def for_page(self):
-        """Return what the page is told of it: words (for JSON) and arrays, two dicts."""
+        """Return what is sent to the page: two dicts, of texts (for JSON) and of arrays."""
         words = {"captions": self.captions, **self.settings.words(self.places)}
         return words, {"ready": self.ready, **self.settings.shown(self.arrays)}
 
 
 def scrub_table(settings):
-    """Return the whole table of some settings, computed anew: same settings, same bytes."""
+    """Compute the whole table for some settings; equal settings give equal bytes."""
     table = ScrubTable(settings)
     with one_blas_thread():
         while not table.complete:
@@ -135,28 +135,28 @@ def scrub_table(settings):
 
 
 def logs(arrays):
-    """Return sizes as they are drawn: their logarithms to base 10 in float32, called "log_..."."""
+    """Return sizes as drawn: their base-10 logarithms in float32, named "log_..."."""
     with np.errstate(divide="ignore"):
         return {f"log_{name}": np.log10(array).astype(np.float32) for name, array in arrays.items()}
 
 
 def pack(picture, parts, **head):
-    """Return what a picture shows as bytes: length of the head (uint32), head (JSON), arrays.
+    """Pack what a picture shows into bytes: length of the head (uint32), head (JSON), arrays.
 
     Parameters
     ----------
     picture : str
-        Which drawing script they are for.
+        The name of the drawing script.
     parts : list of (dict, dict)
-        Words and arrays of each part; see ``ScrubTable.for_page``.
+        The texts and arrays of each part; see ``ScrubTable.for_page``.
     **head
-        More for the head.
+        Further entries of the head.
 
     Returns
     -------
     bytes
-        Little-endian. The head says of each array its type, its shape and where it begins, counted
-        from the first multiple of 8 behind the head.
+        Little-endian. The head gives the type, shape and offset of each array, counted from the
+        first multiple of 8 after the head.
     """
     told, pieces, offset = [], [], 0
     for words, arrays in parts:
@@ -172,13 +172,13 @@ def pack(picture, parts, **head):
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
-# As many are remembered, and as many bytes of them.
+# The most tables that are cached, and the most bytes.
 _MOST_TABLES, _MOST_BYTES = 8, 6_000_000
 _latest, _latest_lock = OrderedDict(), threading.Lock()
 
 
 def remembered(settings):
-    """Return the table of these settings: one of the latest, or a new one."""
+    """Return the table for these settings, from the cache if possible."""
     with _latest_lock:
         table = _latest.pop(settings, None) or ScrubTable(settings)
         _latest[settings] = table
@@ -190,14 +190,14 @@ def remembered(settings):
 
 
 class Filler:
-    """Fills tables in a thread of its own, the positions nearest to the hand first.
+    """Fills tables in a separate thread, starting with the positions nearest to the sliders.
 
     Parameters
     ----------
     positions : callable
-        Returns the positions of the hand, one for each table.
+        Returns the current positions of the sliders, one per table.
     publish : callable
-        Called with the tables every now and then, and when they are complete.
+        Called with the tables from time to time, and when they are complete.
     """
 
     def __init__(self, positions, publish):
@@ -205,7 +205,7 @@ class Filler:
         self._lock, self._thread, self._tables, self._left = threading.Lock(), None, [], []
 
     def fill(self, tables):
-        """Fill these tables from now on, and none that were asked for before."""
+        """Fill these tables from now on, instead of any previous ones."""
         with self._lock:
             self._left += [table for table in self._tables if table not in tables]
             self._tables = tables
@@ -214,7 +214,7 @@ class Filler:
                 self._thread.start()
 
     def wait(self):
-        """Return when there is nothing left to fill."""
+        """Wait until there is nothing left to fill."""
         while (thread := self._thread) is not None:
             thread.join()
 
@@ -222,7 +222,7 @@ class Filler:
         try:
             with one_blas_thread():
                 self._fill_all()
-        finally:  # after an error, too: wait() must not wait for a thread that is gone
+        finally:  # even after an error, so that wait() doesn't wait for a dead thread
             with self._lock:
                 if self._thread is threading.current_thread():
                     self._thread = None
@@ -246,7 +246,7 @@ class Filler:
             positions = self._positions()
             for table, position in zip(tables, positions, strict=True):
                 table.fill_nearest(position)
-            # Every so often, and at once when what the hand waits for is there.
+            # From time to time, and as soon as the current position is ready.
             now = time.monotonic()
             waiting = not all(ready[at] for ready, at in zip(seen, positions, strict=True))
             if now - published > interval or waiting or all(table.complete for table in tables):

@@ -1,4 +1,4 @@
-"""Training on MNIST, live: curves that grow while the kernel has time for other cells."""
+"""Training on MNIST, live: curves that grow while the kernel stays free for other cells."""
 
 import threading
 import time
@@ -17,14 +17,14 @@ from initlab.initializers import STARTS
 from initlab.training import StopTraining, evaluate, train
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
-# A curve is a mean of so many steps, and the loss in words one of so many.
+# The number of steps averaged in a curve, and in the loss shown as text.
 _SMOOTH, _LAST = 20, 50
 _MOST_KEPT = 5
 
 
 @dataclass(frozen=True)
 class TrainingSettings(Settings):
-    """What a training depends on.
+    """What a training run depends on.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class TrainingSettings(Settings):
     activation : str
         A name of ``activations.ACTIVATIONS``.
     depth : int
-        Hidden layers of 100 neurons, 1 to 30.
+        The number of hidden layers of 100 neurons, 1 to 30.
     rate : float
         The learning rate, one of ``RATES``.
     steps : int
@@ -41,7 +41,7 @@ class TrainingSettings(Settings):
     seed : int
         0 to 9999. Weights and minibatches are those of ``experiments.mnist_race``.
     remedy : str
-        A name of ``experiments.REMEDIES``: how the network is built, and with what it is trained.
+        A name of ``experiments.REMEDIES``, which sets the architecture and the optimizer.
     """
 
     start: str = choice("He", STARTS)
@@ -60,13 +60,13 @@ class TrainingSettings(Settings):
 
 
 def training_curve(settings, dataset, callback=None):
-    """Train the network that the settings describe; the same settings give the same curve.
+    """Train the network described by the settings; equal settings give equal curves.
 
     Parameters
     ----------
     settings : TrainingSettings
     dataset : Dataset
-        Of MNIST's shape.
+        With the shape of MNIST.
     callback : callable, optional
         As for ``training.train``.
 
@@ -95,7 +95,7 @@ def training_curve(settings, dataset, callback=None):
 
 
 class _Run:
-    """One training: how far it has come, and what is to be seen of it."""
+    """One training run: its progress, and what is shown of it."""
 
     def __init__(self, settings, load, publish):
         self.settings = settings
@@ -112,7 +112,7 @@ class _Run:
             self.diverged_at = history.diverged_at
             if self.done == self.settings.steps or self.diverged_at is not None:
                 self.accuracy = evaluate(network, examples.x_test, examples.y_test).accuracy
-        except (OSError, TypeError, ValueError) as error:  # examples that are missing, or misfit
+        except (OSError, TypeError, ValueError) as error:  # the data are missing or don't fit
             self.failure = str(error)
         finally:
             self.running = False
@@ -130,7 +130,7 @@ class _Run:
 
     def curve(self):
         """Return the loss so far in float32, each value the mean of the last ``_SMOOTH`` steps."""
-        # Each window is added up anew: a running sum never forgets a loss of 1e20.
+        # Each window is summed separately: a running sum would never recover from a loss of 1e20.
         padded = np.concatenate([np.zeros(_SMOOTH), self.losses[: self.done]])
         sums = np.lib.stride_tricks.sliding_window_view(padded, _SMOOTH)[1:].sum(axis=1)
         taken = np.minimum(np.arange(1, len(sums) + 1), _SMOOTH)
@@ -142,7 +142,7 @@ class _Run:
         return float(last.mean()) if self.done else np.nan
 
     def caption(self):
-        """Say what is to be seen."""
+        """Describe what is shown."""
         if self.failure is not None:
             return f"{self.settings}: no training. {self.failure}"
         if self.diverged_at is not None:
@@ -171,7 +171,7 @@ class TrainingExplorer(Explorer):
     ----------
     start, activation, depth, rate, steps, seed, remedy : ipywidgets controls
     train_button, stop_button, keep_button, forget_button : ipywidgets.Button
-        Begin, end early; keep the curve for comparison, and drop those that were kept.
+        Start or stop training; keep the curve for comparison, or discard the kept curves.
     """
 
     _kind = TrainingSettings
@@ -190,8 +190,8 @@ class TrainingExplorer(Explorer):
         self._arrange(row(*controls.values(), *buttons, self.reset_button))
 
     def train(self):
-        """Begin a training with what the controls say now; one that runs is stopped first."""
-        with self._turn:  # a button and a cell may call at the same time
+        """Start a training run with the current settings, after stopping any current run."""
+        with self._turn:  # a button and a cell may call this at the same time
             self.stop()
             if not self._is_open:
                 raise RuntimeError("this explorer is closed; make a new one")
@@ -200,7 +200,7 @@ class TrainingExplorer(Explorer):
                 self._run.thread.start()
 
     def stop(self):
-        """End the training at once, and return when it has ended."""
+        """Stop the training run, and wait until it has ended."""
         with self._lock:
             run = self._run
         if run is not None:
@@ -208,30 +208,30 @@ class TrainingExplorer(Explorer):
             run.thread.join()
 
     def wait(self):
-        """Return when the training has ended."""
+        """Wait until the training run has ended."""
         with self._lock:
             run = self._run
         if run is not None:
             run.thread.join()
 
     def keep(self):
-        """Keep the present curve; the next training is drawn beside it."""
+        """Keep the current curve; the next training run is drawn beside it."""
         with self._lock:
             if self._run is not None and self._run.done and self._run not in self._kept:
                 self._kept = [*self._kept, self._run][-_MOST_KEPT:]
         self._publish()
 
     def forget(self):
-        """Drop the curves that were kept."""
+        """Discard the kept curves."""
         self._kept = []
         self._publish()
 
     def reading(self):
-        """Return how far the training has come: a Reading.
+        """Return the progress of the training run as a Reading.
 
-        ``steps`` done, the mean ``loss`` of the last 50 of them (NaN before the first),
-        ``test_accuracy``, a share (NaN while the training runs, or if it was stopped),
-        ``diverged_at``, the step at which the loss overflowed or None, and ``caption``.
+        It has ``steps``, the number done; ``loss``, the mean over the last 50 steps (NaN before the
+        first); ``test_accuracy``, from 0 to 1 (NaN during the run, or if it was stopped);
+        ``diverged_at``, the step at which the loss overflowed or None; and ``caption``.
         """
         run, caption = self._run or _Run(self.settings, None, None), self._caption()
         return Reading(
@@ -270,7 +270,7 @@ class TrainingExplorer(Explorer):
 
 
 def _parts(runs):
-    """Return the words and arrays of each curve; no two have the same color."""
+    """Return the texts and arrays of each curve; no two have the same color."""
     own = [STARTS[run.settings.start].color for run in runs]
     palette = dict.fromkeys(start.color for start in STARTS.values())
     spare = [color for color in palette if color not in own]
