@@ -87,7 +87,7 @@ def _mean(function: Function, q: FloatArray) -> FloatArray:
 
 def _in_blocks(compute: Callable[..., FloatArray], *arrays: FloatArray) -> FloatArray:
     # compute(*arrays), elementwise, in blocks so small that intermediate results fit in the cache.
-    arrays = np.broadcast_arrays(*arrays)
+    arrays = tuple(np.broadcast_arrays(*arrays))
     with overflow_allowed():
         if arrays[0].size <= 24:
             return compute(*arrays)
@@ -394,7 +394,9 @@ def correlation_map(
     size = _fixed_point(f, w2, b2)[1] if q is None else _at_least_zero(q=q)[0]
     variance = w2 * _mean_square(f, size) + b2
     with overflow_allowed():
-        found = 1 - w2 * _variance_across(f, size, 1 - np.asarray(correlation)) / variance
+        found = (
+            1 - w2 * _variance_across(f, size, 1 - np.asarray(correlation, np.float64)) / variance
+        )
     return _answer(found, f"sigma_w2={sigma_w2!r}, sigma_b2={sigma_b2!r}: z is always 0 there")
 
 
