@@ -4,7 +4,7 @@
 network is summarized with implementation" (2020); its program is at
 https://github.com/Fumio-eisan/Weight_20200502.
 
-These modules form the core, listed in reading order; each imports only from those before it:
+The core, in the order in which to read it; each module imports only from those before it:
 ``initializers``, ``activations``, ``losses``, ``layers``, ``normalization``, ``network``,
 ``gradient_check``, ``optimizers``, ``datasets``, ``training``, ``signals``, ``theory``, ``starts``,
 ``pretraining``.
