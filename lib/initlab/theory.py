@@ -394,9 +394,8 @@ def correlation_map(
     size = _fixed_point(f, w2, b2)[1] if q is None else _at_least_zero(q=q)[0]
     variance = w2 * _mean_square(f, size) + b2
     with overflow_allowed():
-        found = (
-            1 - w2 * _variance_across(f, size, 1 - np.asarray(correlation, np.float64)) / variance
-        )
+        distance = 1 - np.asarray(correlation, np.float64)
+        found: FloatArray = 1 - w2 * _variance_across(f, size, distance) / variance
     return _answer(found, f"sigma_w2={sigma_w2!r}, sigma_b2={sigma_b2!r}: z is always 0 there")
 
 
