@@ -395,7 +395,7 @@ def correlation_map(
     variance = w2 * _mean_square(f, size) + b2
     with overflow_allowed():
         distance = 1 - np.asarray(correlation, np.float64)
-        found: FloatArray = 1 - w2 * _variance_across(f, size, distance) / variance
+        found: Any = 1 - w2 * _variance_across(f, size, distance) / variance
     return _answer(found, f"sigma_w2={sigma_w2!r}, sigma_b2={sigma_b2!r}: z is always 0 there")
 
 
