@@ -216,7 +216,7 @@ class Residual:
     and 5.
     """
 
-    def __init__(self, layers: Sequence[Any]):
+    def __init__(self, layers: Sequence[Layer]):
         if not isinstance(layers, (list, tuple)):
             raise TypeError(f"layers={layers!r} must be a list of layers")
         self.layers = list(layers)
@@ -253,7 +253,7 @@ class Residual:
 
 
 def run_forward(
-    layers: Sequence[Any], x: FloatArray, observe: Observer | None = None
+    layers: Sequence[Layer], x: FloatArray, observe: Observer | None = None
 ) -> FloatArray:
     """Run data forward through a sequence of layers."""
     for layer in layers:
@@ -263,7 +263,7 @@ def run_forward(
 
 
 def run_backward(
-    layers: Sequence[Any],
+    layers: Sequence[Layer],
     grad: FloatArray,
     observe: Observer | None = None,
     *,
@@ -271,12 +271,12 @@ def run_backward(
 ) -> Any:
     """Run a gradient backward through a sequence of layers.
 
-    With ``input_grad=False`` the first layer, which must be a ``Dense``, skips dL/dx.
+    With ``input_grad=False`` the first layer, if it is a ``Dense``, skips dL/dx.
     """
     for place, layer in reversed(list(enumerate(layers))):
         if isinstance(layer, Residual):
             grad_x = layer.backward(grad, observe)
-        elif place == 0 and not input_grad:
+        elif place == 0 and not input_grad and isinstance(layer, Dense):
             grad_x = layer.backward(grad, input_grad=False)
         else:
             grad_x = layer.backward(grad)
@@ -284,7 +284,7 @@ def run_backward(
     return grad
 
 
-def _observed(observe: Observer | None, layer: Any, given: Any, returned: Any) -> Any:
+def _observed(observe: Observer | None, layer: Layer, given: Any, returned: Any) -> Any:
     replaced = None if observe is None else observe(layer, given, returned)
     return returned if replaced is None else replaced
 

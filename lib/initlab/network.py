@@ -20,7 +20,7 @@ from initlab._engine.checks import float_dtype, generator, overflow_allowed, who
 from initlab._engine.types import DTypeLike, FloatArray, Shape
 from initlab.activations import ActivationFunction
 from initlab.initializers import Initializer
-from initlab.layers import Activation, Dense, Observer, Residual, run_backward, run_forward
+from initlab.layers import Activation, Dense, Layer, Observer, Residual, run_backward, run_forward
 from initlab.normalization import BatchNorm, Normalize
 
 
@@ -124,7 +124,7 @@ class MLP:
             norm = [] if normalization is None else [normalization(width, dtype=self.dtype)]
             units.append([*norm, Activation(self.activation), layer])
         hidden, last = units[:-1], units[-1:]
-        self.layers: list[Any] = [dense[0]]
+        self.layers: list[Layer] = [dense[0]]
         if residual_block_size is None:
             self.layers += _row(hidden)
         else:
@@ -141,7 +141,7 @@ class MLP:
         return [layer for layer in self.flat_layers if isinstance(layer, Dense)]
 
     @property
-    def flat_layers(self) -> list[Any]:
+    def flat_layers(self) -> list[Layer]:
         """All layers in the order in which a signal passes them, residual branches flattened."""
         return list(_leaves(self.layers))
 
@@ -213,11 +213,11 @@ class MLP:
         """
         return self.parameters() + [getattr(layer, name) for layer, name in self._averaged()]
 
-    def _learned(self) -> list[tuple[Any, str]]:
+    def _learned(self) -> list[tuple[Layer, str]]:
         leaves = self.flat_layers
         return [(leaf, name) for leaf in leaves for name in getattr(leaf, "PARAMETERS", ())]
 
-    def _averaged(self) -> list[tuple[Any, str]]:
+    def _averaged(self) -> list[tuple[Layer, str]]:
         leaves = self.flat_layers
         return [(leaf, name) for leaf in leaves for name in getattr(leaf, "AVERAGES", ())]
 
@@ -312,11 +312,11 @@ def check_mlp(name: str, network: Any) -> MLP:
     return network
 
 
-def _row(units: list[list[Any]]) -> list[Any]:
+def _row(units: list[list[Layer]]) -> list[Layer]:
     return [layer for unit in units for layer in unit]
 
 
-def _leaves(layers: list[Any]) -> Iterator[Any]:
+def _leaves(layers: list[Layer]) -> Iterator[Layer]:
     for layer in layers:
         if isinstance(layer, Residual):
             yield from _leaves(layer.layers)
@@ -324,7 +324,7 @@ def _leaves(layers: list[Any]) -> Iterator[Any]:
             yield layer
 
 
-def _without_memory(layer: Any) -> Any:
+def _without_memory(layer: Layer) -> Layer:
     layer = copy.copy(layer)
     if isinstance(layer, Residual):
         layer.layers = [_without_memory(inner) for inner in layer.layers]
