@@ -114,7 +114,7 @@ def test_against_std_is_over_seeds_for_each_std():
 
 
 def test_nothing_to_measure_is_refused():
-    with pytest.raises(ValueError, match="seeds must hold at least one"):
+    with pytest.raises(ValueError, match="seeds must not be empty"):
         over_seeds(init.normal(1), [])
     with pytest.raises(ValueError, match=r"stds=\[\] must be .*at least one"):
         over_stds([], [0])
@@ -331,7 +331,7 @@ def test_a_contestant_that_diverges_does_not_stop_the_race(few_digits):
 @pytest.mark.parametrize(
     ("entered", "seeds", "error", "message"),
     [
-        (AS_CODED, [], ValueError, "seeds must hold at least one"),
+        (AS_CODED, [], ValueError, "seeds must not be empty"),
         (AS_CODED, 3, TypeError, r"seeds=3 must be whole numbers, e\.g\. range\(5\)"),
         ({}, [0], TypeError, r"contestants=\{\} must be a dict of at least one"),
         (["He"], [0], TypeError, r"contestants=\['He'\] must be a dict"),
@@ -393,7 +393,7 @@ def test_a_race_suggests_the_nearest_name_to_who_asks_for_an_unknown_one(curves)
 
 @pytest.mark.usefixtures("no_step")
 def test_the_same_seed_twice_is_refused(few_digits):
-    with pytest.raises(ValueError, match=r"seeds=\[0, 0\] must differ"):
+    with pytest.raises(ValueError, match=r"seeds=\[0, 0\] must be distinct"):
         mnist_race(AS_CODED, few_digits, seeds=[0, 0], steps=3)
 
 
@@ -584,7 +584,7 @@ def test_rescues_take_the_settings_of_a_race_and_seeds_that_come_only_once(few_d
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"seeds": []}, ValueError, "seeds must hold at least one"),
+        ({"seeds": []}, ValueError, "seeds must not be empty"),
         ({"seeds": 3}, TypeError, r"seeds=3 must be whole numbers, e\.g\. range\(5\)"),
         ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
         ({"sizes": 5}, TypeError, "sizes=5 must be a list"),

@@ -697,3 +697,19 @@ def test_waiting_ends_after_an_error_too():
     finally:
         threading.excepthook = threading.__excepthook__
     assert thread_errors == [MemoryError]
+
+
+def test_an_explorer_opens_after_all_widgets_were_closed():
+    widgets.Widget.close_all()
+    explorer = ActivationExplorer(width=10, inputs=10, depth=1)
+    explorer.wait()
+    assert explorer.reading().caption
+    explorer.close()
+
+
+def test_what_is_filled_while_a_page_is_packed_is_not_called_ready():
+    table = ScrubTable(SignalSettings(width=10, inputs=10, depth=1))
+    table.fill(0)
+    _, arrays = table.for_page()
+    table.fill(50)
+    assert arrays["ready"].tolist() == [1] + [0] * (len(arrays["ready"]) - 1)

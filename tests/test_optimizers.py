@@ -412,3 +412,12 @@ def test_a_reset_copy_of_a_warm_up_keeps_the_rate_it_was_given():
     optimizer = WarmUp(SGD(0.1), 10)
     optimizer.learning_rate = 0.5
     assert optimizer.reset_copy().learning_rate == 0.5
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1, momentum=0.5), Adam(0.1)], ids=repr)
+def test_a_step_that_is_refused_stores_nothing(optimizer):
+    with pytest.raises(ValueError, match="gradients of shapes"):
+        optimizer.step([np.zeros(2)], [np.zeros(3)])
+    parameter = np.zeros(4)
+    optimizer.step([parameter], [np.ones(4)])
+    assert (parameter < 0).all()

@@ -222,7 +222,7 @@ def test_the_digits_are_only_read(mnist):
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ({"seeds": []}, ValueError, "seeds must hold at least one"),
+        ({"seeds": []}, ValueError, "seeds must not be empty"),
         ({"seeds": 3}, TypeError, r"seeds=3 must be whole numbers, e\.g\. range\(5\)"),
         ({"seeds": [-1]}, ValueError, "seeds=-1 must be a whole number of at least 0"),
         ({"depths": 4}, TypeError, r"depths=4 must be a list of numbers .* e\.g\. \(4, 8\)"),

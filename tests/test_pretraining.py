@@ -12,6 +12,7 @@ from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam
 from initlab.pretraining import METHODS, RBM, Autoencoder, pretrain
+from initlab.training import StopTraining
 
 PATTERNS = np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=np.float64)
 GREYS = np.random.default_rng(5).uniform(0.1, 0.9, (40, 6))
@@ -924,5 +925,19 @@ def test_an_interruption_leaves_whole_layers():
     start = contents(net.parameters())
     with pytest.raises(KeyboardInterrupt):
         pretrain(net, GREYS, **settings(callback=stop))
+    pretrain(calm, GREYS, **settings())
+    assert contents(net.parameters()) == contents(calm.parameters())[:2] + start[2:]
+
+
+def test_a_callback_may_end_the_pretraining():
+    def stop(step, error):
+        if step == 9:
+            raise StopTraining
+
+    net, calm = network(), network()
+    start = contents(net.parameters())
+    errors = pretrain(net, GREYS, **settings(callback=stop))
+    assert np.isfinite(errors.ravel()[:10]).all()
+    assert np.isnan(errors.ravel()[10:]).all()
     pretrain(calm, GREYS, **settings())
     assert contents(net.parameters()) == contents(calm.parameters())[:2] + start[2:]

@@ -28,7 +28,7 @@ ACTIVATION = (
 )
 
 """,
-    "# Every menu and every argument",
+    "ACTIVATIONS = {\n",
     ("softsign, erf,", "softsign, softplus, erf,"),
 )
 INITIALIZER = (
@@ -47,7 +47,7 @@ def he_laplace() -> Scheme:
 
 
 ''',
-    "# -------------------------------------------------------------- where all others take them",
+    "DISTRIBUTIONS: dict[str, Scheme] = {\n",
     (
         '    "orthogonal": orthogonal(),',
         '    "orthogonal": orthogonal(),\n    "laplace": he_laplace(),',

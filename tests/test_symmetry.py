@@ -243,7 +243,7 @@ def test_the_data_is_only_read():
         ({"weight": math.nan}, ValueError, "weight=nan must be a finite number"),
         ({"weight": None}, TypeError, "weight=None must be a real number"),
         ({"learning_rate": -1}, ValueError, "learning_rate=-1 must be .* of at least 0"),
-        ({"seeds": []}, ValueError, "seeds must hold at least one"),
+        ({"seeds": []}, ValueError, "seeds must not be empty"),
         ({"seeds": 3}, TypeError, r"seeds=3 must be whole numbers, e\.g\. range\(5\)"),
         ({"seeds": [0, -1]}, ValueError, "seeds=-1 must be a whole number of at least 0"),
         ({"seeds": [0.5]}, TypeError, r"seeds=0\.5 must be a whole number"),

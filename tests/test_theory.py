@@ -670,3 +670,13 @@ def test_inputs_that_all_become_zero_have_no_correlation():
 
 def test_the_examples_of_the_docstrings_are_right():
     assert doctest.testmod(theory).failed == 0
+
+
+def test_the_first_axis_is_that_of_the_layers_whatever_the_biases_shape():
+    each = [1.0, 2.0, 3.0]
+    alone = theory.layer_by_layer("tanh", 3, each, 0.5)
+    several = theory.layer_by_layer("tanh", 3, np.array(each), np.array([[0.5, 1.0]]))
+    assert several.q.shape == (3, 2)
+    np.testing.assert_allclose(several.q[:, 0], alone.q)
+    both = theory.layer_by_layer("tanh", 3, np.array(each), np.full((3, 2), 0.5))
+    np.testing.assert_allclose(both.q[:, 1], alone.q)

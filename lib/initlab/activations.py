@@ -1,4 +1,4 @@
-"""The bend between two layers.
+"""The nonlinearity between two layers.
 
 Linear layers stacked on one another amount to a single linear layer. Depth only pays off because of
 the function between them, and on the way back the gradient is multiplied by the slope of that
@@ -249,7 +249,7 @@ selu = ActivationFunction("selu", _selu, _selu_slope, span=(-2.0, 4.0), gain=3 /
 # The exact form: z times the normal CDF.
 gelu = ActivationFunction(
     "gelu",
-    lambda z: _finite(z) * _normal_cdf(z),
+    lambda z: np.maximum(z, np.finfo(z.dtype).min) * _normal_cdf(z),
     lambda z: _normal_cdf(z) + _finite(z) * _normal_density(z),
     span=(-1.0, 4.0),
     gain=1.5335304,
@@ -258,7 +258,7 @@ gelu = ActivationFunction(
 # Also called swish.
 silu = ActivationFunction(
     "silu",
-    lambda z: _finite(z) * _sigmoid(z),
+    lambda z: np.maximum(z, np.finfo(z.dtype).min) * _sigmoid(z),
     lambda z: _sigmoid(z) + _finite(z) * _sigmoid_slope(z),
     span=(-1.0, 4.0),
     gain=1.6765325,

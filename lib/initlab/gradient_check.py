@@ -31,7 +31,7 @@ class GradientCheck:
         The two values at that place, and their difference relative to the largest gradient in the
         same array.
     entries : int
-        The number of entries compared.
+        The number of entries, in arrays judged and unjudged.
     unjudged : tuple of str
         Arrays whose gradients are smaller than the rounding error of the differences, for example
         because they have vanished. The check can say nothing about these.
@@ -53,7 +53,7 @@ class GradientCheck:
         """Return the result in one sentence."""
         small = f"; too small to judge: {', '.join(self.unjudged)}" if self.unjudged else ""
         if self.place == "":
-            return f"none of {self.entries} gradients could be judged{small}"
+            return f"nothing could be judged{small}"
         verdict = "all agree; the largest difference is" if self.ok else "they differ; most"
         return (
             f"{self.entries} gradients compared, {verdict} at {self.place}: backward says "
@@ -134,7 +134,7 @@ def check_gradients(
     # Differences are judged relative to the largest gradient of their array, so that a wrong factor
     # shows at any scale, as long as it exceeds the effect of rounding in the loss.
     noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
-    findings, unjudged = [("", 0.0, 0.0, 0.0)], []
+    findings, unjudged = [], []
     for name, array, gradient in arrays:
         differences = np.empty_like(array)
         for index in np.ndindex(array.shape):
@@ -146,7 +146,7 @@ def check_gradients(
             array[index] = kept
             differences[index] = (up - down) / (2 * step)
         largest = np.abs([gradient, differences]).max()
-        if 0 < largest <= noise and gradient.any():
+        if 0 < largest <= noise:
             unjudged.append(name)
             continue
         errors = np.abs(gradient - differences)
@@ -157,7 +157,8 @@ def check_gradients(
             (place, float(gradient[most]), float(differences[most]), float(errors[most]))
         )
     # A NaN gradient is the worst of all.
-    worst = max(findings[1:] or findings, key=lambda found: np.nan_to_num(found[-1], nan=np.inf))
-    ok = len(findings) > 1 and worst[-1] <= tolerance
+    nothing = ("", 0.0, 0.0, 0.0)
+    worst = max(findings, key=lambda found: np.nan_to_num(found[-1], nan=np.inf), default=nothing)
+    ok = bool(findings) and worst[-1] <= tolerance
     entries = sum(array.size for _, array, _ in arrays)
     return GradientCheck(ok, *worst, entries, tuple(unjudged))

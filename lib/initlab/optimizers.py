@@ -106,6 +106,7 @@ class SGD(_Optimizer):
             for parameter, gradient in self._fitting(parameters, gradients):
                 parameter -= self.learning_rate * gradient
             return
+        self._fitting(parameters, gradients)  # before anything is stored
         self.velocities = self.velocities or [np.zeros_like(p) for p in parameters]
         for parameter, gradient, velocity in self._fitting(parameters, gradients, self.velocities):
             velocity *= self.momentum
@@ -156,6 +157,7 @@ class Adam(_Optimizer):
 
     def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
         """Change the parameters in place; see ``Optimizer.step``."""
+        self._fitting(parameters, gradients)  # before anything is stored
         self.means = self.means or [np.zeros_like(p) for p in parameters]
         self.squares = self.squares or [np.zeros_like(p) for p in parameters]
         together = self._fitting(parameters, gradients, self.means, self.squares)

@@ -143,7 +143,7 @@ def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e
         for value, style in [(layer.gradient_median, "--"), (layer.gradient_rms, "-")]:
             if smallest < value < largest:
                 ax.axvline(value, color=BLACK, linestyle=style, linewidth=2)
-        below = 1 - len(shown) / len(sizes)
+        below = np.mean(sizes < smallest)
         if below > 0.005:
             left = f"{below:.0%} still\nsmaller"
             ax.text(0.03, 0.97, left, transform=ax.transAxes, va="top", fontsize=14, bbox=WHITE)

@@ -27,6 +27,7 @@ from initlab.layers import Activation, Dense, run_forward
 from initlab.losses import mean_squared_error
 from initlab.network import MLP, check_mlp
 from initlab.optimizers import SGD, Adam, Optimizer, check_optimizer
+from initlab.training import StopTraining
 
 
 class RBM:
@@ -279,13 +280,13 @@ def pretrain(
         The start of each learner; by default, the learner's own default.
     rng : numpy.random.Generator
         Each layer draws from its own child of ``rng``, so that the first layers of a deep network
-        learn the same as those of a shallower one.
+        learn the same as those of a shallower one, given an equal generator.
     progress : bool
         Whether to show a progress bar.
     callback : callable, optional
-        Called as ``callback(step, error)`` after each step, counted from 0 over all layers. An
-        exception raised by it ends the pretraining; layers already completed keep what they
-        learned.
+        Called as ``callback(step, error)`` after each step, counted from 0 over all layers. If it
+        raises ``training.StopTraining``, pretraining ends there; layers already completed keep what
+        they learned.
 
     Returns
     -------
@@ -331,8 +332,11 @@ def pretrain(
                     return errors
                 step_maker.step(learner.parameters(), gradients)
                 report(1)
-                if callback is not None:
-                    callback(depth * steps + step, float(errors[depth, step]))
+                try:
+                    if callback is not None:
+                        callback(depth * steps + step, float(errors[depth, step]))
+                except StopTraining:
+                    return errors
             learned = learner.encoder()
             if not all(np.isfinite(array).all() for array in learned):
                 return errors  # the very last update overflowed

@@ -404,7 +404,9 @@ def correlation_fixed_point(
 ) -> Floats:
     """Return the correlation that any two inputs approach in a deep network.
 
-    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase.
+    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase; of
+    ReLU, whose signals then explode, it is 1 there, too. Where signals die out (q = 0) the
+    differences between inputs do as well, and this is their limit for any bias above 0.
 
     Parameters
     ----------
@@ -425,7 +427,7 @@ def depth_scale(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
     """Return the number of layers over which differences between inputs are lost or scrambled.
 
     The correlation of two inputs approaches its fixed point as exp(-layer / depth_scale). A network
-    several times deeper than this scale cannot be trained.
+    several times deeper than this scale can hardly be trained.
 
     Parameters
     ----------
@@ -616,7 +618,11 @@ def layer_by_layer(
     distance = square - finite_number("input_shared", input_shared)
     if not 0 <= distance <= 2 * square:
         raise ValueError(f"input_shared={input_shared!r} must be at most {input_q=} in size")
-    w2, b2 = map(np.atleast_1d, _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2))
+    # The first axis of both is that of the layers; NumPy would align the last ones.
+    w2, b2 = (np.atleast_1d(values) for values in (sigma_w2, sigma_b2))
+    axes = max(w2.ndim, b2.ndim)
+    w2, b2 = (v.reshape(len(v), *[1] * (axes - v.ndim), *v.shape[1:]) for v in (w2, b2))
+    w2, b2 = _at_least_zero(sigma_w2=w2, sigma_b2=b2)
     if len(w2) not in (1, depth):
         raise ValueError(f"{sigma_w2=} must be one number, or one for each of {depth} layers")
     w2, b2 = (np.broadcast_to(values, (depth, *values.shape[1:])) for values in (w2, b2))

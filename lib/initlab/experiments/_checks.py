@@ -11,7 +11,7 @@ def checked_seeds(seeds):
         raise TypeError(f"seeds={seeds!r} must be whole numbers, e.g. range(5)")
     seeds = [whole_number("each of seeds", seed, at_least=0) for seed in seeds]
     if not seeds:
-        raise ValueError("seeds must hold at least one")
+        raise ValueError("seeds must not be empty")
     if len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds={seeds!r} must differ from each other")
+        raise ValueError(f"seeds={seeds!r} must be distinct")
     return seeds

@@ -295,6 +295,8 @@ def trainability(
     """
     sigma_w2, depths = list(sigma_w2), list(depths)
     sigma_b2 = finite_number("sigma_b2", sigma_b2, at_least=0)
+    if len(set(sigma_w2)) < len(sigma_w2):
+        raise ValueError(f"sigma_w2={sigma_w2!r} must be distinct")
     recipes = {repr(value): init.variance_scaling(value, "fan_in", "normal") for value in sigma_w2}
     accuracy = np.full((len(depths), len(sigma_w2)), np.nan)
 

@@ -12,7 +12,6 @@ from initlab.explorers.positions import PositionSlider
 from initlab.explorers.settings import Settings
 from initlab.explorers.tables import Filler, pack, remembered
 
-_WIDE = widgets.Layout(width="100%")
 # The explorers of each cell: rerunning a cell closes those that it replaces.
 _IN_CELL = {}
 
@@ -43,7 +42,7 @@ class Explorer(widgets.VBox):
         # Held while controls, state and picture are being synchronized.
         self._lock = threading.RLock()
         self._is_suspended, self._controls = False, controls
-        self.picture = Picture(layout=_WIDE)
+        self.picture = Picture(layout={"width": "100%"})
         for name, control in controls.items():
             setattr(self, name, control)
             if isinstance(control, PositionSlider):
@@ -57,7 +56,7 @@ class Explorer(widgets.VBox):
             continuous_update=False,
             layout=widgets.Layout(width="100%"),
         )
-        super().__init__(layout=_WIDE)
+        super().__init__(layout={"width": "100%"})
         self.add_class("initlab-explorer")
         self.state_text.observe(self._pasted, "value")
         for control in controls.values():
@@ -191,7 +190,7 @@ class Explorer(widgets.VBox):
         if self._is_open:
             self._is_open, self._is_suspended = False, True
             self._stop()
-            for part in (*self._links, *_parts(self)):
+            for part in (*self._links, *_parts(self), self.layout):
                 part.close()
         super().close()
 
@@ -333,7 +332,7 @@ def _parts(box):
         if isinstance(child, widgets.Box):
             yield from _parts(child)
         looks = child.layout, getattr(child, "style", None)
-        yield from (one for one in looks if isinstance(one, widgets.Widget) and one is not _WIDE)
+        yield from (one for one in looks if isinstance(one, widgets.Widget))
         yield child
 
 

@@ -121,8 +121,10 @@ class ScrubTable:
 
     def for_page(self):
         """Return what is sent to the page: two dicts, of texts (for JSON) and of arrays."""
+        # Taken first: what another thread fills from here on is not called ready yet.
+        ready = self.ready.copy()
         words = {"captions": self.captions, **self.settings.words(self.places)}
-        return words, {"ready": self.ready, **self.settings.shown(self.arrays)}
+        return words, {"ready": ready, **self.settings.shown(self.arrays)}
 
 
 def scrub_table(settings):
