@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -53,7 +54,7 @@ class History:
     diverged_at: int | list[int | None] | None
     gradient_rms: FloatArray | None = None
 
-    def final_loss(self, last: int = 100) -> Any:
+    def final_loss(self, last: int = 100) -> Floats:
         """Return the mean loss over the last steps: a float, or shape (K,) for a stack.
 
         It is not finite if the run diverged.
@@ -185,18 +186,14 @@ def _run_steps(
     optimizer = optimizer.reset_copy()
     losses: Any = np.full((steps, *network.stack_shape), np.nan)
     gradient_rms: Any = np.full((steps, len(network.dense), *network.stack_shape), np.nan)
-    parameters, state = network.parameters(), network.state()
-    diverged: dict[Any, Any] = {}  # index in the stack: the step, and the state at that step
+    parameters, divergence = network.parameters(), _Divergence(network)
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much when the
     # cores are busy.
     try:
         with overflow_allowed(), one_blas_thread():
             for step, (x, y) in enumerate(batches):
                 losses[step], grad = loss(network.forward(x), y)
-                for index in map(tuple, np.argwhere(~np.isfinite(losses[step]))):
-                    if index not in diverged:
-                        diverged[index] = step, [array[index].copy() for array in state]
-                if len(diverged) == losses[step].size:
+                if divergence.is_complete(step, losses[step]):
                     break
                 network.backward(grad, input_grad=False)
                 if record_gradients:
@@ -208,17 +205,40 @@ def _run_steps(
     except StopTraining:
         losses, gradient_rms = losses[: step + 1], gradient_rms[: step + 1]
     finally:
-        for index, (_, kept) in diverged.items():
-            for array, was in zip(state, kept, strict=True):
-                array[index] = was
-    for index, (step, _) in diverged.items():
-        losses[(slice(step + 1, None), *index)] = np.nan
-        gradient_rms[(slice(step, None), slice(None), *index)] = np.nan
-    steps_of = {index: step for index, (step, _) in diverged.items()}
-    diverged_at: Any = steps_of.get(())
+        divergence.restore()
+    for index, step in divergence.steps.items():
+        losses[step + 1 :, *index] = np.nan
+        gradient_rms[step:, :, *index] = np.nan
+    diverged_at: Any = divergence.steps.get(())
     if network.stack_shape:
-        diverged_at = [steps_of.get((k,)) for k in range(network.stack_shape[0])]
+        diverged_at = [divergence.steps.get((k,)) for k in range(network.stack_shape[0])]
     return History(losses, diverged_at, gradient_rms if record_gradients else None)
+
+
+class _Divergence:
+    """Watches the losses of a stack, and keeps each network as it was when its loss overflowed.
+
+    In a stack, a network that has diverged is computed along with the others until the end.
+    """
+
+    def __init__(self, network: MLP):
+        self.state = network.state()
+        self.steps: dict[tuple[int, ...], int] = {}  # the index in the stack: when it diverged
+        self._kept: dict[tuple[int, ...], list[FloatArray]] = {}
+
+    def is_complete(self, step: int, losses: Any) -> bool:
+        """Note which losses are not finite; return whether all networks have diverged."""
+        for index in map(tuple, np.argwhere(~np.isfinite(losses))):
+            if index not in self.steps:
+                self.steps[index] = step
+                self._kept[index] = [array[index].copy() for array in self.state]
+        return len(self.steps) == losses.size
+
+    def restore(self) -> None:
+        """Give each diverged network the state back that it had when it diverged."""
+        for index, kept in self._kept.items():
+            for array, was in zip(self.state, kept, strict=True):
+                array[index] = was
 
 
 def _rms(array: FloatArray) -> Any:
@@ -383,44 +403,57 @@ def train_stacks(
     costs = [step_cost(network.sizes) for network in members]
     stacks = make_stacks(groups.values(), costs.__getitem__)
     tasks = [
-        (
-            [members[place].view() for place in places],
-            [rngs[place] for place in places],
-            optimizers[places[0]],
-            settings,
-            finish,
-            sum(costs[place] for place in places) / sum(costs),
+        _Task(
+            networks=[members[place].view() for place in places],
+            rngs=[rngs[place] for place in places],
+            optimizer=optimizers[places[0]],
+            share=sum(costs[place] for place in places) / sum(costs),
         )
         for places in stacks
     ]
-    for task, trained in as_completed(_train_stack, tasks, arrays, report=report):
-        yield TrainedStack(stacks[task], *trained)
+    work = functools.partial(_train_stack, settings=settings, finish=finish)
+    for number, trained in as_completed(work, tasks, arrays, report=report):
+        yield TrainedStack(stacks[number], *trained)
+
+
+class _Task(NamedTuple):
+    """What a worker needs to train one stack, and its share of the whole work."""
+
+    networks: list[MLP]
+    rngs: list[np.random.Generator]
+    optimizer: Optimizer
+    share: float
 
 
 def _state(stack: MLP, *arrays: Any) -> list[FloatArray]:
     return stack.state()
 
 
-def _train_stack(task: tuple[Any, ...], *arrays_and_report: Any) -> tuple[Any, ...]:
+def _train_stack(
+    task: _Task,
+    x: FloatArray,
+    y: Any,
+    *others_and_report: Any,
+    settings: dict[str, Any],
+    finish: Any,
+) -> tuple[History, Any]:
     """Train networks as one stack; runs in a worker, possibly in another process."""
-    *arrays, report = arrays_and_report
-    networks, rngs, optimizer, settings, finish, share = task
-    stack, steps = MLP.stack(networks), settings["steps"]
-    x, y = arrays[:2]
-    rngs = copy.deepcopy(rngs)  # in one call, so that shared generators stay shared
+    *others, report = others_and_report
+    stack, steps = MLP.stack(task.networks), settings["steps"]
+    rngs = copy.deepcopy(task.rngs)  # in one call, so that shared generators stay shared
     batches = _batches_of_stack(x, y, rngs, batch_size=settings["batch_size"], steps=steps)
     history = _run_steps(
         stack,
         batches,
-        optimizer,
+        task.optimizer,
         steps=steps,
         loss=settings["loss"],
         record_gradients=settings["record_gradients"],
-        report=lambda done: report(done * share / steps),
+        report=lambda done: report(done * task.share / steps),
     )
     taken = np.isfinite(history.loss).any(axis=1).sum()
-    report(float(steps - taken) * share / steps)  # the steps skipped because all had diverged
-    return history, finish(stack, *arrays)
+    report(float(steps - taken) * task.share / steps)  # steps skipped because all had diverged
+    return history, finish(stack, x, y, *others)
 
 
 def _batches_of_stack(
