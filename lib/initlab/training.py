@@ -431,14 +431,14 @@ def _state(stack: MLP, *arrays: Any) -> list[FloatArray]:
 
 def _train_stack(
     task: _Task,
+    report: Report,
     x: FloatArray,
     y: Any,
-    *others_and_report: Any,
+    *others: Any,
     settings: dict[str, Any],
-    finish: Any,
+    finish: Callable[..., Any],
 ) -> tuple[History, Any]:
     """Train networks as one stack; runs in a worker, possibly in another process."""
-    *others, report = others_and_report
     stack, steps = MLP.stack(task.networks), settings["steps"]
     rngs = copy.deepcopy(task.rngs)  # in one call, so that shared generators stay shared
     batches = _batches_of_stack(x, y, rngs, batch_size=settings["batch_size"], steps=steps)

@@ -6,19 +6,13 @@ this process, unless ``joblib.parallel_config`` selects another backend, such as
 """
 
 import contextlib
-import copy
 import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from initlab._engine.progress import Report
-
-# How many times in a row tasks are resubmitted, without any result in between, after a worker was
-# lost. (A cluster also does so by itself.)
-TRIES = 3
 
 _lock = threading.Lock()
 _inside = 0
@@ -94,10 +88,6 @@ def _backend() -> tuple[Any, int, bool]:
     return backend, n_jobs, here
 
 
-class _FailedError(Exception):
-    """Wraps an exception raised by a task; any other exception comes from the backend."""
-
-
 class _Reports:
     """Receives the reports of tasks and passes them on one at a time, or stops the tasks."""
 
@@ -129,20 +119,20 @@ class _Reports:
 
 def as_completed(
     function: Callable[..., Any],
-    items: list[Any],
+    items: Iterable[Any],
     shared: tuple[Any, ...] = (),
     *,
     report: Report = lambda done: None,
 ) -> Generator[tuple[int, Any], None, None]:
-    """Yield (place, function(item, *shared, report)) for each item, in order of completion.
+    """Yield (place, function(item, report, *shared)) for each item, in order of completion.
 
     Parameters
     ----------
     function : callable
-        Called with an item, the shared arguments and a function that reports progress. Its result
+        Called with an item, a function that reports progress, and the shared arguments. Its result
         must depend on nothing else. For workers in other processes, the arguments and the result
         are pickled.
-    items : list
+    items : iterable
         The most expensive first, so that all workers are busy until the end.
     shared : tuple
         Arguments that are the same for all items. Pass large arrays here, each as its own entry, so
@@ -159,80 +149,53 @@ def as_completed(
     from joblib import Parallel, delayed  # slow to import
 
     _, n_jobs, here = _backend()
-    left, lost, results = dict(enumerate(items)), 0, None
     reports = _Reports(report)
+    # One task per batch, so that results of small tasks don't wait for each other.
+    parallel = Parallel(
+        n_jobs=n_jobs, prefer="threads", batch_size=1, return_as="generator_unordered"
+    )
+    jobs = [
+        delayed(_here)(function, place, item, reports, *shared)
+        if here
+        else delayed(_elsewhere)(function, place, item, *shared)
+        for place, item in enumerate(items)
+    ]
+    results = None
     try:
-        while left:
-            # One task per batch, so that results of small tasks don't wait for each other.
-            parallel = Parallel(
-                n_jobs=n_jobs, prefer="threads", batch_size=1, return_as="generator_unordered"
-            )
-            jobs = [
-                delayed(_here)(function, place, item, shared, reports)
-                if here
-                else delayed(_elsewhere)(function, place, item, *shared)  # *: see ``shared``
-                for place, item in left.items()
-            ]
-            with one_blas_thread():
-                results, failure = parallel(jobs), None
-                while True:
-                    try:
-                        place, result, reported = next(results, (None, None, None))
-                    except _FailedError as failed:
-                        failure = reports.why or failed.args[0]
-                        break
-                    except Exception:
-                        # A worker was lost, perhaps along with data that tasks were waiting for.
-                        # Finished tasks stay finished; the rest are resubmitted, but not forever.
-                        lost += 1
-                        if here or lost > TRIES:
-                            raise
-                        break
-                    if place is None:
-                        break
-                    del left[place]
-                    lost = 0
-                    if reported:
-                        reports(reported)
-                    yield place, result
-            if failure is not None:
-                raise failure
+        with one_blas_thread():
+            results = parallel(jobs)
+            for place, result, reported in results:
+                if reported:
+                    reports(reported)
+                yield place, result
     except BaseException as error:
         reports.stop(error)
         if results is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # joblib's warnings about unfinished tasks
                 results.close()
-        raise
+        # Not the error of a task that stopped because another had failed.
+        why = reports.why or error
+        raise why from why.__cause__
 
 
 def _here(
-    function: Callable[..., Any], place: int, item: Any, shared: tuple[Any, ...], reports: _Reports
+    function: Callable[..., Any], place: int, item: Any, reports: _Reports, *shared: Any
 ) -> tuple[int, Any, None]:
     try:
         reports.go_on()
-        return place, function(item, *shared, reports), None
+        return place, function(item, reports, *shared), None
     except BaseException as error:
         reports.stop(error)
-        raise _FailedError(error) from None
+        raise
 
 
 def _elsewhere(
     function: Callable[..., Any], place: int, item: Any, *shared: Any
 ) -> tuple[int, Any, float]:
     reports: list[float] = []
-    try:
-        with one_blas_thread():
-            return place, function(item, *shared, reports.append), sum(reports)
-    except Exception as caught:
-        error, story = caught, traceback.format_exc()
-    # Raised outside "except", so that its context need not be pickled too.
-    try:
-        copy.deepcopy(error)
-    except Exception:  # what can't be copied can't be pickled
-        error = RuntimeError(f"{type(error).__name__}: {error}")
-    error.add_note(f"In a worker of another process:\n{story}")
-    raise _FailedError(error)
+    with one_blas_thread():
+        return place, function(item, reports.append, *shared), sum(reports)
 
 
 def thread_map(
@@ -246,14 +209,8 @@ def thread_map(
     This always runs in threads of this process, so that ``function`` may be a closure and share
     memory. Its result must depend only on the item. ``report`` is called by one thread at a time.
     """
-    from joblib import Parallel, delayed  # slow to import
+    from joblib import parallel_config  # slow to import
 
-    reports = _Reports(report)
-    jobs = [delayed(function)(item, reports) for item in items]
-    try:
-        with one_blas_thread():
-            return list(Parallel(n_jobs=workers(), backend="threading")(jobs))
-    except BaseException as error:
-        reports.stop(error)
-        why = reports.why or error
-        raise why from why.__cause__
+    with parallel_config(backend="threading", n_jobs=workers()):
+        found = dict(as_completed(function, items, report=report))
+    return [found[place] for place in sorted(found)]
