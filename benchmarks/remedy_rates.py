@@ -7,8 +7,6 @@ overflow too).
 
 import math
 
-import numpy as np
-
 from initlab import Adam, load_mnist, sweep
 from initlab.experiments import remedies
 
@@ -37,8 +35,8 @@ def main():
             eval_size=1000,
             progress=False,
         )
-        losses = np.nan_to_num(table["final_loss"], nan=math.inf).clip(max=math.log(10))
-        means = losses.reshape(len(rates), -1).mean(axis=1)
+        losses = table["final_loss"].fillna(math.inf).clip(upper=math.log(10))
+        means = losses.to_numpy().reshape(len(rates), -1).mean(axis=1)
         shown = "   ".join(
             f"{rate:.3g}: {mean:.2f}{'*' if mean == means.min() else ' '}"
             for rate, mean in zip(rates, means, strict=True)

@@ -1,12 +1,12 @@
 """A sweep on a cluster: two worker processes of which one is killed on the way."""
 
-import csv
 import os
 import signal
 
 import joblib
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 
 from initlab import initializers as init
 from initlab.datasets import Dataset
@@ -68,13 +68,8 @@ def test_a_worker_is_killed_and_no_row_is_lost_or_doubled(client, tmp_path, whic
     with joblib.parallel_config(backend="dask"):
         found = sweeps.sweep(GRID, data, file=file, on_results=kill_one, **SETTINGS)
     assert killed
-    for name, column in expected.items():
-        if column.dtype.kind == "f":
-            np.testing.assert_allclose(found[name], column, rtol=1e-12, atol=1e-12)
-        else:
-            np.testing.assert_array_equal(found[name], column)
-    with file.open(encoding="utf-8", newline="") as opened:
-        rows = [tuple(row) for row in csv.reader(opened)][1:]
+    assert_frame_equal(found, expected, rtol=1e-12, atol=1e-12)
+    rows = file.read_text(encoding="utf-8").splitlines()[1:]
     assert len(rows) == len(set(rows)) == 48
     # The tasks really ran there, and there is a new worker in the place of the old one.
     client.wait_for_workers(2, timeout=60)

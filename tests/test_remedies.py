@@ -140,7 +140,7 @@ def test_a_training_that_overflows_has_no_loss_and_no_right_answer():
         ({"seeds": []}, ValueError, "seeds must not be empty"),
         ({"seeds": [0.5]}, TypeError, "each of seeds=0.5 must be a whole number"),
         ({"seeds": [1, 1]}, ValueError, "must be distinct"),
-        ({"depth": 0}, ValueError, r"each of axes\['depth'\]=0"),
+        ({"depth": 0}, ValueError, r"axes\['depth'\]=0"),
         ({"steps": 0}, ValueError, "steps=0"),
         ({"on_results": 3}, TypeError, "on_results=3 must be a function"),
     ],

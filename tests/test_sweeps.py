@@ -1,8 +1,6 @@
-import csv
 import functools
 import itertools
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -11,13 +9,15 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from initlab import initializers as init
 from initlab import training
 from initlab.activations import leaky_relu_with, relu, tanh
 from initlab.datasets import Dataset
-from initlab.experiments.sweeps import ASKED, COLUMNS, FOUND, Table, read_sweep, sweep
+from initlab.experiments.sweeps import COLUMNS, FOUND, sweep
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
@@ -54,13 +54,19 @@ def table():
     return swept()
 
 
-def assert_same(table, other):
-    assert list(table) == list(other)
-    for name in table:
-        if table[name].dtype.kind == "f":
-            np.testing.assert_allclose(table[name], other[name], rtol=1e-12, atol=1e-12)
-        else:
-            np.testing.assert_array_equal(table[name], other[name])
+def assert_same(table, other, rtol=1e-12):
+    # (In stacks of other sizes, products may be rounded differently.)
+    assert_frame_equal(table.reset_index(drop=True), other.reset_index(drop=True), rtol=rtol)
+
+
+def where(table, **values):
+    for name, value in values.items():
+        table = table[table[name] == value]
+    return table
+
+
+def rows_of(table):
+    return table.to_dict("records")
 
 
 # ----------------------------------------------------------------------------------- the numbers
@@ -93,7 +99,7 @@ NUMBERS = [name for name in FOUND if name != "diverged_at"]
 
 def test_each_row_is_what_its_network_does_alone(table):
     recipes = {repr(recipe): recipe for recipe in GRID["initializer"]}
-    for row in table.rows():
+    for row in rows_of(table):
         expected = alone(row, recipes[row["initializer"]])
         np.testing.assert_allclose([row[name] for name in NUMBERS], expected, rtol=1e-10)
         assert row["diverged_at"] == -1
@@ -104,11 +110,10 @@ def test_biases_and_the_optimizer_are_those_that_were_asked_for():
     bias_init, optimizer = init.normal(0.3), functools.partial(SGD, momentum=0.9)
     for kind in (Adam, optimizer):
         found = swept({"width": 5, "seed": [3]}, bias_init=bias_init, optimizer=kind)
-        (row,) = found.rows()
+        (row,) = rows_of(found)
         expected = alone(row, init.he_normal(), bias_init, kind)
         np.testing.assert_allclose([row[name] for name in NUMBERS], expected, rtol=1e-10)
-        assert row["optimizer"].startswith(type(kind(0.01)).__name__ + "(")
-        assert row["bias"] == "normal(std=0.3)"
+        assert row["optimizer"] == type(kind(0.01)).__name__
 
 
 def test_rows_come_in_the_order_of_the_grid_the_last_axis_fastest(table):
@@ -116,15 +121,17 @@ def test_rows_come_in_the_order_of_the_grid_the_last_axis_fastest(table):
         ["he_normal()", "xavier_uniform()"], ["relu", "tanh"], [1, 3], [6], [0.1, 0.3], [0, 1]
     )
     columns = ("initializer", "activation", "depth", "width", "learning_rate", "seed")
-    assert [tuple(row[name] for name in columns) for row in table.rows()] == list(points)
+    assert list(table) == list(COLUMNS)
+    assert [tuple(row[name] for name in columns) for row in rows_of(table)] == list(points)
+    kinds = {str: "OTU", int: "i", float: "f"}
+    assert all(table[name].dtype.kind in kinds[kind] for name, kind in COLUMNS.items())
 
 
 def test_axes_that_are_not_named_stand_at_the_articles_network():
-    (row,) = swept({"seed": 5}, steps=1).rows()
+    (row,) = rows_of(swept({"seed": 5}, steps=1))
     assert (row["initializer"], row["activation"]) == ("he_normal()", "relu")
     assert (row["depth"], row["width"], row["learning_rate"], row["seed"]) == (4, 100, 0.01, 5)
-    assert (row["steps"], row["batch_size"], row["dtype"]) == (1, 16, "float64")
-    assert row["dataset"].startswith("clouds ")
+    assert (row["network"], row["optimizer"]) == ("MLP", "SGD")
 
 
 def test_the_std_is_told_whether_it_was_an_axis_or_not():
@@ -144,14 +151,14 @@ def test_results_depend_neither_on_the_workers_nor_on_the_rest_of_the_grid(table
     with joblib.parallel_config(backend="loky", n_jobs=2):
         assert_same(swept(), table)
     part = swept(GRID | {"seed": 1, "depth": 3, "initializer": init.xavier_uniform()})
-    chosen = table.where(seed=1, depth=3, initializer="xavier_uniform()")
-    assert len(chosen["seed"]) == 4
+    chosen = where(table, seed=1, depth=3, initializer="xavier_uniform()")
+    assert len(chosen) == 4
     assert_same(part, chosen)
 
 
 def test_a_network_that_diverges_has_its_row_and_disturbs_no_other():
     found = swept({"std": [0.5, 1e200], "width": 5, "depth": 2, "activation": "identity"})
-    fine, gone = found.rows()
+    fine, gone = rows_of(found)
     assert fine["diverged_at"] == -1
     assert np.isfinite(fine["final_loss"])
     assert gone["diverged_at"] == 0
@@ -165,24 +172,21 @@ def test_networks_are_eval_size_as_many_examples_as_asked_for():
     all_of_them = swept({"width": 5}, steps=1)
     few = Dataset(data.x_train, data.y_train, data.x_test[:7], data.y_test[:7])
     np.testing.assert_allclose(found["test_loss"], swept({"width": 5}, few, steps=1)["test_loss"])
-    assert found["test_loss"] != all_of_them["test_loss"]
+    assert found["test_loss"][0] != all_of_them["test_loss"][0]
     # With a rate of 0 training changes nothing, so that the data can be cut.
     still = {"width": 5, "learning_rate": 0.0}
     short = Dataset(data.x_train[:20], data.y_train[:20], data.x_test, data.y_test)
     np.testing.assert_allclose(
         swept(still, eval_size=20)["train_loss"], swept(still, short)["train_loss"]
     )
-    assert swept(still, eval_size=20)["train_loss"] != swept(still)["train_loss"]
-    assert all_of_them["eval_size"] == [60]  # more there are not
+    assert swept(still, eval_size=20)["train_loss"][0] != swept(still)["train_loss"][0]
 
 
 def test_single_precision_is_what_trains_by_default():
     found = sweep({"width": 5}, examples(), steps=2, batch_size=16, progress=False)
-    assert found["dtype"].tolist() == ["float32"]
-    assert found["first_loss"] != swept({"width": 5}, steps=2)["first_loss"]
-    np.testing.assert_allclose(
-        found["first_loss"], swept({"width": 5}, steps=2)["first_loss"], 1e-5
-    )
+    double = swept({"width": 5}, steps=2)["first_loss"][0]
+    assert found["first_loss"][0] == np.float32(found["first_loss"][0]) != double
+    np.testing.assert_allclose(found["first_loss"][0], double, 1e-5)
 
 
 # ------------------------------------------------------------------------------------- the file
@@ -206,28 +210,26 @@ def lines(file):
 
 def test_what_is_in_the_file_is_not_trained_again(tmp_path, table, monkeypatch):
     file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
-    assert_same(swept(GRID | {"depth": 1}, file=file), table.where(depth=1))
+    assert_same(swept(GRID | {"depth": 1}, file=file), where(table, depth=1))
     assert sum(sizes) == 16
     assert_same(swept(file=file), table)
     assert sum(sizes) == 32
     assert_same(swept(file=file), table)
-    assert_same(swept(GRID | {"seed": 1}, file=str(file)), table.where(seed=1))
+    assert_same(swept(GRID | {"seed": 1}, file=str(file)), where(table, seed=1))
     assert sum(sizes) == 32
     assert len(lines(file)) == len(set(lines(file))) == 33
 
 
-def test_the_file_is_a_plain_table_and_holds_every_digit(tmp_path, table):
+def test_what_is_read_back_is_what_was_found_to_the_last_digit(tmp_path):
     file = tmp_path / "rows.csv"
-    swept(file=file)
-    with file.open(encoding="utf-8", newline="") as opened:
-        rows = list(csv.DictReader(opened))
-    assert list(rows[0]) == list(COLUMNS)
-    found = read_sweep(file)
-    order = np.lexsort([found[name] for name in ("seed", "learning_rate", "depth", "activation")])
-    other = np.lexsort([table[name] for name in ("seed", "learning_rate", "depth", "activation")])
-    for name in ("test_loss", "final_loss"):
-        assert sorted(found[name].tolist()) == sorted(swept(file=file)[name].tolist())
-        np.testing.assert_allclose(np.sort(found[name][order]), np.sort(table[name][other]))
+    axes = {"std": [0.1 + 0.2, 1e-300, 1e200], "width": 5, "seed": range(4)}
+    axes |= {"network": {"nan": MLP, ' a,"b" ': BATCH}}
+    found = swept(axes, file=file)
+    assert found["final_loss"].isna().any()
+    assert_frame_equal(swept(axes, file=file), found, check_exact=True)
+    saved = pd.read_csv(file, converters={"test_loss": float})
+    assert set(saved["test_loss"].dropna()) == set(found["test_loss"].dropna())
+    assert list(saved) == list(COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -240,11 +242,11 @@ def test_the_file_is_a_plain_table_and_holds_every_digit(tmp_path, table):
         {"bias_init": init.normal(0.1)},
         {"eval_size": 9},
         {"dataset": examples(seed=2)},
-        {"dataset": examples(name="others")},
         {"axes": {"width": 5, "seed": [0, 1], "initializer": init.he_uniform()}},
         {"axes": {"width": 5, "seed": [0, 1], "activation": leaky_relu_with(0.1)}},
         {"axes": {"width": 5, "seed": [0, 1], "learning_rate": 0.02}},
         {"axes": {"width": 5, "seed": [2, 3]}},
+        {"axes": {"width": 5, "seed": [0, 1], "depth": 3}},
     ],
     ids=lambda changed: " ".join(changed),
 )
@@ -255,7 +257,7 @@ def test_rows_of_another_sweep_are_kept_and_not_taken_for_ours(tmp_path, changed
     other = swept(**{"axes": axes} | changed, file=file)
     assert sum(sizes) == 4
     assert len(lines(file)) == 5
-    assert other.rows() != first.rows()
+    assert rows_of(other) != rows_of(first)
     assert_same(swept(axes, file=file), first)
     assert sum(sizes) == 4
 
@@ -288,8 +290,23 @@ def without(columns):
 def test_starts_of_one_name_that_draw_something_else_are_told_apart(tmp_path, one, other):
     file = tmp_path / "rows.csv"
     found = [swept({"width": 5, "initializer": start}, file=file) for start in (one, other)]
-    assert found[0]["initializer"] == found[1]["initializer"]
+    assert found[0]["initializer"][0] == found[1]["initializer"][0]
     assert len(lines(file)) == 3
+
+
+class Scheduled(SGD):
+    """Reads its rates from a tuple."""
+
+    def __init__(self, learning_rate, schedule):
+        super().__init__(learning_rate)
+        self.schedule = schedule
+
+    def step(self, parameters, gradients):
+        super().step(parameters, [self.schedule[0] * gradient for gradient in gradients])
+
+
+def scheduled(rate):
+    return lambda learning_rate: Scheduled(learning_rate, (rate,))
 
 
 class Half(SGD):
@@ -347,7 +364,6 @@ def test_a_function_for_the_biases_has_the_same_name_in_the_next_process(tmp_pat
             bias_init=lambda rng, shape, dtype, value=value: np.full(shape, value, dtype),
         )
     assert sum(sizes) == 2
-    assert " at 0x" not in file.read_text(encoding="utf-8")
 
 
 class StoppedError(Exception):
@@ -433,32 +449,25 @@ def test_a_sweep_that_is_killed_loses_at_most_what_was_in_flight(tmp_path, monke
     assert len(found["seed"]) == 192
 
 
-def test_the_file_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+@pytest.mark.parametrize("missing", [1, 20, 60])
+def test_a_line_that_was_cut_off_is_trained_again(tmp_path, monkeypatch, missing):
     file = tmp_path / "rows.csv"
-    swept({"width": 5}, file=file)
-    before = file.read_bytes()
-
-    def full(descriptor):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space left"):
-        swept({"width": 6}, file=file)
-    assert file.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
-    monkeypatch.undo()
-    assert len(swept({"width": [5, 6]}, file=file)["width"]) == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
+    first, whole = swept({"width": [5, 6]}, file=file), file.read_bytes()
+    file.write_bytes(whole[:-missing])
+    sizes = trained(monkeypatch)
+    assert_same(swept({"width": [5, 6]}, file=file), first)
+    assert sizes == [1]
+    assert sorted(lines(file)) == sorted(whole.decode().splitlines())
+    file.write_bytes(whole[:missing])  # not even the names of the columns
+    assert_same(swept({"width": [5, 6]}, file=file), first)
 
 
 def test_a_file_of_something_else_is_left_alone(tmp_path, monkeypatch):
-    sizes = trained(monkeypatch)
-    file = tmp_path / "letter.txt"
-    for content in (b"Dear reader,\n", b"\n", b"initializer,std\n", b"\x89PNG\xff\xfe"):
+    sizes, file = trained(monkeypatch), tmp_path / "letter.txt"
+    for content in (b"Dear reader,\n", b"Dear reader", b"\n", b"network,std\n", b"\x89PNG\xff\xfe"):
         file.write_bytes(content)
-        for use in (lambda: swept(file=file), lambda: read_sweep(file)):
-            with pytest.raises(ValueError, match=r"letter\.txt.*not a file of such rows"):
-                use()
+        with pytest.raises(ValueError, match=r"letter\.txt.*isn't a file of a sweep"):
+            swept(file=file)
         assert file.read_bytes() == content
     assert sizes == []
     file.write_bytes(b"")  # there is nothing in it that could be lost
@@ -466,15 +475,17 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, monkeypatch):
     assert len(lines(file)) == 2
 
 
-def test_a_damaged_line_is_named(tmp_path):
-    file = tmp_path / "rows.csv"
+def test_a_damaged_line_is_no_row(tmp_path, monkeypatch):
+    file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
     swept({"width": [5, 6]}, file=file)
-    good = lines(file)
-    number = good[2].replace("float64,", "float64,x") + "\n"
-    for damaged in (good[2][:-30] + "\n", number, good[2][:-1], good[2] + ",1\n"):
-        file.write_text("\n".join([*good[:2], damaged]), encoding="utf-8")
-        with pytest.raises(ValueError, match=r"line 3 is damaged .*; remove it"):
+    head, one, other = lines(file)
+    for damaged in (other + ",1", other.replace(",relu,4,", ",relu,four,")):
+        file.write_text("\n".join([head, one, damaged, ""]), encoding="utf-8")
+        with pytest.raises(ValueError, match="damaged"):
             swept({"width": [5, 6]}, file=file)
+    file.write_text("\n".join([head, one, other[:-9], ""]), encoding="utf-8")
+    swept({"width": [5, 6]}, file=file)
+    assert sum(sizes) == 3
 
 
 def test_what_a_spreadsheet_does_to_the_file_does_no_harm(tmp_path, monkeypatch):
@@ -488,17 +499,6 @@ def test_what_a_spreadsheet_does_to_the_file_does_no_harm(tmp_path, monkeypatch)
     assert sizes == []
 
 
-def test_a_link_to_the_file_stays_one(tmp_path):
-    link, target = tmp_path / "link.csv", tmp_path / "target.csv"
-    try:
-        link.symlink_to(target)
-    except OSError:
-        pytest.skip("no links here")
-    swept({"width": 5}, file=link)
-    assert link.is_symlink()
-    assert len(lines(target)) == 2
-
-
 def test_two_sweeps_do_not_write_one_file_at_a_time(tmp_path):
     file, said = tmp_path / "rows.csv", []
 
@@ -510,22 +510,20 @@ def test_two_sweeps_do_not_write_one_file_at_a_time(tmp_path):
 
     swept({"width": 5}, file=file, on_results=meanwhile)
     assert said == [2]
-    assert len(swept({"width": 6}, file=file)["width"]) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.csv", "rows.csv"]
+    assert len(swept({"width": 6}, file=file)) == 1
 
 
 def test_a_file_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
     sizes = trained(monkeypatch)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         swept(file=tmp_path / "no such folder" / "rows.csv")
-    with pytest.raises(FileExistsError, match="that is no file; name another"):
+    with pytest.raises(IsADirectoryError, match="name a file in it"):
         swept(file=tmp_path)
-    for wrong in (3, "", True, b"rows.csv"):
-        with pytest.raises(TypeError, match="must be a path"):
+    for wrong in (3, b"rows.csv"):
+        with pytest.raises(TypeError):
             swept(file=wrong)
-    with pytest.raises(FileNotFoundError):
-        read_sweep(tmp_path / "nowhere.csv")
     assert sizes == []
+    assert list(tmp_path.iterdir()) == []
 
 
 # ------------------------------------------------------------------------------------ on the way
@@ -550,72 +548,8 @@ def test_rows_are_handed_over_as_they_are_finished(table):
     assert {ident for ident, _ in seen} == {threading.get_ident()}
     rows = [row for _, rows in seen for row in rows]
     assert sorted(row["final_loss"] for row in rows) == sorted(found["final_loss"].tolist())
-    assert list(rows[0]) == list(COLUMNS)
+    assert set(rows[0]) == set(COLUMNS)
     assert len(seen) > 4
-
-
-# -------------------------------------------------------------------------------------- the table
-
-
-def test_a_table_is_plain_columns(table):
-    assert isinstance(table, dict)
-    assert list(table) == [*ASKED, *FOUND]
-    for name, column in table.items():
-        assert column.shape == (32,)
-        assert column.dtype.kind == {str: "U", int: "i", float: "f"}[COLUMNS[name]], name
-    row = table.rows()[5]
-    assert {type(value) for value in row.values()} == {str, int, float}
-    assert row["final_loss"] == table["final_loss"][5]
-
-
-def test_a_grid_of_a_column_has_an_axis_for_each_name_and_one_for_the_rest(table):
-    grid = table.grid("final_loss", "depth", "initializer")
-    assert grid.shape == (2, 2, 8)
-    for i, depth in enumerate([1, 3]):
-        for j, name in enumerate(["he_normal()", "xavier_uniform()"]):
-            chosen = table.where(depth=depth, initializer=name)["final_loss"]
-            np.testing.assert_array_equal(grid[i, j], chosen)
-    assert table.grid("seed").shape == (32,)
-    holes = Table({name: column[:-1] for name, column in table.items()})
-    with pytest.raises(ValueError, match=r"there are 7 rows of \(3, 1\), and 8 of others"):
-        holes.grid("final_loss", "depth", "seed")
-    with pytest.raises(ValueError, match="one of them is there twice"):
-        table.grid("final_loss", "depth", "depth")
-    with pytest.raises(ValueError, match="did you mean 'depth'"):
-        table.grid("final_loss", "depht")
-    with pytest.raises(ValueError, match="no such column"):
-        table.where(nothing=1)
-
-
-def test_in_print_a_table_shows_what_varies_and_what_was_found(table):
-    shown = repr(table.where(seed=0, depth=1)).splitlines()
-    asked = ["initializer", "std", "activation", "learning_rate"]
-    assert shown[0].split() == [*asked, *NUMBERS]
-    assert len(shown) == 9
-    assert len({len(line) for line in shown}) == 1
-    assert repr(table).splitlines()[-1] == "... and 2 more rows"
-    one_rate = repr(table.where(learning_rate=0.1, seed=0)).splitlines()
-    assert one_rate[0].split() == ["initializer", "std", "activation", "depth", *NUMBERS]
-    alone = table.where(learning_rate=0.1, seed=0, depth=1, initializer="he_normal()")
-    one_row = repr(alone.where(activation="relu")).splitlines()
-    assert one_row[0].split() == ["std", "learning_rate", *NUMBERS]
-    assert len(one_row) == 2
-    assert repr(Table({"seed": np.array([1, 2])})).split() == ["seed", "1", "2"]
-
-
-def test_rows_are_chosen_by_values_lists_of_them_and_what_the_values_stand_for(table):
-    assert len(table.where(seed=[0, 1])["seed"]) == 32
-    assert len(table.where(learning_rate=[0.3, 7.0], depth=(3,))["seed"]) == 8
-    chosen = table.where(initializer=init.xavier_uniform(), activation=tanh)
-    assert set(chosen["initializer"]) == {"xavier_uniform()"}
-    assert set(chosen["activation"]) == {"tanh"}
-    assert len(chosen["seed"]) == 8
-    assert len(table.where(depth=2)["seed"]) == 0
-
-
-def test_a_std_that_is_not_known_is_a_value_of_a_grid_like_any_other():
-    axes = {"initializer": {"ones": lambda rng, shape, dtype: np.ones(shape, dtype)}, "width": 5}
-    assert swept(axes | {"seed": [0, 1]}).grid("final_loss", "std", "seed").shape == (1, 2, 1)
 
 
 # ----------------------------------------------------------------------------------- bad requests
@@ -623,31 +557,27 @@ def test_a_std_that_is_not_known_is_a_value_of_a_grid_like_any_other():
 WRONG = [
     ({"axes": [1, 2]}, TypeError, "axes=.* must be a dict"),
     ({"axes": {"seed": 2**63}}, ValueError, "axes\\['seed'\\]=9223372036854775808 must be a"),
-    ({"axes": {"seed": {"a": 1}}}, TypeError, "must be a list; only initializers have names"),
-    ({"axes": {"initializer": {"a\rb": init.zeros()}}}, TypeError, "is no name"),
-    ({"axes": {"initializer": {"\udc80": init.zeros()}}}, TypeError, "is no name"),
-    ({"axes": {"initializer": {1: init.zeros()}}}, TypeError, "is no name"),
+    ({"axes": {"seed": {"a": 1}}}, TypeError, "must be a list, without names"),
+    ({"axes": {"initializer": {"a\rb": init.zeros()}}}, TypeError, "must be a name"),
+    ({"axes": {"initializer": {"\udc80": init.zeros()}}}, TypeError, "must be a name"),
+    ({"axes": {"initializer": {1: init.zeros()}}}, TypeError, "1 must be a name"),
     (
         {"axes": {"initializer": [init.normal(0.1), init.normal(0.1000000001)]}},
         ValueError,
-        r"two are called normal\(std=0.1\); give initializers names",
+        r"two are called 'normal\(std=0.1\)'; if they differ, name them apart",
     ),
-    (
-        {"axes": {"activation": [leaky_relu_with(0.2), leaky_relu_with(0.2)]}},
-        ValueError,
-        r"called leaky_relu\(0.2\)|is there twice",
-    ),
+    ({"axes": {"activation": ["relu", relu]}}, ValueError, "two are called 'relu'"),
     (
         {"axes": {"initializer": {"flat": lambda rng, shape, dtype: np.zeros(3)}}},
         ValueError,
-        r"initializer flat returned shape \(3,\) instead of \(4, 100\)",
+        r"returned shape \(3,\) instead of \(4, 100\)",
     ),
     ({"bias_init": init.zeros}, TypeError, "bias_init=zeros: call it first"),
-    ({"bias_init": lambda rng, shape, dtype: 0.0}, ValueError, r"bias_init returned shape \(\)"),
+    ({"bias_init": lambda rng, shape, dtype: 0.0}, ValueError, r"returned shape \(\)"),
     ({"axes": {"dept": 3}}, ValueError, "axis='dept': no such axis; did you mean 'depth'?"),
     ({"axes": {"depth": []}}, ValueError, "axes\\['depth'\\] must hold at least one value"),
     ({"axes": {"initializer": {}}}, ValueError, "must hold at least one value"),
-    ({"axes": {"depth": 0}}, ValueError, "each of axes\\['depth'\\]=0"),
+    ({"axes": {"depth": 0}}, ValueError, "axes\\['depth'\\]=0"),
     ({"axes": {"width": [5, 2.5]}}, TypeError, "axes\\['width'\\]=2.5 must be a whole number"),
     ({"axes": {"seed": -1}}, ValueError, "axes\\['seed'\\]=-1"),
     ({"axes": {"std": [0.1, -1]}}, ValueError, "axes\\['std'\\]=-1"),
@@ -657,16 +587,14 @@ WRONG = [
     ({"axes": {"activation": 3}}, TypeError, "activation=3"),
     ({"axes": {"initializer": "he_normal"}}, TypeError, "='he_normal' must be an init"),
     ({"axes": {"initializer": init.he_normal}}, TypeError, "he_normal: call it first"),
-    ({"axes": {"initializer": [lambda rng, shape, dtype: 0]}}, TypeError, "give it a name"),
     ({"axes": {"initializer": [None]}}, TypeError, "=None must be an initializer"),
     ({"axes": {"std": 1, "initializer": init.zeros()}}, ValueError, "std is that of Gaussian"),
-    ({"axes": {"seed": [1, 2, 1]}}, ValueError, "is there twice"),
-    ({"axes": {"activation": ["relu", relu]}}, ValueError, "is there twice"),
+    ({"axes": {"seed": [1, 2, 1]}}, ValueError, "two are called 1"),
     ({"steps": 0}, ValueError, "steps=0"),
     ({"batch_size": 61}, ValueError, "batch_size=61"),
     ({"eval_size": 0}, ValueError, "eval_size=0"),
-    ({"optimizer": SGD(0.1)}, TypeError, "optimizer=SGD\\(0.1\\).*the rate is an axis"),
-    ({"optimizer": lambda rate: rate}, TypeError, "expected an optimizer"),
+    ({"optimizer": SGD(0.1)}, TypeError, "^optimizer=SGD\\(0.1\\) must make an optimizer from a"),
+    ({"optimizer": lambda rate: rate}, TypeError, "optimizer=0.01 must be an optimizer"),
     ({"bias_init": 0.1}, TypeError, "bias_init=0.1 must be an initializer"),
     ({"dtype": np.int64}, TypeError, "dtype="),
     ({"dataset": "mnist"}, TypeError, "dataset, of type str, must be a Dataset"),
@@ -712,10 +640,10 @@ def made():
 
 
 def test_each_row_is_what_its_own_network_does_alone_with_its_own_optimizer(made):
-    assert [(row["network"], row["optimizer"], row["seed"]) for row in made.rows()] == list(
+    assert [(row["network"], row["optimizer"], row["seed"]) for row in rows_of(made)] == list(
         itertools.product(NETWORKS, OPTIMIZERS, [0, 1])
     )
-    for row in made.rows():
+    for row in rows_of(made):
         makers = {"optimizer": OPTIMIZERS[row["optimizer"]], "network": NETWORKS[row["network"]]}
         expected = alone(row, init.he_normal(), **makers)
         np.testing.assert_allclose([row[name] for name in NUMBERS], expected, rtol=1e-8)
@@ -725,7 +653,7 @@ def test_each_row_is_what_its_own_network_does_alone_with_its_own_optimizer(made
 
 def test_networks_and_optimizers_go_to_other_processes(made):
     with joblib.parallel_config(backend="loky", n_jobs=2):
-        assert_same(swept(MADE | {"seed": 1}), made.where(seed=1))
+        assert_same(swept(MADE | {"seed": 1}), where(made, seed=1))
 
 
 def test_rows_of_networks_and_optimizers_are_kept_and_found_again(tmp_path, made, monkeypatch):
@@ -735,21 +663,29 @@ def test_rows_of_networks_and_optimizers_are_kept_and_found_again(tmp_path, made
     assert_same(swept(MADE, file=file), made)
     assert_same(swept(MADE, file=file), made)
     assert sum(sizes) == 24
-    assert set(read_sweep(file)["network"]) == set(NETWORKS)
 
 
-def test_one_network_and_one_optimizer_need_no_names():
-    (row,) = swept({"width": 5, "network": MLP, "optimizer": SGD}).rows()
-    (other,) = swept({"width": 5}).rows()
-    assert (row["network"], row["optimizer"]) == ("MLP", "SGD")
-    assert (other["network"], other["optimizer"]) == ("MLP", "SGD(momentum=0.0)")
-    assert [row[name] for name in FOUND] == [other[name] for name in FOUND]
+def test_what_has_a_name_of_its_own_needs_no_other():
+    def plain(sizes, **settings):
+        return MLP(sizes, **settings)
+
+    found = swept({"width": 5, "network": [MLP, plain, BranchesOfOne], "optimizer": [SGD, warm]})
+    assert found["network"].tolist() == [*["MLP"] * 2, *["plain"] * 2, *["BranchesOfOne"] * 2]
+    assert found["optimizer"].tolist() == ["SGD", "warm"] * 3
+    assert_same(found.loc[:1, list(FOUND)], found.loc[2:3, list(FOUND)])
 
 
 def test_the_optimizer_beside_an_axis_of_them_is_not_looked_at(made):
     axes = MADE | {"seed": 0, "network": {"residual": BRANCHES}, "optimizer": {"Adam": Adam}}
-    chosen = made.where(seed=0, network="residual", optimizer="Adam")
+    chosen = where(made, seed=0, network="residual", optimizer="Adam")
     assert_same(swept(axes, optimizer="whatever"), chosen)
+
+
+class BranchesOfOne(MLP):
+    """An MLP of another kind, by its class alone."""
+
+    def __init__(self, sizes, **settings):
+        super().__init__(sizes, residual_block_size=1, **settings)
 
 
 class Eager(MLP):
@@ -786,6 +722,7 @@ class Eager(MLP):
         ("optimizer", warm, lambda rate: WarmUp(SGD(rate, momentum=0.6), steps=7)),
         ("optimizer", warm, lambda rate: WarmUp(Adam(rate), steps=7)),
         ("optimizer", warm, functools.partial(SGD, momentum=0.5)),
+        ("optimizer", scheduled(0.0), scheduled(1.0)),
     ],
 )
 def test_a_name_used_for_something_else_finds_no_old_row(tmp_path, monkeypatch, axis, one, other):
@@ -805,22 +742,19 @@ def test_a_network_that_bears_the_name_of_another_is_not_taken_for_it(tmp_path, 
     assert sum(sizes) == 2
 
 
-@pytest.mark.parametrize("where", ["argument", "axis"])
-def test_warm_ups_of_different_length_are_different_rows(tmp_path, monkeypatch, where):
+@pytest.mark.parametrize("given_as", ["argument", "axis"])
+def test_warm_ups_of_different_length_are_different_rows(tmp_path, monkeypatch, given_as):
     file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
     found = []
     for steps in (5, 6, 5):
         make = lambda rate, steps=steps: WarmUp(Adam(rate), steps)  # noqa: E731
-        if where == "argument":
-            found += swept(SMALL, file=file, optimizer=make).rows()
+        if given_as == "argument":
+            found += rows_of(swept(SMALL, file=file, optimizer=make))
         else:
-            found += swept(SMALL | {"optimizer": {"warm": make}}, file=file).rows()
+            found += rows_of(swept(SMALL | {"optimizer": {"warm": make}}, file=file))
     assert sum(sizes) == 2
     assert found[0] == found[2]
     assert found[0]["final_loss"] != found[1]["final_loss"]
-    if where == "argument":
-        assert "WarmUp(optimizer=Adam(beta1=0.9" in found[0]["optimizer"]
-        assert "steps=5" in found[0]["optimizer"]
 
 
 def test_holes_of_a_grid_are_not_trained(made, tmp_path, monkeypatch):
@@ -831,20 +765,16 @@ def test_holes_of_a_grid_are_not_trained(made, tmp_path, monkeypatch):
         return (at["network"] == "fixed") == (at["optimizer"] == "Adam") and at["seed"] == 1
 
     found = swept(MADE, where=only)
-    assert sum(sizes) == len(found["seed"]) == 7
+    assert sum(sizes) == len(found) == 7
     points = list(itertools.product([5], [3], [0.1], NETWORKS, OPTIMIZERS, [0, 1]))
     assert [tuple(at.values()) for at in seen] == points
     assert {tuple(at) for at in seen} == {tuple(MADE)}
-    names = [(row["network"], row["optimizer"]) for row in found.rows()]
+    names = list(zip(found["network"], found["optimizer"], strict=True))
     assert names == [
         *itertools.product(["plain", "batch norm", "residual"], ["SGD", "warm"]),
         ("fixed", "Adam"),
     ]
-    for row in found.rows():
-        asked = {name: row[name] for name in ("network", "optimizer", "seed")}
-        assert_same(
-            Table({name: np.array([value]) for name, value in row.items()}), made.where(**asked)
-        )
+    assert_same(found, made[made["fingerprint"].isin(found["fingerprint"]) & (made["seed"] == 1)])
 
 
 def test_a_point_is_shown_by_values_and_names():
@@ -879,7 +809,7 @@ def test_points_that_are_left_out_may_not_even_be_possible():
     found = swept(
         axes, steps=1, where=lambda at: at["network"] == "plain" or at["activation"] != "tanh"
     )
-    assert len(found["seed"]) == 3
+    assert len(found) == 3
 
 
 def two(sizes, **settings):
@@ -887,29 +817,25 @@ def two(sizes, **settings):
 
 
 WRONG_MAKERS = [
-    ({"axes": {"network": {"a": lambda sizes, **s: "net"}}}, ValueError, "network a made 'net' of"),
+    ({"axes": {"network": {"a": lambda sizes, **s: "net"}}}, ValueError, "network a made 'net'; "),
     (
         {"axes": {"width": 5, "network": {"a": lambda sizes, **s: MLP(sizes[:-1], **s)}}},
         ValueError,
-        r"network a made MLP\(4-5-5-5, .* of sizes \[4, 5, 5, 5, 3\]; expected an MLP of them",
+        r"network a made MLP\(4-5-5-5-5, .* expected an MLP of \[4, 5, 5, 5, 5, 3\]",
     ),
     ({"axes": {"network": {"a": two}}}, ValueError, r"network a made 2 x MLP\("),
-    ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP' must be a dict of names and"),
-    ({"axes": {"network": [MLP]}}, TypeError, r"\['network'\]=\[.* must be a dict of names and"),
-    ({"axes": {"network": BATCH}}, TypeError, r"\['network'\]=functools.* must be a dict of nam"),
-    ({"axes": {"network": {}}}, TypeError, r"\['network'\]={} must be a dict of names"),
-    ({"axes": {"network": {"a": 3}}}, TypeError, r"\['network'\]\['a'\]=3 must be what makes a"),
-    ({"axes": {"network": {"": MLP}}}, TypeError, "'' is no name"),
-    ({"axes": {"network": {1: MLP}}}, TypeError, "1 is no name"),
-    ({"axes": {"network": {"a\nb": MLP}}}, TypeError, r"'a\\nb' is no name"),
-    ({"axes": {"optimizer": Adam}}, TypeError, r"\['optimizer'\]=<class.* must be a dict"),
-    ({"axes": {"optimizer": {"a": SGD(0.1)}}}, TypeError, r"\['a'\]=SGD\(0\.1\) must be what ma"),
+    ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP' must make a network, as MLP"),
+    ({"axes": {"network": {}}}, ValueError, r"\['network'\] must hold at least one value"),
+    ({"axes": {"network": {"a": 3}}}, TypeError, r"\['network'\]=3 must make a network"),
+    ({"axes": {"network": {"": MLP}}}, TypeError, "'' must be a name"),
+    ({"axes": {"network": {"a\nb": MLP}}}, TypeError, r"'a\\nb' must be a name"),
+    ({"axes": {"optimizer": {"a": SGD(0.1)}}}, TypeError, r"=SGD\(0\.1\) must make an optimizer"),
     (
         {"axes": {"optimizer": {"a": lambda rate: 3}}},
         TypeError,
-        "it makes 3; expected an optimizer",
+        "optimizer=3 must be an optimizer",
     ),
-    ({"where": "seed"}, TypeError, "where='seed' must be a function of a dict of axes to values"),
+    ({"where": "seed"}, TypeError, "where='seed' must be a function"),
     ({"where": lambda at: False}, ValueError, "where: it leaves no point of the grid"),
     ({"where": lambda at: None}, ValueError, "where: it leaves no point of the grid"),
     ({"where": lambda at: at["sed"]}, KeyError, "sed"),

@@ -176,7 +176,7 @@ def remedies_by_start(
 
     fill_in([])
     # Network, optimizer and rate belong together: we want the diagonal of their grid.
-    found = sweep(
+    sweep(
         {
             "network": {name: remedy.network for name, remedy in remedies.items()},
             "optimizer": {name: remedy.optimizer for name, remedy in remedies.items()},
@@ -198,7 +198,6 @@ def remedies_by_start(
         on_results=fill_in,
         progress=progress,
     )
-    fill_in(found.rows())
     return table
 
 

@@ -1,39 +1,27 @@
 """Sweeps: one network for every point of a grid, trained side by side, and one table of results.
 
 An experiment on starts is never a single network; it is five schemes times ten seeds times six
-depths. ``sweep`` trains them as stacks on all cores. Given a file, it saves finished rows there,
+depths. ``sweep`` trains them as stacks on all cores. Given a file, it appends finished rows to it,
 and if interrupted it resumes from there.
 """
 
+import contextlib
 import functools
+import io
 import itertools
 import math
-import zlib
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from initlab import activations
 from initlab import initializers as init
-from initlab._engine.checks import (
-    finite_number,
-    float_dtype,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine.checks import finite_number, float_dtype, known_name, whole_number
+from initlab._engine.fingerprint import fingerprint
 from initlab._engine.progress import check_progress, reporting
 from initlab.activations import ActivationFunction, relu
-from initlab.datasets import minibatches
-from initlab.experiments.results import (
-    Table,
-    checked_path,
-    only_writer,
-    read_rows,
-    write_rows,
-    written,
-)
+from initlab.datasets import Dataset, minibatches
 from initlab.layers import checked_initializer
 from initlab.losses import softmax_cross_entropy
 from initlab.network import MLP
@@ -47,12 +35,13 @@ AXIS_DEFAULTS = {
     "activation": relu,
     "depth": 4,
     "width": 100,
+    "optimizer": SGD,
     "learning_rate": 0.01,
     "seed": 0,
 }
-AXES = (*AXIS_DEFAULTS, "std", "optimizer")
 
-# The columns of a table and of its file. The settings identify a row ...
+# The columns of a table and of its file. What identifies a row: what was asked for, and a
+# fingerprint of everything that has no name in the row.
 ASKED = {
     "network": str,
     "initializer": str,
@@ -60,18 +49,10 @@ ASKED = {
     "activation": str,
     "depth": int,
     "width": int,
+    "optimizer": str,
     "learning_rate": float,
     "seed": int,
-    "steps": int,
-    "batch_size": int,
-    "optimizer": str,
-    "bias": str,
-    "dtype": str,
-    "eval_size": int,
-    "dataset": str,
-    "checksum": str,
 }
-# ... and these are the results.
 FOUND = {
     "first_loss": float,
     "final_loss": float,
@@ -81,33 +62,8 @@ FOUND = {
     "test_loss": float,
     "test_accuracy": float,
 }
-COLUMNS = ASKED | FOUND
+COLUMNS = ASKED | FOUND | {"fingerprint": str}
 LAST_STEPS = 20
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A network to be trained: what a worker needs to build it, and the settings in its row."""
-
-    network: object
-    initializer: object
-    activation: ActivationFunction
-    sizes: tuple
-    optimizer: object
-    learning_rate: float
-    seed: int
-    asked: dict
-
-    def build(self, bias_init, dtype):
-        """Return the untrained network."""
-        return self.network(
-            list(self.sizes),
-            activation=self.activation,
-            weight_init=self.initializer,
-            bias_init=bias_init,
-            rng=np.random.default_rng([self.seed, 0]),
-            dtype=dtype,
-        )
 
 
 def sweep(
@@ -160,68 +116,75 @@ def sweep(
         For incomplete grids. Called with each point, a dict of axes to values (or to their names,
         if they have names); points for which it returns False are left out.
     file : path-like, optional
-        A CSV file for finished rows. Rows already in it, from an earlier sweep that was interrupted
-        or smaller, are not trained again. Only one sweep at a time can use a file.
+        A CSV file to which finished rows are appended. Rows already in it, from an earlier sweep
+        that was interrupted or smaller, are not trained again. Only one sweep at a time can use a
+        file. (``pandas.read_csv`` reads it; in older versions of pandas, it is exact only with
+        ``float_precision="round_trip"``.)
     on_results : callable, optional
-        Called with each list of rows that are finished together, as they arrive.
+        Called with each list of rows (dicts) that are finished together, as they arrive.
     progress : bool
         Whether to show a progress bar with the remaining time.
 
     Returns
     -------
-    Table
+    pandas.DataFrame
         In the order of the grid, with the last axis varying fastest. The columns are the axes
-        (always including "std", the standard deviation of the hidden layers' weights), the other
-        settings, and
+        (always including "std", the standard deviation of the hidden layers' weights), and
 
         - first_loss: the loss in the first step. final_loss: the mean over the last 20 steps.
         - diverged_at: the step, counted from 0, at which the loss was no longer finite; -1 if it
           stayed finite.
         - train_loss, train_accuracy, test_loss, test_accuracy: after the last step.
+        - fingerprint: differs for rows that differ in anything else: the data, the steps, the batch
+          size, the biases, the precision, or what is behind a name.
 
     Notes
     -----
     joblib determines where the networks are trained; see ``train_together``. The results depend
     neither on that nor on the rest of the grid.
     """
-    if not all(hasattr(dataset, name) for name in ("x_test", "y_test", "num_classes")):
+    if not isinstance(dataset, Dataset):
         raise TypeError(f"dataset, of type {type(dataset).__name__}, must be a Dataset")
     check_progress(progress)
-    if on_results is not None and not callable(on_results):
-        raise TypeError(f"on_results={on_results!r} must be a function of a list of rows")
+    for name, function in {"where": where, "on_results": on_results}.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name}={function!r} must be a function")
+    bias_init = init.zeros() if bias_init is None else bias_init
+    checked_initializer("bias_init", bias_init)
     most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
         "steps": whole_number("steps", steps),
         "batch_size": whole_number("batch_size", batch_size),
         "eval_size": min(whole_number("eval_size", eval_size), most),
         "dtype": float_dtype(dtype).name,
-        "dataset": _name_and_checksum(dataset),
+        "bias_init": bias_init,
     }
-    bias_init = init.zeros() if bias_init is None else bias_init
-    ends = [dataset.x_train.shape[1], dataset.num_classes]
-    runs = _runs(axes, ends, optimizer, bias_init, settings, where)
-    for made, rate in {(run.optimizer, run.learning_rate) for run in runs}:
-        check_training(runs[0].sizes, dataset, made(rate), softmax_cross_entropy)
-    x, y = np.asarray(dataset.x_train), np.asarray(dataset.y_train)
+    points = _points(axes, optimizer, where)
+    optimizers = {}
+    for point in points:
+        if point.optimizer not in optimizers:
+            optimizers[point.optimizer] = point.values["optimizer"](point.values["learning_rate"])
+    ends = dataset.x_train.shape[1], dataset.num_classes
+    for made in optimizers.values():
+        x, y = check_training(ends, dataset, made, softmax_cross_entropy)
     # Only to check the arguments.
     minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
+    arrays = x, y, *check_examples(ends, dataset, "test")
+    for point in points:
+        behind = sorted(point.values.items()), optimizers[point.optimizer], settings
+        point.row["fingerprint"] = fingerprint(*behind, dataset.fingerprint)
 
-    path = None if file is None else checked_path(file)
-    with nullcontext() if path is None else only_writer(path):
-        rows = {} if path is None else {_key(row): row for row in _opened(path)}
-        todo = [run for run in runs if _key(run.asked) not in rows]
-        rngs = {run.seed: np.random.default_rng([run.seed, 1]) for run in todo}
-        optimizers = {}
-        for run in todo:
-            kind = run.optimizer, run.learning_rate
-            optimizers.setdefault(kind, run.optimizer(run.learning_rate))
-        words = f"training {len(todo)} of {len(runs)} networks"
+    with _saved(file) as (rows, save):
+        todo = [point for point in points if _key(point.row) not in rows]
+        seeds = [point.values["seed"] for point in todo]
+        rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
+        words = f"training {len(todo)} of {len(points)} networks"
         with reporting(progress and bool(todo), 1, words) as report:
             stacks = train_stacks(
-                [run.build(bias_init, settings["dtype"]) for run in todo],
-                (x, y, *check_examples(runs[0].sizes, dataset, "test")),
-                rngs=[rngs[run.seed] for run in todo],
-                optimizers=[optimizers[run.optimizer, run.learning_rate] for run in todo],
+                [point.network(ends, bias_init, settings["dtype"]) for point in todo],
+                arrays,
+                rngs=[rngs[seed] for seed in seeds],
+                optimizers=[optimizers[point.optimizer] for point in todo],
                 settings={
                     "steps": steps,
                     "batch_size": batch_size,
@@ -231,254 +194,158 @@ def sweep(
                 finish=functools.partial(_judged, eval_size=settings["eval_size"]),
                 report=report,
             )
-            with closing(stacks):
+            with contextlib.closing(stacks):
                 for stack in stacks:
                     new = [
-                        todo[place].asked | found
+                        todo[place].row | found
                         for place, found in zip(stack.places, _found(stack), strict=True)
                     ]
                     rows |= {_key(row): row for row in new}
-                    if path is not None:
-                        write_rows(path, rows.values(), COLUMNS)
+                    save(new)
                     if on_results is not None:
                         on_results(new)
-    return Table.of([rows[_key(run.asked)] for run in runs], COLUMNS)
+        return _frame([rows[_key(point.row)] for point in points])
 
 
-def _runs(axes, ends, optimizer, bias_init, settings, where):
-    """Return a run for each point of the grid, in order."""
+# ------------------------------------------------------------------------------------ the grid
+
+
+class _Point(NamedTuple):
+    """A point of the grid: on each axis a value, and in its row what the value is called."""
+
+    values: dict
+    row: dict
+
+    @property
+    def optimizer(self):
+        """What identifies the optimizer."""
+        return self.row["optimizer"], self.row["learning_rate"]
+
+    def network(self, ends, bias_init, dtype):
+        """Return the untrained network."""
+        at = self.values
+        sizes = [ends[0], *[at["width"]] * at["depth"], ends[1]]
+        network = at["network"](
+            list(sizes),
+            activation=at["activation"],
+            weight_init=at["initializer"],
+            bias_init=bias_init,
+            rng=np.random.default_rng([at["seed"], 0]),
+            dtype=dtype,
+        )
+        if not isinstance(network, MLP) or network.stack_shape or network.sizes != sizes:
+            raise ValueError(
+                f"network {self.row['network']} made {network!r}; expected an MLP of {sizes}"
+            )
+        return network
+
+
+def _points(axes, optimizer, where):
+    """Return the points of the grid, in order."""
     if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r} must be a dict of names and values, e.g. {{'depth': 4}}")
-    for name in axes:
-        known_name("axis", name, AXES)
+    for axis in axes:
+        known_name("axis", axis, _CHECKS)
     if "std" in axes and "initializer" in axes:
         raise ValueError(
             "axes: std is that of Gaussian weights, so there is no initializer beside it; put "
             "normal(std) among the initializers"
         )
-    checked_initializer("bias_init", bias_init)
-    if where is not None and not callable(where):
-        raise TypeError(f"where={where!r} must be a function of a dict of axes to values")
-    lists = {name: _AXES[name](f"axes[{name!r}]", value) for name, value in axes.items()}
-    names = [("initializer", name) for name, _ in lists.get("initializer", [])]
-    names += [("activation", repr(function)) for function in lists.get("activation", [])]
-    runs, seen, sums = [], set(), {}
-    for point in itertools.product(*lists.values()):
-        if where is not None and not where(_named(lists, point)):
+    lists = {axis: _labelled(axis, values) for axis, values in axes.items()}
+    if "optimizer" not in axes:
+        _CHECKS["optimizer"]("optimizer", optimizer)
+    usual = AXIS_DEFAULTS | {"optimizer": optimizer}
+    usual = {axis: _labelled(axis, [value]) for axis, value in usual.items() if axis not in axes}
+    points = []
+    for labels in itertools.product(*lists.values()):
+        row = dict(zip(lists, labels, strict=True))
+        if where is not None and not where(dict(row)):
             continue
-        at = AXIS_DEFAULTS | {
-            "initializer": (repr(AXIS_DEFAULTS["initializer"]), AXIS_DEFAULTS["initializer"])
-        }
-        at |= {"network": ("MLP", MLP), "optimizer": (None, optimizer)}
-        at |= dict(zip(lists, point, strict=True))
-        label, recipe = at.pop("std", None) or at["initializer"]
-        width, function, rate = at["width"], at["activation"], at["learning_rate"]
-        network_name, network = at["network"]
-        optimizer_name, its_optimizer = at["optimizer"]
-        optimizer_settings = _settings_of(_made(its_optimizer, rate))
-        asked = settings | {
-            "network": network_name,
-            "initializer": label,
-            "std": float(recipe.std((width, width))) if hasattr(recipe, "std") else math.nan,
-            "activation": repr(function),
-            "optimizer": optimizer_name or optimizer_settings,
-            "bias": _name(bias_init),
-        }
-        made_of = id(network), id(recipe), function, width
-        if made_of not in sums:
-            shapes = (ends[0], width), (width, width), (width, ends[1])
-            sums[made_of] = _samples(label, recipe, bias_init, function, shapes)
-            if network is not MLP:
-                sizes = [ends[0], width, width, width, ends[1]]
-                sums[made_of] += _built(network_name, network, sizes, function, recipe, bias_init)
-        texts = sums[made_of] + ([optimizer_settings] if optimizer_name else [])
-        asked["checksum"] = f"{zlib.crc32(' '.join(texts).encode()):08x}"
-        asked |= {name: at[name] for name in ("depth", "width", "learning_rate", "seed")}
-        asked = {name: asked[name] for name in ASKED}
-        sizes = ends[0], *[width] * at["depth"], ends[1]
-        runs.append(_Run(network, recipe, function, sizes, its_optimizer, rate, at["seed"], asked))
-        if _key(asked) in seen:
-            twice = {name: asked[name] for name in lists}
-            raise ValueError(f"axes: a point is there twice, {twice}")
-        seen.add(_key(asked))
-    if not runs:
-        raise ValueError("where: it leaves no point of the grid")
-    for axis, name in names:
-        if names.count((axis, name)) > 1:
-            raise ValueError(f"axes: two are called {name}; give initializers names, in a dict")
-    return runs
-
-
-def _named(axes, point):
-    """Return a point as a dict of axes to values, or to names for values that have one."""
-    named = {}
-    for axis, value in zip(axes, point, strict=True):
-        if axis == "std":
-            named[axis] = value[1].std((1, 1))
-        elif isinstance(value, tuple):
-            named[axis] = value[0]
+        row |= {axis: label for axis, values in usual.items() for label in values}
+        values = {axis: (lists | usual)[axis][label] for axis, label in row.items()}
+        if "std" in row:
+            values["initializer"] = values.pop("std")
+            row["initializer"] = repr(values["initializer"])
+        elif isinstance(values["initializer"], init.Scheme):
+            row["std"] = values["initializer"].std((values["width"], values["width"]))
         else:
-            named[axis] = repr(value) if isinstance(value, ActivationFunction) else value
-    return named
+            row["std"] = math.nan
+        points.append(_Point(values, row))
+    if not points:
+        raise ValueError("where: it leaves no point of the grid")
+    return points
 
 
-def _values(name, value):
-    """Return the values of an axis as a list; a single value becomes a list of one."""
-    if isinstance(value, dict):
-        raise TypeError(f"{name}={value!r} must be a list; only initializers have names")
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, (str, ActivationFunction)) or not np.iterable(value):
-        value = [value]
-    value = list(value)
-    if not value:
+def _labelled(axis, values):
+    """Return the values of an axis, checked, as a dict of labels to values."""
+    name, check = f"axes[{axis!r}]", _CHECKS[axis]
+    if isinstance(values, dict):
+        if axis not in ("network", "initializer", "optimizer"):
+            raise TypeError(f"{name}={values!r} must be a list, without names")
+        for label in values:
+            if not isinstance(label, str) or not label or not label.isprintable():
+                raise TypeError(f"{name}: {label!r} must be a name, a text of one line")
+        pairs = [(label, check(name, value)) for label, value in values.items()]
+    else:
+        alone = isinstance(values, (str, ActivationFunction)) or not np.iterable(values)
+        checked = [check(name, value) for value in ([values] if alone else values)]
+        pairs = [(_label(axis, value), value) for value in checked]
+    if not pairs:
         raise ValueError(f"{name} must hold at least one value")
+    labels = [label for label, _ in pairs]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f"{name}: two are called {label!r}; if they differ, name them apart")
+    return dict(pairs)
+
+
+def _label(axis, value):
+    """Return what the table calls a value that has no name."""
+    if axis == "std":
+        return value.std((1, 1))
+    if isinstance(value, (ActivationFunction, init.Scheme)):
+        return repr(value)
+    if not callable(value):
+        return value
+    made_by = getattr(value, "func", value)  # of a functools.partial
+    return getattr(made_by, "__name__", type(value).__name__)
+
+
+def _maker(what):
+    def checked(name, value):
+        if not callable(value):
+            raise TypeError(f"{name}={value!r} must make {what}")
+        return value
+
+    return checked
+
+
+def _initializer(name, value):
+    checked_initializer(name, value)
     return value
 
 
-def _initializers(name, value):
-    named = value.items() if isinstance(value, dict) else [(None, v) for v in _values(name, value)]
-    found = []
-    for label, recipe in named:
-        checked_initializer(name, recipe)
-        if label is None and not isinstance(recipe, init.Scheme):
-            raise TypeError(f"{name} holds {recipe!r}: give it a name, {{'name': {recipe!r}}}")
-        if label is not None and (not isinstance(label, str) or not label.isprintable()):
-            raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
-        found.append((repr(recipe) if label is None else label, recipe))
-    if not found:
-        raise ValueError(f"{name} must hold at least one value")
-    return found
+def _seed(name, value):
+    seed = whole_number(name, value, at_least=0)
+    if seed >= 2**63:
+        raise ValueError(f"{name}={value!r} must be a whole number below 2**63")
+    return seed
 
 
-def _makers(expected, alone):
-    """Return a function that checks an axis of named factories."""
-
-    def checked(name, value):
-        if value is alone:
-            value = {alone.__name__: alone}
-        if not isinstance(value, dict) or not value:
-            raise TypeError(f"{name}={value!r} must be a dict of names and {expected}")
-        for label, make in value.items():
-            if not isinstance(label, str) or not label or not label.isprintable():
-                raise TypeError(f"{name}: {label!r} is no name; expected a text of one line")
-            if not callable(make):
-                raise TypeError(f"{name}[{label!r}]={make!r} must be {expected}")
-        return list(value.items())
-
-    return checked
-
-
-def _stds(name, value):
-    recipes = [init.normal(std) for std in _numbers(name, value)]
-    return [(repr(recipe), recipe) for recipe in recipes]
-
-
-def _numbers(name, value):
-    # + 0.0 turns -0.0 into 0.0.
-    values = _values(name, value)
-    return [finite_number(f"each of {name}", number, at_least=0) + 0.0 for number in values]
-
-
-def _whole_numbers(at_least):
-    def checked(name, value):
-        found = []
-        for number in _values(name, value):
-            found.append(whole_number(f"each of {name}", number, at_least=at_least))
-            if found[-1] >= 2**63:
-                raise ValueError(f"each of {name}={number!r} must be a number below 2**63")
-        return found
-
-    return checked
-
-
-_AXES = {
-    "network": _makers("what makes a network, such as MLP", MLP),
-    "optimizer": _makers("what makes one from a learning rate, such as SGD", SGD),
-    "initializer": _initializers,
-    "std": _stds,
-    "activation": lambda name, value: [activations.get(each) for each in _values(name, value)],
-    "depth": _whole_numbers(1),
-    "width": _whole_numbers(1),
-    "learning_rate": _numbers,
-    "seed": _whole_numbers(0),
+_CHECKS = {
+    "network": _maker("a network, as MLP does"),
+    "initializer": _initializer,
+    "std": lambda name, value: init.normal(finite_number(name, value, at_least=0)),
+    "activation": lambda name, value: activations.get(value),
+    "depth": whole_number,
+    "width": whole_number,
+    "optimizer": _maker("an optimizer from a learning rate, as SGD does"),
+    "learning_rate": functools.partial(finite_number, at_least=0),
+    "seed": _seed,
 }
 
 
-def _made(optimizer, learning_rate):
-    if not callable(optimizer):
-        raise TypeError(
-            f"optimizer={optimizer!r} must be what makes one from a learning rate, e.g. SGD; "
-            "the rate is an axis"
-        )
-    made = optimizer(learning_rate)
-    if not hasattr(made, "reset_copy"):
-        raise TypeError(f"optimizer: it makes {made!r}; expected an optimizer, as SGD makes")
-    return made
-
-
-def _settings_of(optimizer):
-    """Return the kind and settings of an optimizer with all digits, except its learning rate."""
-    shown = []
-    for name, value in vars(optimizer).items():
-        if hasattr(value, "reset_copy"):  # an optimizer inside another, as in WarmUp
-            shown.append(f"{name}={_settings_of(value)}")
-        elif isinstance(value, (int, float, str)) and name != "learning_rate":
-            shown.append(f"{name}={value!r}")
-    shown = ", ".join(shown)
-    return f"{type(optimizer).__qualname__}({shown})"
-
-
-def _name(recipe):
-    """Return a name for an initializer that is the same in every process."""
-    if isinstance(recipe, init.Scheme):
-        return repr(recipe)
-    return getattr(recipe, "__qualname__", type(recipe).__qualname__)
-
-
-def _samples(label, recipe, bias_init, function, shapes):
-    """Return samples of what a network is made of, as strings, since names can be reused.
-
-    They have eight digits, so that they are the same on other machines.
-    """
-    samples = []
-    for fan_in, fan_out in shapes:
-        for name, its, shape in (
-            (f"initializer {label}", recipe, (fan_in, fan_out)),
-            ("bias_init", bias_init, (1, fan_out)),
-        ):
-            weights = np.asarray(its(np.random.default_rng(0), shape, dtype=np.float64))
-            if weights.shape != shape:
-                raise ValueError(f"{name} returned shape {weights.shape} instead of {shape}")
-            samples += _samples_of(weights)
-    samples += function(np.linspace(-3, 3, 13)).tolist()
-    return [f"{sample:.8g}" for sample in samples]
-
-
-def _samples_of(array):
-    with overflow_allowed():
-        return [array.flat[0], array.flat[-1], array.mean(), array.std()]
-
-
-def _built(name, make, sizes, function, recipe, bias_init):
-    """Return a description, as strings, of the network that ``make`` builds for these sizes."""
-    settings = {"activation": function, "weight_init": recipe, "bias_init": bias_init}
-    network = make(list(sizes), **settings, rng=np.random.default_rng(0), dtype=np.float64)
-    if not isinstance(network, MLP) or network.stack_shape or network.sizes != sizes:
-        raise ValueError(
-            f"network {name} made {network!r} of sizes {sizes}; expected an MLP of them"
-        )
-    samples = [sample for array in network.state() for sample in _samples_of(array)]
-    # (The shapes and settings of the layers are in their reprs.)
-    return [repr(network.layers), *(f"{sample:.8g}" for sample in samples)]
-
-
-def _name_and_checksum(dataset):
-    """Return a string that distinguishes this dataset from others of the same name."""
-    checksum = 0
-    for name in ("x_train", "y_train", "x_test", "y_test"):
-        checksum = zlib.crc32(np.ascontiguousarray(getattr(dataset, name)), checksum)
-    return f"{getattr(dataset, 'name', 'data')} {checksum:08x}"
+# --------------------------------------------------------------------------------- the results
 
 
 def _judged(stack, x_train, y_train, x_test, y_test, *, eval_size):
@@ -495,7 +362,7 @@ def _found(stack):
     history, (train, test) = stack.history, stack.finished
     found = {
         "first_loss": history.loss[0],
-        "final_loss": [history.of(k).final_loss(LAST_STEPS) for k in range(len(stack.places))],
+        "final_loss": history.final_loss(LAST_STEPS),
         "diverged_at": [-1 if step is None else step for step in history.diverged_at],
         "train_loss": train.loss,
         "train_accuracy": train.accuracy,
@@ -508,34 +375,77 @@ def _found(stack):
     ]
 
 
+# ------------------------------------------------------------------------------- rows in a file
+
+
 def _key(row):
-    """Return what identifies a row: its settings, as written to a file."""
-    return tuple(written(row[name]) for name in ASKED)
+    """Return what identifies a row. (The std follows from the initializer, and may be NaN.)"""
+    return tuple(row[name] for name in (*ASKED, "fingerprint") if name != "std")
 
 
-def _opened(path):
-    """Return the rows of a file, which is created if it is missing or empty."""
-    if not path.exists() or path.stat().st_size == 0:
-        write_rows(path, [], COLUMNS)  # if this fails, better now than after an hour
-    return read_rows(path, COLUMNS)
+def _frame(rows):
+    import pandas as pd  # slow to import, and only sweeps need it
+
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def read_sweep(file):
-    """Return all rows in the file of a sweep, whichever grids they come from.
+@contextlib.contextmanager
+def _saved(file):
+    """Lock a file of rows; yield a dict of those in it, and a function that appends some."""
+    if file is None:
+        yield {}, lambda rows: None
+        return
+    from filelock import FileLock, Timeout
 
-    Parameters
-    ----------
-    file : path-like
+    path = Path(file).expanduser().resolve()
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"file={str(file)!r}: there is no folder {path.parent}; make it")
+    if path.is_dir():
+        raise IsADirectoryError(f"file={str(file)!r} is a folder; name a file in it")
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BlockingIOError(
+            f"file={str(path)!r}: another sweep is writing it; wait for it, or name another"
+        ) from None
+    try:
+        yield (
+            {_key(row): row for row in _read(path)},
+            lambda rows: _frame(rows).to_csv(
+                path, mode="a", header=False, index=False, na_rep="nan", lineterminator="\n"
+            ),
+        )
+    finally:
+        lock.release()
 
-    Returns
-    -------
-    Table
 
-    Raises
-    ------
-    OSError
-        If there is no such file.
-    ValueError
-        If it was not written by ``sweep``, or a line is damaged.
-    """
-    return Table.of(read_rows(checked_path(file), COLUMNS), COLUMNS)
+def _read(path):
+    """Return the rows of a file; a last line that was cut off is removed from it."""
+    import pandas as pd
+
+    head = (",".join(COLUMNS) + "\n").encode()
+    data = path.read_bytes() if path.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1]
+    try:
+        if not whole and not head.startswith(data):
+            raise ValueError("other columns")
+        table = pd.read_csv(
+            io.BytesIO(whole or head),
+            # pandas' own parser of floats isn't exact in all versions.
+            converters={name: float for name, kind in COLUMNS.items() if kind is float},
+            dtype={name: kind for name, kind in COLUMNS.items() if kind is not float},
+            index_col=False,
+            keep_default_na=False,  # "nan" and "None" may be names
+            encoding="utf-8-sig",  # Excel adds a byte order mark
+        )
+        if list(table) != list(COLUMNS):
+            raise ValueError("other columns")
+    except ValueError as error:  # pandas' errors are ValueErrors
+        raise ValueError(
+            f"file={str(path)!r} isn't a file of a sweep, or is damaged ({error}); name another"
+        ) from error
+    with path.open("ab") as opened:  # if this fails, better now than after an hour
+        opened.truncate(len(whole))
+        opened.write(b"" if whole else head)
+    return table.to_dict("records")
