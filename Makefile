@@ -51,11 +51,12 @@ test notebooks: export OPENBLAS_NUM_THREADS = 1
 test notebooks: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks bench clean
+.PHONY: help lab lint test notebooks bench clean
 
 define HELP
 make lab         open the notebooks in JupyterLab (ARGS='...' is passed on to it)
-make test        check the code, run the tests and compare every notebook's outputs
+make lint        check the style and the types of the code
+make test        the same, run the tests and compare every notebook's outputs
 make notebooks   run all notebooks and save them with their outputs
 make bench       measure trainings and sliders beside their peers, and write a picture
 make clean       remove the environments and caches
@@ -72,10 +73,12 @@ help:
 lab: $(STAMP)
 	"$(PY)" -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ALLOW_ROOT) $(ARGS)
 
-test: $(STAMP)
+lint: $(STAMP)
 	"$(PY)" -m ruff check .
 	"$(PY)" -m ruff format --check .
 	"$(PY)" -m mypy
+
+test: lint
 	"$(PY)" -m pytest -n 2 --dist loadfile tests
 	"$(PY)" -m pytest -n 2 --dist loadfile --nbval --nbval-current-env notebooks
 

@@ -1,22 +1,18 @@
-"""How quickly initlab trains: beside bare matrix products, the article's program, two libraries.
+"""How quickly initlab trains: beside bare matrix products, PyTorch, scikit-learn, the article.
 
-Run: python benchmarks/trainings.py, on a quiet machine; it takes about half an hour. (--quick:
-only to see that it works.) All are measured in one run, in turns, on two cores. Their work must be
-equal: where a loss differs from initlab's, the program says so and exits with 1. Libraries that
-are not installed are named as skipped. An aim that is missed is no error.
+Run: python benchmarks/trainings.py, on a quiet machine; it takes about ten minutes. (--quick: only
+to see that it works.) All train the same networks on the same images, in turns, on two cores. Where
+a loss differs from initlab's, the program says so and exits with 1. A library that isn't installed
+is named as skipped.
 """
 
 import argparse
 import importlib.util
 import statistics
-import subprocess
 import sys
 import time
-import tracemalloc
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,86 +23,78 @@ from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 from initlab import MLP, SGD, Dataset, load_mnist, plotting, train_together
-from initlab import initializers as init
 from initlab.datasets import minibatches
 from initlab.experiments import AS_CODED, MNIST_SIZES
 
 BATCH, RATE, CORES = 128, 0.01, 2
-EPOCH = 117  # steps: 14,976 images, so that nobody has a smaller batch at the end
-COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
-IMPORT = "import time, numpy; t = time.perf_counter(); import initlab; print(time.perf_counter()-t)"
+STEPS = 117  # 14,976 images, so that nobody has a smaller batch at the end
 STYLE = Path(plotting.__file__).with_name("initlab.mplstyle")
 PICTURE = Path(__file__).with_suffix(".png")
 
 
-@dataclass(frozen=True)
 class Task:
-    """What all have to do: networks at their start, and the images that each step takes."""
+    """What all have to do: networks at their start, the data, and the images of each step."""
 
-    networks: list
-    data: Dataset
-    chosen: list
-    epochs: int
+    def __init__(self, mnist, seeds, steps):
+        self.networks = [
+            MLP(
+                MNIST_SIZES,
+                activation="relu",
+                weight_init=start,
+                rng=np.random.default_rng(seed),
+                dtype=np.float32,
+            )
+            for seed in range(seeds)
+            for start, _ in AS_CODED.values()
+        ]
+        self.x, self.y = (np.array(a[: steps * BATCH]) for a in (mnist.x_train, mnist.y_train))
+        self.data = Dataset(self.x, self.y, mnist.x_test, mnist.y_test)
+        numbers, rng = np.arange(len(self.x)), np.random.default_rng(1)
+        batches = minibatches(numbers, numbers, batch_size=BATCH, steps=steps, rng=rng)
+        self.chosen = [chosen for chosen, _ in batches]
 
-
-@dataclass(frozen=True)
-class Contender:
-    """Who is measured: ways to do a task, of which the quickest is quoted.
-
-    A way returns the seconds, the losses (for each network of each step or epoch), the precisions.
-    """
-
-    ways: dict[str, Callable]
-    aims: tuple = (None, None)  # for fifteen networks and for three: its time is that much of ours
-    dtype: str = "float32"
-    module: str = "numpy"  # has to be installed
-    shuffles: bool = False  # the images in its own way; it tells means over an epoch
-    bare: bool = False  # trains nothing, and our time is to be at most ``aims`` times this one's
-
-
-def make_task(networks, data, steps, epochs=1):
-    """Return the task to train networks for epochs of so many steps."""
-    x, y = data.x_train[: steps * BATCH], data.y_train[: steps * BATCH]
-    numbers, rng = np.arange(len(x)), np.random.default_rng(1)
-    batches = minibatches(numbers, y, batch_size=BATCH, steps=steps * epochs, rng=rng)
-    part = Dataset(x, y, data.x_test, data.y_test)
-    return Task(networks, part, [chosen for chosen, _ in batches], epochs)
+    @property
+    def steps(self):
+        """The number of steps, of all networks together."""
+        return len(self.networks) * len(self.chosen)
 
 
-def drawn(weight_init, seed):
-    """Return the article's network at its start."""
-    rng = np.random.default_rng(seed)
-    return MLP(MNIST_SIZES, activation="relu", weight_init=weight_init, rng=rng, dtype=np.float32)
-
-
-def together(networks, data, steps, cores=CORES):
-    """Train networks, which are changed; return the seconds and the losses."""
-    rng = np.random.default_rng(1)  # chooses the images that the task names
-    with joblib.parallel_config(n_jobs=cores):
-        begin = time.perf_counter()
-        histories = train_together(
-            networks, data, optimizer=SGD(RATE), steps=steps, batch_size=BATCH, rng=rng
-        )
-        seconds = time.perf_counter() - begin
-    return seconds, np.array([history.loss for history in histories])
+# Each contender prepares itself and returns a function to be timed, which returns the losses, shape
+# (networks, steps): those before each update. (None: it has none. One column: their mean.)
 
 
 def initlab(task, cores):
-    """Do the task with initlab."""
+    """Train all networks with initlab."""
     networks = [network.copy() for network in task.networks]
-    seconds, losses = together(networks, task.data, len(task.chosen), cores)
-    return seconds, losses, {str(array.dtype) for net in networks for array in net.parameters()}
-
-
-def products(x, weights, steps):
-    """Return a function that does the matrix products of a network or a stack, and nothing else."""
-    stack = weights[0].shape[:-2]
-    signals = [x] + [np.zeros((*stack, BATCH, w.shape[-1]), w.dtype) for w in weights]
-    deltas = [np.full_like(signal, 1 / BATCH) for signal in signals[1:]]
-    gradients = [np.zeros_like(weight) for weight in weights]
 
     def run():
-        for _ in range(steps):
+        with joblib.parallel_config(n_jobs=cores):
+            histories = train_together(
+                networks,
+                task.data,
+                optimizer=SGD(RATE),
+                steps=len(task.chosen),
+                batch_size=BATCH,
+                rng=np.random.default_rng(1),  # chooses the images that the task names
+            )
+        return [history.loss for history in histories]
+
+    return run
+
+
+def bare_products(task, cores):
+    """Do the matrix products alone, on a stack of networks for each core."""
+    x = task.x[task.chosen[0]]
+    groups = [[layer.weight for layer in network.dense] for network in task.networks]
+    groups = [groups[core::cores] for core in range(cores)]
+    stacks = [[np.stack(w) for w in zip(*group, strict=True)] for group in groups]
+
+    def products(weights):
+        shapes = [(len(weight), BATCH, weight.shape[-1]) for weight in weights]
+        signals = [x, *(np.zeros(shape, np.float32) for shape in shapes)]
+        deltas = [np.full(shape, 1 / BATCH, np.float32) for shape in shapes]
+        gradients = [np.zeros_like(weight) for weight in weights]
+        for _ in task.chosen:
             for i, weight in enumerate(weights):
                 np.matmul(signals[i], weight, out=signals[i + 1])
             for i in reversed(range(len(weights))):
@@ -114,116 +102,48 @@ def products(x, weights, steps):
                 if i > 0:
                     np.matmul(deltas[i], np.swapaxes(weights[i], -1, -2), out=deltas[i - 1])
 
+    def run():
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+            list(pool.map(products, stacks))
+
     return run
 
 
-def bare(task, stacked):
-    """Do the task's matrix products: a stack for each core, or one network after another."""
-    groups = [[layer.weight.copy() for layer in network.dense] for network in task.networks]
-    if stacked:
-        parts = [groups[core::CORES] for core in range(CORES)]
-        groups = [[np.stack(w) for w in zip(*part, strict=True)] for part in parts if part]
-    x = task.data.x_train[task.chosen[0]]
-    runs = [products(x, weights, len(task.chosen)) for weights in groups]
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CORES) as pool:
-        begin = time.perf_counter()
-        list(pool.map(lambda run: run(), runs))
-        return time.perf_counter() - begin, None, set()
+def pytorch_batch(task, threads):
+    """Train all networks as one batch with PyTorch."""
+    import torch
 
+    layers = range(len(MNIST_SIZES) - 1)
+    weights, biases = (
+        [torch.from_numpy(np.stack([getattr(n.dense[i], name) for n in task.networks]))
+         .requires_grad_() for i in layers]
+        for name in ("weight", "bias")
+    )  # fmt: skip
+    optimizer = torch.optim.SGD([*weights, *biases], lr=RATE, foreach=True)
+    x, y = torch.from_numpy(task.x), torch.from_numpy(task.y).long()
+    count = len(task.networks)
 
-class Article:
-    """The article's program, written out plainly, with everything that it computes."""
+    def run():
+        torch.set_num_threads(threads)
+        losses = []
+        for chosen in map(torch.from_numpy, task.chosen):
+            optimizer.zero_grad()
+            h = x[chosen].expand(count, -1, -1)
+            for i in layers:
+                h = torch.baddbmm(biases[i], h.relu() if i else h, weights[i])
+            each = torch.nn.functional.cross_entropy(
+                h.transpose(1, 2), y[chosen].expand(count, -1), reduction="none"
+            ).mean(dim=1)
+            each.sum().backward()
+            optimizer.step()
+            losses.append(each.detach().numpy())
+        return np.transpose(losses)
 
-    learning_rate, weight_decay = RATE, 0.0
-
-    def __init__(self, network, dtype):
-        self.weights = [layer.weight.astype(dtype) for layer in network.dense]
-        self.biases = [layer.bias[0].astype(dtype) for layer in network.dense]
-
-    def loss(self, x, labels):
-        """Return the cross-entropy and the weight decay, which is 0 but is computed."""
-        self.inputs, self.masks, decay = [], [], 0.0
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            if self.inputs:  # ReLU, before every layer but the first
-                mask = x <= 0
-                x = x.copy()
-                x[mask] = 0
-                self.masks.append(mask)
-            self.inputs.append(x)
-            x = np.dot(x, weight) + bias
-            decay += 0.5 * self.weight_decay * np.sum(weight**2)
-        z = x.T - np.max(x.T, axis=0)
-        self.softmax = (np.exp(z) / np.sum(np.exp(z), axis=0)).T
-        right = self.softmax[np.arange(len(labels)), labels]
-        return -np.sum(np.log(right + 1e-7)) / len(labels) + decay
-
-    def gradient(self, x, labels):
-        """Return the loss, and the gradients of the weights and of the biases."""
-        loss, weights, biases = self.loss(x, labels), [], []
-        delta = self.softmax.copy()
-        delta[np.arange(len(labels)), labels] -= 1
-        delta = delta / len(labels)
-        for i in reversed(range(len(self.weights))):
-            weights.insert(0, np.dot(self.inputs[i].T, delta) + self.weight_decay * self.weights[i])
-            biases.insert(0, np.sum(delta, axis=0))
-            delta = np.dot(delta, self.weights[i].T)  # at the inputs, too, where nobody needs it
-            if i > 0:
-                delta[self.masks[i - 1]] = 0
-        return loss, weights, biases
-
-    def step(self, x, labels):
-        """Make a step; return the loss before it. What the article reports is the one after it."""
-        loss, weights, biases = self.gradient(x, labels)
-        gradients = weights + biases
-        for array, gradient in zip(self.weights + self.biases, gradients, strict=True):
-            array -= self.learning_rate * gradient
-        self.reported = self.loss(x, labels)
-        return loss
-
-
-def article(network, task, threads, dtype="float32"):
-    """Return a function that trains a network as the article does."""
-    program, x, y = Article(network, dtype), task.data.x_train, task.data.y_train
-
-    def training():
-        losses = [program.step(x[chosen], y[chosen]) for chosen in task.chosen]
-        return losses, program.weights + program.biases
-
-    return training
-
-
-def scikit_learn(network, task, threads):
-    """Return a function that trains a network as scikit-learn does."""
-    from sklearn.neural_network import MLPClassifier
-
-    model = MLPClassifier(
-        network.sizes[1:-1],
-        solver="sgd",
-        alpha=0.0,
-        momentum=0.0,
-        nesterovs_momentum=False,  # without momentum it changes nothing, but takes time
-        batch_size=BATCH,
-        learning_rate_init=1e-30,
-        max_iter=task.epochs,
-        n_iter_no_change=task.epochs,
-        warm_start=True,
-        random_state=0,
-    )
-    x, y = task.data.x_train, task.data.y_train
-    model.partial_fit(x[:BATCH], y[:BATCH], classes=np.arange(network.sizes[-1]))
-    model.coefs_ = [layer.weight.copy() for layer in network.dense]
-    model.intercepts_ = [layer.bias[0].copy() for layer in network.dense]
-    model.set_params(learning_rate_init=RATE)
-
-    def training():
-        model.fit(x, y)
-        return model.loss_curve_[-model.n_iter_ :], model.coefs_ + model.intercepts_
-
-    return training
+    return run
 
 
 def pytorch(network, task, threads):
-    """Return a function that trains a network as PyTorch does."""
+    """Train one network with PyTorch."""
     import torch
 
     layers = []
@@ -234,258 +154,204 @@ def pytorch(network, task, threads):
             layers[-2].bias.copy_(torch.from_numpy(dense.bias[0]))
     model, loss_of = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-    x, y = torch.from_numpy(task.data.x_train), torch.from_numpy(task.data.y_train)
-    batches = [torch.from_numpy(chosen) for chosen in task.chosen]
+    x, y = torch.from_numpy(task.x), torch.from_numpy(task.y).long()
 
-    def training():
+    def run():
         torch.set_num_threads(threads)  # of the thread that says so
         losses = []
-        for chosen in batches:
+        for chosen in map(torch.from_numpy, task.chosen):
             optimizer.zero_grad()
             loss = loss_of(model(x[chosen]), y[chosen])
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        return losses, model.parameters()
+        return losses
 
-    return training
-
-
-def peer(prepare, task, threads, at_a_time=1):
-    """Do the task with a peer, network after network, each with so many threads."""
-    trainings = [prepare(network, task, threads) for network in task.networks]
-    with warnings.catch_warnings(), ThreadPoolExecutor(at_a_time) as pool:
-        warnings.filterwarnings("ignore", "Stochastic Optimizer")  # would train for longer
-        with threadpool_limits(threads, user_api="blas"):
-            begin = time.perf_counter()
-            trained = list(pool.map(lambda training: training(), trainings))
-            seconds = time.perf_counter() - begin
-    dtypes = {str(array.dtype).removeprefix("torch.") for _, arrays in trained for array in arrays}
-    return seconds, np.array([losses for losses, _ in trained]), dtypes
+    return run
 
 
-def contenders():
-    """Return who is measured, by name. Who is to be compared most closely comes next to initlab."""
+def scikit_learn(network, task, threads):
+    """Train one network with scikit-learn, which shuffles the images in its own way."""
+    from sklearn.neural_network import MLPClassifier
 
-    def both(prepare):
-        ways = {"1 thread": 1, f"{CORES} threads": CORES}
-        return {way: partial(peer, prepare, threads=threads) for way, threads in ways.items()}
-
-    ways_of_bare = {"stacked": partial(bare, stacked=True), "single": partial(bare, stacked=False)}
-    published = both(partial(article, dtype="float64"))
-    in_pairs = {"": partial(peer, pytorch, threads=1, at_a_time=CORES)}
-    return {
-        "initlab": Contender({"": partial(initlab, cores=CORES)}),
-        "bare products": Contender(ways_of_bare, (1.25, 1.25), bare=True),
-        "initlab on one core": Contender({"": partial(initlab, cores=1)}, (1.7, None)),
-        "article in float32": Contender(both(article)),
-        "article as published": Contender(published, (8, 6.5), "float64"),
-        "scikit-learn": Contender(both(scikit_learn), (3, 2.5), module="sklearn", shuffles=True),
-        "PyTorch": Contender(both(pytorch), (3, 2.5), module="torch"),
-        "PyTorch, two at a time": Contender(in_pairs, module="torch"),
-    }
-
-
-def difference(contender, losses, dtypes, ours, epochs):
-    """Return what a contender did otherwise than initlab, whose losses are ours; or None."""
-    if contender.bare:
-        return None
-    if dtypes != {contender.dtype}:
-        return f"computed in {', '.join(sorted(dtypes))} instead of {contender.dtype}"
-    if contender.shuffles:
-        ours = ours.reshape(len(ours), epochs, -1).mean(axis=-1)
-    if losses.shape != ours.shape:
-        return f"told {losses.shape[-1]} losses instead of {ours.shape[-1]}"
-    off = np.abs(losses / ours - 1)
-    # What rounding makes of a loss: next to nothing at first, but it grows from step to step.
-    first, all_in_all = (0.05, 0.05) if contender.shuffles else (0.001, 0.01)
-    if off[:, :100].max() <= first and off.mean() <= all_in_all:
-        return None
-    return f"has losses that are {off.mean():.2%} off in the mean, at most {off.max():.2%}"
-
-
-def compare(task, entrants, rounds):
-    """Return seconds by contender and way, a list of a number each round, and all differences.
-
-    A way that takes twice as long as another of the same contender is not tried again.
-    """
-    seconds = {name: {way: [] for way in entrant.ways} for name, entrant in entrants.items()}
-    found = {}
-    turns = [(name, way) for name in entrants for way in entrants[name].ways]
-    for name, way in turns:  # the first time of anything is slower
-        entrants[name].ways[way](make_task(task.networks[:2], task.data, 1))
-    for number in range(rounds):
-        first = number * len(turns) // rounds
-        for name, way in turns[first:] + turns[:first]:
-            taken, *found[name, way] = entrants[name].ways[way](task)
-            seconds[name][way].append(taken)
-        # Two threads on busy cores may take ten times as long as one. Once is enough then.
-        quickest = {name: min(last[-1] for last in seconds[name].values()) for name in entrants}
-        turns = [(name, way) for name, way in turns if seconds[name][way][-1] < 2 * quickest[name]]
-    ours = found["initlab", ""][0]
-    wrong = []
-    for (name, way), (losses, dtypes) in found.items():
-        words = difference(entrants[name], losses, dtypes, ours, task.epochs)
-        wrong += [f"{name} {way}: {words}".replace(" :", ":")] if words else []
-    return seconds, wrong
-
-
-def cost_per_network(networks, data, rounds, steps):
-    """Return the milliseconds a step for one of 1, 2, 4 ... networks, a list for each number."""
-    times = {count: [] for count in COUNTS}
-    for number in range(rounds):
-        first = number * len(COUNTS) // rounds
-        for count in COUNTS[first:] + COUNTS[:first]:
-            copies = [network.copy() for network in networks[:count]]
-            seconds, _ = together(copies, data, steps)
-            times[count].append(1000 * seconds / count / steps)
-    return times
-
-
-def memory(networks, data):
-    """Return the most bytes that training took, but for one batch, over those of the parameters."""
-    copies = [network.copy() for network in networks]
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        together(copies, data, steps=2)  # the second is as any other
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    # One batch: the images, and what goes into and comes out of each layer of each network.
-    batch = 4 * BATCH * (MNIST_SIZES[0] + 2 * len(copies) * sum(MNIST_SIZES[1:]))
-    return (most - before - batch) / sum(a.nbytes for net in copies for a in net.parameters())
-
-
-def import_seconds():
-    """Return what ``import initlab`` takes in a fresh process that has imported NumPy."""
-    command = [sys.executable, "-c", IMPORT]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def spread(values, digits=2):
-    """Return the median, and in brackets the least and the most."""
-    middle, least, most = statistics.median(values), min(values), max(values)
-    return f"{middle:.{digits}f} ({least:.{digits}f} - {most:.{digits}f})"
-
-
-def verdict(words, met):
-    """Return an aim in words, and whether it was met."""
-    return f"aim: {words}, {'met' if met else 'missed'}"
-
-
-def print_table(task, entrants, seconds, which):
-    """Print a line for each contender; return its milliseconds a step in every round."""
-    steps, rows = len(task.networks) * len(task.chosen), {}
-    for name, ways in seconds.items():
-        kept = [way for way in ways if len(ways[way]) == len(seconds["initlab"][""])]
-        way = min(kept, key=lambda way: statistics.median(ways[way]))
-        label = f"{name}, {way}" if way else name
-        rows[label] = [1000 * taken / steps for taken in ways[way]]
-        line = f"{label:34}{spread(rows[label], 3):25}"
-        rounds, aim = (
-            zip(ways[way], seconds["initlab"][""], strict=True),
-            entrants[name].aims[which],
-        )
-        if entrants[name].bare:
-            ratios = [ours / its for its, ours in rounds]
-            words = verdict(f"at most {aim}", statistics.median(ratios) <= aim)
-            line += f"ours/its {spread(ratios):24}{words}"
-        elif name != "initlab":
-            ratios = [its / ours for its, ours in rounds]
-            words = verdict(f"at least {aim}", statistics.median(ratios) >= aim) if aim else ""
-            line += f"its/ours {spread(ratios):24}{words}"
-        print(line.rstrip())
-    return rows
-
-
-def print_more(cost, beyond, imports):
-    """Print the cost per network, the memory and the time of the import."""
-    print("networks together: milliseconds for one network and step")
-    middles = [statistics.median(times) for times in cost.values()]
-    for count, times in cost.items():
-        print(f"{count:8}   {spread(times, 3)}")
-    level = all(now <= 1.1 * min(middles[: i + 1]) for i, now in enumerate(middles))
-    print(verdict("falls or stays level (within 10 %)", level))
-    print(
-        "\nmost memory while training, without a batch of activations, over that of the parameters"
+    model = MLPClassifier(
+        network.sizes[1:-1],
+        solver="sgd",
+        alpha=0.0,
+        momentum=0.0,
+        nesterovs_momentum=False,  # without momentum it changes nothing, but takes time
+        batch_size=BATCH,
+        learning_rate_init=1e-30,
+        max_iter=1,
+        warm_start=True,
+        random_state=0,
     )
-    for count, times in beyond.items():
-        print(f"{count:8}   {times:.2f}   {verdict('at most 3', times <= 3)}")
-    met = verdict("below 0.15", statistics.median(imports) < 0.15)
-    print(f"\nseconds to import initlab, after numpy: {spread(imports, 3)}   {met}")
+    model.partial_fit(task.x[:BATCH], task.y[:BATCH], classes=np.arange(network.sizes[-1]))
+    model.coefs_ = [layer.weight.copy() for layer in network.dense]
+    model.intercepts_ = [layer.bias[0].copy() for layer in network.dense]
+    model.set_params(learning_rate_init=RATE)
+
+    def run():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Stochastic Optimizer")  # would train for longer
+            model.fit(task.x, task.y)
+        return model.loss_curve_[-1:]
+
+    return run
 
 
-def draw(rows, cost, path):
-    """Save the picture: who takes how long, and what a network costs among others."""
+def article(network, task, threads):
+    """Train one network as the article's program does, with everything that it computes."""
+    weights = [layer.weight.copy() for layer in network.dense]
+    biases = [layer.bias[0].copy() for layer in network.dense]
+    decay = 0.0  # of the weights; it is 0, but computed
+
+    def forward(x, labels):
+        inputs, loss = [], 0.0
+        for weight, bias in zip(weights, biases, strict=True):
+            inputs.append(np.maximum(x, 0) if inputs else x)
+            x = np.dot(inputs[-1], weight) + bias
+            loss += 0.5 * decay * np.sum(weight**2)
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        softmax = e / e.sum(axis=1, keepdims=True)
+        surprise = -np.log(softmax[np.arange(len(labels)), labels] + 1e-7)
+        return inputs, softmax, loss + surprise.mean()
+
+    def run():
+        losses = []
+        for chosen in task.chosen:
+            x, labels = task.x[chosen], task.y[chosen]
+            inputs, delta, loss = forward(x, labels)
+            losses.append(loss)
+            delta[np.arange(len(labels)), labels] -= 1
+            delta /= len(labels)
+            gradients = []
+            for i in reversed(range(len(weights))):
+                gradients.append((np.dot(inputs[i].T, delta) + decay * weights[i], delta.sum(0)))
+                delta = np.dot(delta, weights[i].T)  # at the images, too, where nobody needs it
+                delta[inputs[i] <= 0] = 0
+            for i, (weight, bias) in enumerate(reversed(gradients)):
+                weights[i] -= RATE * weight
+                biases[i] -= RATE * bias
+            forward(x, labels)  # what the program reports is the loss after the step
+        return losses
+
+    return run
+
+
+def one_by_one(prepare, task, threads, at_a_time=1):
+    """Train network after network, or two at a time."""
+    runs = [prepare(network, task, threads) for network in task.networks]
+
+    def run():
+        with threadpool_limits(threads, user_api="blas"), ThreadPoolExecutor(at_a_time) as pool:
+            return list(pool.map(lambda each: each(), runs))
+
+    return run
+
+
+# By name: the library it needs, and the ways to do the task, of which the quickest is quoted.
+CONTENDERS = {
+    "initlab": ("numpy", [partial(initlab, cores=CORES)]),
+    "bare matrix products": ("numpy", [partial(bare_products, cores=CORES)]),
+    "PyTorch, all as one batch": (
+        "torch",
+        [partial(pytorch_batch, threads=n) for n in (1, CORES)],
+    ),
+    "PyTorch, one by one": (
+        "torch",
+        [partial(one_by_one, pytorch, threads=n) for n in (1, CORES)],
+    ),
+    "PyTorch, two at a time": ("torch", [partial(one_by_one, pytorch, threads=1, at_a_time=2)]),
+    "scikit-learn": ("sklearn", [partial(one_by_one, scikit_learn, threads=n) for n in (1, CORES)]),
+    "the article's program": (
+        "numpy",
+        [partial(one_by_one, article, threads=n) for n in (1, CORES)],
+    ),
+}
+
+
+def difference(losses, ours):
+    """Return how far losses are from initlab's if the work was another one, or None."""
+    if losses is None:
+        return None
+    losses, ours = np.array(losses), np.array(ours)
+    if losses.shape[1] == 1:  # of images in another order
+        off, allowed = np.abs(losses[:, 0] / ours.mean(axis=1) - 1), 0.05
+    else:  # what rounding makes of a loss grows from step to step
+        off, allowed = np.abs(losses / ours - 1), 0.01
+    return None if off.mean() <= allowed else f"losses {off.mean():.2%} off"
+
+
+def compare(task, contenders, rounds):
+    """Return by name the seconds of each round, in the quickest way, and what was different."""
+    seconds = {(name, way): [] for name, (_, ways) in contenders.items() for way in ways}
+    losses = {}
+    for number in range(rounds + 1):  # the first one to warm up
+        turns = list(seconds)
+        for name, way in turns[number % len(turns) :] + turns[: number % len(turns)]:
+            run = way(task)
+            begin = time.perf_counter()
+            losses[name] = run()
+            seconds[name, way].append(time.perf_counter() - begin)
+    best = {}
+    for (name, _), times in seconds.items():
+        best[name] = min(best.get(name, times[1:]), times[1:], key=statistics.median)
+    told = {name: difference(losses[name], losses["initlab"]) for name in best}
+    return best, [f"{name}: {words}" for name, words in told.items() if words]
+
+
+def spread(values):
+    """Return the median, and in brackets the least and the most."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} - {max(values):.2f})"
+
+
+def draw(milliseconds, title, path):
+    """Save a picture of who takes how long."""
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(15, 6.5))
-        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-        for place, (label, times) in enumerate(rows.items()):
+        figure = Figure(figsize=(12, 6))
+        ax = figure.subplots()
+        for place, (name, times) in enumerate(milliseconds.items()):
             middle = statistics.median(times)
-            color = plotting.BLUE if label.startswith("initlab") else plotting.ORANGE
+            color = plotting.BLUE if name == "initlab" else plotting.ORANGE
             around = [[middle - min(times)], [max(times) - middle]]
-            left.barh(place, middle, color=color, xerr=around, capsize=6)
-            left.text(max(times), place, f"  {middle:.2f}", va="center")
-        left.set_yticks(range(len(rows)), list(rows))
-        left.invert_yaxis()
-        left.set_xmargin(0.12)
-        left.grid(visible=False, axis="y")
-        left.set_xlabel("milliseconds per network and step")
-        left.set_title("fifteen networks on two cores")
-        least, middles, most = (
-            [of(times) for times in cost.values()] for of in (min, statistics.median, max)
-        )
-        right.fill_between(list(cost), least, most, color=plotting.SKY, alpha=0.5)
-        right.plot(list(cost), middles, "o-", color=plotting.BLUE)
-        right.set_xscale("log", base=2)
-        right.set_xticks(list(cost), [str(count) for count in cost])
-        right.set_ylim(bottom=0)
-        right.set_xlabel("networks trained together")
-        right.set_ylabel("milliseconds")
-        right.set_title("initlab: per network and step")
+            ax.barh(place, middle, color=color, xerr=around, capsize=6)
+            ax.text(max(times), place, f"  {middle:.2f}", va="center")
+        ax.set_yticks(range(len(milliseconds)), list(milliseconds))
+        ax.invert_yaxis()
+        ax.set_xmargin(0.12)
+        ax.grid(visible=False, axis="y")
+        ax.set_xlabel("milliseconds per network and step")
+        ax.set_title(title)
         figure.savefig(path)
 
 
-def parsed(arguments):
-    """Return the options."""
+def main(arguments=None):
+    """Print the table and save the picture; return whether all did equal work."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often all are measured")
-    parser.add_argument("--epochs", type=int, default=1, help=f"of {EPOCH} steps")
+    parser.add_argument("--seeds", type=int, default=5, help="three networks for each")
     parser.add_argument("--quick", action="store_true", help="few steps, to see that it works")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="where to save it")
     options = parser.parse_args(arguments)
-    if min(options.rounds, options.epochs) < 1:
-        parser.error("at least one round and one epoch are needed")
-    return options
-
-
-def main(arguments=None):
-    """Print the tables and save the picture; return whether all did equal work."""
-    options = parsed(arguments)
-    rounds, steps = (1, 2) if options.quick else (options.rounds, EPOCH)
-    mnist, entrants, wrong = load_mnist(), contenders(), []
-    there = {c.module: importlib.util.find_spec(c.module) for c in entrants.values()}
-    missing = {name: c.module for name, c in entrants.items() if not there[c.module]}
-    entrants = {name: entrant for name, entrant in entrants.items() if name not in missing}
-    rows = []
-    for which, (words, seeds) in enumerate({"fifteen": range(5), "three": range(1)}.items()):
-        networks = [drawn(start, seed) for seed in seeds for start, _ in AS_CODED.values()]
-        task = make_task(networks, mnist, steps, options.epochs)
-        print(f"{words} networks, {len(task.chosen)} steps of {BATCH} images, {CORES} cores:")
-        print(f"median (least - most) of {rounds} rounds; milliseconds per network and step")
-        seconds, different = compare(task, entrants, rounds)
-        rows.append(print_table(task, entrants, seconds, which))
-        for name, module in missing.items():
-            print(f"{name:34}skipped: {module} is not installed")
-        print(*(f"DIFFERENT WORK: {words}" for words in different), "", sep="\n")
-        wrong += different
-    networks = [drawn(init.he_normal(), seed) for seed in range(max(COUNTS))]
-    cost = cost_per_network(networks, task.data, rounds, 2 if options.quick else 60)
-    beyond = {count: memory(networks[:count], mnist) for count in (1, 8, 32, 128)}
-    print_more(cost, beyond, [import_seconds() for _ in range(rounds)])
-    draw(rows[0], cost, options.picture)
-    return not wrong
+    rounds, steps = (1, 2) if options.quick else (options.rounds, STEPS)
+    task = Task(load_mnist(), options.seeds, steps)
+    found = {name: importlib.util.find_spec(module) for name, (module, _) in CONTENDERS.items()}
+    contenders = {name: entry for name, entry in CONTENDERS.items() if found[name]}
+    seconds, different = compare(task, contenders, rounds)
+    title = f"{len(task.networks)} networks on {CORES} cores"
+    print(f"{title}: median (least - most) of {rounds} rounds")
+    print(f"{'milliseconds per network and step':48}times initlab's")
+    milliseconds = {
+        name: [1000 * taken / task.steps for taken in times] for name, times in seconds.items()
+    }
+    for name, times in milliseconds.items():
+        ratios = [its / ours for its, ours in zip(times, milliseconds["initlab"], strict=True)]
+        print(f"{name:26}{spread(times):22}{spread(ratios)}")
+    print(*(f"{name}: skipped, not installed" for name in CONTENDERS if not found[name]), sep="\n")
+    print(*(f"DIFFERENT WORK: {words}" for words in different), sep="\n")
+    draw(milliseconds, title, options.picture)
+    return not different
 
 
 if __name__ == "__main__":

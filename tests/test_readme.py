@@ -24,8 +24,9 @@ def test_every_notebook_is_in_the_table():
 
 def test_commands_are_targets_of_the_makefile():
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    commands = set(re.findall(r"make (\w+)", README))
-    assert {"lab", "test", "notebooks", "bench"} <= commands <= targets
+    text = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"make (\w+)", text))
+    assert {"lab", "lint", "test", "notebooks", "bench"} <= commands <= targets
 
 
 def test_the_number_under_the_picture_is_measured():
