@@ -59,17 +59,6 @@ def test_the_stub_is_missing_and_the_solution_is_correct(path, stub, following):
     assert answer_to(f"{solution}\n{check}", names).state == "correct"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_two_or_three_exercises_numbered_and_all_with_a_folded_answer(path):
-    text = "\n\n".join(source for kind, source in cells_of(path) if kind == "markdown")
-    section = text.split("## Exercises\n")[1].split("\n## ")[0]
-    numbers = re.findall(r"^\*\*(\d)\. ", section, re.MULTILINE)
-    assert numbers in (["1", "2"], ["1", "2", "3"])
-    assert section.count("<details><summary>") == len(numbers) == section.count("</details>")
-    checked = [s for kind, s in cells_of(path) if kind == "code" and "\ncheck_" in s]
-    assert len(checked) >= 2
-
-
 def test_every_check_is_used_once():
     used = [
         name for param in exercises() for name in re.findall(r"^check_\w+", param.values[1], re.M)

@@ -1,6 +1,5 @@
 """What can be said of a notebook without running it."""
 
-import ast
 import json
 import re
 from itertools import pairwise
@@ -12,31 +11,7 @@ from initlab.classroom import ledger
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-ALLOWED_TAGS = {"nbval-ignore-output", "raises-exception"}
-# How many cells of a notebook may keep their outputs from being compared: training runs, whose
-# progress bars and last digits depend on the machine.
-IGNORED_OUTPUTS = {
-    "02_weights_of_zero": 7,
-    "03_pretraining": 10,
-    "04_xavier": 4,
-    "05_he": 5,
-    "06_mnist": 11,
-    "07_order_and_chaos": 7,
-    "08_remedies": 9,
-    "09_the_verdict": 4,
-}
-SPINE = [
-    "What you'll learn",
-    "Predict",
-    "Build",
-    "Measure",
-    "Explore",
-    "Explain",
-    "What the article says, what we measured",
-    "Exercises",
-    "What we saw",
-    "Further reading",
-]
+ALLOWED_TAGS = {"nbval-ignore-output"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -104,34 +79,9 @@ def test_no_timing_no_widget_state_and_small(path):
 
 
 @every_notebook
-def test_tags_are_counted(path):
+def test_tags_are_known(path):
     tags = [tag for cell in load(path)["cells"] for tag in cell["metadata"].get("tags", [])]
     assert set(tags) <= ALLOWED_TAGS
-    assert tags.count("nbval-ignore-output") == IGNORED_OUTPUTS.get(path.stem, 0)
-    assert tags.count("raises-exception") == 0
-
-
-@every_notebook
-def test_follows_the_spine(path):
-    headings = re.findall(r"^## (.+)$", text_of(path), re.MULTILINE)
-    assert [heading for heading in headings if heading in SPINE] == SPINE
-
-
-@every_notebook
-def test_opens_with_title_question_minutes_and_needs(path):
-    first = source(load(path)["cells"][0])
-    number = path.stem[:2]
-    assert re.match(rf"# {number} - [A-Z]", first)
-    assert re.search(r"^\*\*.+\?\*\*$", first, re.MULTILINE | re.DOTALL)
-    assert re.search(r"\d+ minutes in class", first)
-    assert "You need:" in first
-
-
-@every_notebook
-def test_three_goals_and_their_mirror_image(path):
-    for heading in ("What you'll learn", "What we saw"):
-        section = text_of(path).split(f"## {heading}\n")[1].split("\n## ")[0]
-        assert len(re.findall(r"^- ", section, re.MULTILINE)) == 3, heading
 
 
 @every_notebook
@@ -145,23 +95,6 @@ def test_bets_before_the_first_measurement(path):
         reveal = [m.start() for m in re.finditer(rf"\b{bet}\.reveal\(", code)]
         assert more == []
         assert code.index(f"{bet} = Prediction(") < commit < min(reveal), bet
-
-
-@every_notebook
-def test_a_key_function_is_typed_and_held_against_the_library(path):
-    functions = [
-        node for node in ast.walk(ast.parse(code_of(path))) if isinstance(node, ast.FunctionDef)
-    ]
-    assert functions, "nothing is built"
-    for function in functions:
-        assert function.end_lineno - function.lineno + 1 <= 12, function.name
-    assert re.search(r"np\.testing\.assert_(allclose|array_equal)\(", code_of(path))
-
-
-@every_notebook
-def test_verdicts_come_from_the_ledger(path):
-    assert "ledger.claim_" in code_of(path)
-    assert not re.search(r"\*\*Verdict", text_of(path))
 
 
 @every_notebook
@@ -180,12 +113,6 @@ def test_stored_verdicts_are_of_the_present_claims(path):
         assert re.fullmatch(
             r"(holds|false|half true) \((one part|seen: \d of \d parts)\)", verdict.strip()
         )
-
-
-@every_notebook
-def test_verdicts_are_asserted(path):
-    asserts = [node for node in ast.walk(ast.parse(code_of(path))) if isinstance(node, ast.Assert)]
-    assert any(".verdict" in ast.unparse(node) for node in asserts)
 
 
 @every_notebook
@@ -227,12 +154,6 @@ def test_outputs_name_no_place_of_the_machine_they_ran_on(path):
     assert not re.search(
         r"[A-Z]:\\\\|/(home|Users|tmp|root|mnt|work)/|0x[0-9a-f]{6}", without_pictures
     )
-
-
-def test_what_nbval_may_overlook_is_at_most_three_rules():
-    sanitize = ROOT / "tests" / "notebooks" / "sanitize.cfg"
-    rules = sanitize.read_text().count("regex:") if sanitize.exists() else 0
-    assert rules <= 3
 
 
 @every_notebook
