@@ -556,12 +556,16 @@ def sort_in_place(x, order):
     return x.sum(axis=1)
 
 
-@pytest.mark.parametrize("function", [add_in_place, sort_in_place])
+def only_sort(x, order):
+    return order.sort(reverse=True)
+
+
+@pytest.mark.parametrize("function", [add_in_place, sort_in_place, only_sort])
 def test_changing_what_is_handed_over_is_told_even_if_the_result_is_right(function):
     for _ in range(2):
         answer = ROWS(function)
         assert answer.state == "not yet"
-        assert answer.message.startswith("it changes what it is handed")
+        assert answer.message.startswith("it changes its arguments in place")
     assert ROWS(lambda x, _: x.sum(axis=1)).is_correct
 
 

@@ -4,6 +4,7 @@
 rescales, giving exactly the same networks in a fraction of the time; the sliders use it.
 """
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -11,13 +12,7 @@ import numpy as np
 
 from initlab import activations, theory
 from initlab import initializers as init
-from initlab._engine.checks import (
-    finite_number,
-    generator,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine.checks import finite_number, known_name, overflow_allowed, whole_number
 from initlab.activations import sigmoid
 from initlab.datasets import gaussian_inputs
 from initlab.experiments._checks import checked_seeds
@@ -292,8 +287,8 @@ class ScaledNetwork:
             layer.weight = np.multiply.outer(np.asarray(stds, dtype=np.float64), layer.weight)
             layer.weight = layer.weight.astype(self.dtype)
             layer.bias = np.zeros((len(stds), *layer.bias.shape), dtype=self.dtype)
-        # A fresh copy of the generator each time, so that the gradient is the same for every std.
-        signals = measure_signals(stack, self._x, rng=_again(self._gradient_rng))
+        # A copy of the generator each time, so that the gradient is the same for every std.
+        signals = measure_signals(stack, self._x, rng=copy.deepcopy(self._gradient_rng))
         with overflow_allowed():
             forward = [np.abs(layer.h, dtype=np.float64) for layer in signals.layers]
             found = {
@@ -322,12 +317,6 @@ class ScaledNetwork:
             "predicted_forward_rms": np.sqrt(known.mean_square[:, 0]),
             "predicted_gradient_rms": known.gradient_rms[:, 0],
         }
-
-
-def _again(rng):
-    other = type(rng.bit_generator)()
-    other.state = generator(rng).bit_generator.state
-    return np.random.Generator(other)
 
 
 def _histogram(h, place, bins, span, ends, zeros, doubtful):

@@ -175,6 +175,8 @@ def _pace(scale):
 
 def training(loss):
     """Describe what a loss means for ten classes."""
+    if np.isnan(loss):
+        return "no loss yet"
     seen = "no better than guessing" if loss > 2.25 else "it learns"
     if loss > 2.5:
         seen = "more than guessing costs"
