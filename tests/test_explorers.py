@@ -395,6 +395,18 @@ def test_state_goes_from_one_explorer_to_another_and_reset_goes_back():
     assert two.std.value == (2 / 100) ** 0.5
 
 
+@pytest.mark.parametrize(
+    ("text", "std"), [("Xavier", 0.1), ("std 0.01", 0.01), ("0.01", 0.01), ("std 10", 10.0)]
+)
+def test_a_std_is_given_by_the_name_of_its_start(text, std):
+    explorer = ActivationExplorer(text, width=100, depth=1, inputs=10)
+    assert explorer.std.value == std
+    explorer.std.value = 1.0
+    explorer.state = f"std={text.replace(' ', '_')}"
+    assert explorer.std.value == std
+    explorer.close()
+
+
 def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_changes():
     explorer = ActivationExplorer(depth=1, width=10, inputs=10)
     wanted = {

@@ -1,14 +1,13 @@
 """The common base of all explorers: controls with their state in one string, picture, caption."""
 
 import contextlib
-import threading
 from dataclasses import fields
 
 import ipywidgets as widgets
 from IPython import get_ipython
 
 from initlab.explorers.picture import Picture
-from initlab.explorers.positions import PositionSlider
+from initlab.explorers.positions import ONE_AT_A_TIME, PositionSlider
 from initlab.explorers.settings import Settings
 from initlab.explorers.tables import Filler, pack, remembered
 
@@ -39,14 +38,10 @@ class Explorer(widgets.VBox):
     _links = ()
 
     def __init__(self, controls):
-        # Held while controls, state and picture are being synchronized.
-        self._lock = threading.RLock()
         self._is_suspended, self._controls = False, controls
         self.picture = Picture(layout={"width": "100%"})
         for name, control in controls.items():
             setattr(self, name, control)
-            if isinstance(control, PositionSlider):
-                control.turn = self._lock
             control.add_class(f"initlab-{name.replace('_', '-')}")
         self.reset_button = button("reset", "back to how it began", self.reset)
         self._written = self._first_state = self.state
@@ -133,7 +128,7 @@ class Explorer(widgets.VBox):
         self.state = self._first_state
 
     def _pasted(self, _):
-        with self._lock:
+        with ONE_AT_A_TIME:
             if self.state_text.value == self._written:  # written here, not pasted
                 self.picture.message = ""
                 return
@@ -147,7 +142,7 @@ class Explorer(widgets.VBox):
     @contextlib.contextmanager
     def _suspended(self):
         """Change several controls, and refresh once at the end."""
-        with self._lock:
+        with ONE_AT_A_TIME:
             outer, self._is_suspended = self._is_suspended, True
             try:
                 yield
@@ -157,7 +152,7 @@ class Explorer(widgets.VBox):
 
     def _changed(self, change=None):
         owner = None if change is None else change["owner"]
-        with self._lock:
+        with ONE_AT_A_TIME:
             if self._is_suspended:
                 return
             if owner is not None and owner is self._controls.get(self._range_control):
@@ -239,13 +234,13 @@ class ScrubbingExplorer(Explorer):
         self._filler.fill(self._tables)
 
     def _publish(self, tables):
-        with self._lock:
+        with ONE_AT_A_TIME:
             if tables is self._tables and self.picture.comm is not None:
                 parts = [table.for_page() for table in tables]
                 self.picture.table = pack(tables[0].settings.picture, parts)
 
     def _readings(self):
-        with self._lock:
+        with ONE_AT_A_TIME:
             hands = zip(self._tables, self._positions(), strict=True)
             return [table.reading(position) for table, position in hands]
 
