@@ -200,9 +200,7 @@ def test_what_is_looked_at_are_the_first_thousand_test_images():
 
 @pytest.mark.parametrize("rate", [1e200, 1e308])
 def test_of_neurons_whose_numbers_overflow_nothing_is_said(rate):
-    with pytest.raises(
-        ValueError, match=r"learning_rate=1e\+\d+: the numbers overflow within 2 st"
-    ):
+    with pytest.raises(ValueError, match=r"learning_rate=1e.*: the numbers overflow"):
         break_symmetry(0.1, CLOUDS, seeds=[0], steps=6, every=2, learning_rate=rate)
 
 

@@ -87,7 +87,9 @@ class PositionSlider(SelectionSlider):
         self.name, self._range_value = name, range_value
         options, look = list(self.places(range_value).items()), Layout(width="100%")
         super().__init__(options=options, description=description or name, layout=look)
-        self.value = self.from_text(value, range_value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            value = self.from_text(value, range_value)
+        self.index = self._nearest([place for _, place in options], value)
 
     def __setattr__(self, name, value):
         """Set an attribute; the selection is updated as a whole."""
