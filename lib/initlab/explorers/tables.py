@@ -104,10 +104,7 @@ class ScrubTable:
     def row(self, position):
         """Return the measurements at one position: a dict of arrays, one entry or row per layer."""
         self.fill(position)
-        return {
-            name: values.astype(np.float64 if values.dtype == np.float32 else values.dtype)
-            for name, values in self._row(position).items()
-        }
+        return self._row(position)
 
     def reading(self, position):
         """Return the Reading at one position."""
