@@ -1,9 +1,9 @@
 """What a picture can show along its slider, computed once and packed into one bytes object."""
 
+import functools
 import json
 import threading
 import time
-from collections import OrderedDict
 
 import numpy as np
 
@@ -60,11 +60,6 @@ class ScrubTable:
     def complete(self):
         """Whether every position has been computed."""
         return bool(self.ready.all())
-
-    @property
-    def size(self):
-        """The size of the arrays in bytes."""
-        return sum(array.nbytes for array in self.arrays.values())
 
     def fill(self, *positions):
         """Compute these positions unless they have been computed already."""
@@ -171,21 +166,8 @@ def pack(picture, parts, **head):
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
-# The most tables that are cached, and the most bytes.
-_MOST_TABLES, _MOST_BYTES = 8, 6_000_000
-_latest, _latest_lock = OrderedDict(), threading.Lock()
-
-
-def remembered(settings):
-    """Return the table for these settings, from the cache if possible."""
-    with _latest_lock:
-        table = _latest.pop(settings, None) or ScrubTable(settings)
-        _latest[settings] = table
-        sizes = [kept.size for kept in _latest.values()]
-        while len(sizes) > 1 and (len(sizes) > _MOST_TABLES or sum(sizes) > _MOST_BYTES):
-            _latest.popitem(last=False)
-            del sizes[0]
-        return table
+# The latest tables are kept: a few megabytes, and who goes back to a setting finds it filled.
+remembered = functools.lru_cache(maxsize=8)(ScrubTable)
 
 
 class Filler:
