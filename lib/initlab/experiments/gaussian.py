@@ -49,18 +49,23 @@ def five_layers(
     Signals
         With a standard normal gradient at the last layer's output.
     """
+    network, x, gradient_rng = _draw(weight_init, activation, seed, depth, width, inputs, dtype)
+    return measure_signals(network, x, rng=gradient_rng)
+
+
+def _draw(weight_init, activation, seed, depth, width, inputs, dtype):
+    """Return a network, its inputs, and the generator of the gradient at its last layer."""
     seed = whole_number("seed", seed, at_least=0)
     input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
     network = MLP(
-        [width] * (whole_number("depth", depth) + 1),
+        [whole_number("width", width)] * (whole_number("depth", depth) + 1),
         activation=activation,
         output_activation=activation,
         weight_init=weight_init,
         rng=weight_rng,
         dtype=dtype,
     )
-    x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
-    return measure_signals(network, x, rng=gradient_rng)
+    return network, gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype), gradient_rng
 
 
 def over_seeds(weight_init, seeds, **settings):
@@ -142,16 +147,9 @@ class ScaledNetwork:
     ):
         self.activation = activations.get(activation)
         scheme = DISTRIBUTIONS[known_name("initializer", initializer, DISTRIBUTIONS)]
-        seed = whole_number("seed", seed, at_least=0)
-        # As in five_layers, so that both use the same inputs, weights and gradient.
-        input_rng, weight_rng, self._gradient_rng = np.random.default_rng(seed).spawn(3)
-        self._network = MLP(
-            [whole_number("width", width)] * (whole_number("depth", depth) + 1),
-            activation=self.activation,
-            output_activation=self.activation,
-            weight_init=scheme,
-            rng=weight_rng,
-            dtype=np.float64,  # scaled first and rounded afterwards, as in an initializer
+        # Scaled first and rounded afterwards, as in an initializer: so float64 here.
+        self._network, x, self._gradient_rng = _draw(
+            scheme, self.activation, seed, depth, width, inputs, np.float64
         )
         for layer in self._network.dense:
             layer.weight /= scheme.std(layer.weight.shape)
@@ -160,7 +158,7 @@ class ScaledNetwork:
         # times as long, and no picture can tell them from 0.
         ends_at_0 = self.activation.saturation is not None and 0 in self.activation.span
         self._least = np.finfo(self.dtype).tiny if ends_at_0 else None
-        self._x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
+        self._x = x.astype(self.dtype)
         # Buffers reused for each layer: allocating new ones would cost more than the arithmetic.
         self._z, self._place = np.empty_like(self._x), np.empty_like(self._x)
         self._centred = np.empty(self._x.shape)

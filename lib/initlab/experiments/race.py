@@ -53,22 +53,23 @@ class Race:
 
     def losses(self, name, window=50):
         """Return one contestant's smoothed loss curves, shape (seeds, steps)."""
-        known_name("name", name, self.histories)
-        return np.array([history.smoothed(window) for history in self.histories[name]])
+        return np.array([history.smoothed(window) for history in self._of(name)])
 
     def final_losses(self, name, last=100):
         """Return one contestant's mean loss over the last steps, shape (seeds,)."""
-        known_name("name", name, self.histories)
-        return np.array([history.final_loss(last) for history in self.histories[name]])
+        return np.array([history.final_loss(last) for history in self._of(name)])
 
     def gradient_rms(self, name):
         """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers)."""
-        known_name("name", name, self.histories)
-        if self.histories[name][0].gradient_rms is None:
+        found = [history.gradient_rms for history in self._of(name)]
+        if found[0] is None:
             raise ValueError(
                 "no gradients were recorded; call mnist_race with record_gradients=True"
             )
-        return np.array([history.gradient_rms for history in self.histories[name]])
+        return np.array(found)
+
+    def _of(self, name):
+        return self.histories[known_name("name", name, self.histories)]
 
     def __or__(self, other):
         """Merge two races, e.g. of contestants with different learning rates."""

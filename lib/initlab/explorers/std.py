@@ -65,6 +65,7 @@ class StdSettings(Settings):
         """Return the texts that the page shows."""
         return {
             "name": self.activation,
+            "span": activations.get(self.activation).span,
             "depth": self.depth,
             "labels": [place["label"] for place in places],
             "stds": [place["std"] for place in places],
@@ -85,10 +86,6 @@ class ActivationSettings(StdSettings):
     def measure(self, drawn, std):
         """Return the data for all histograms: a dict of arrays, shape (layers, ...)."""
         return drawn.activation_counts(std)
-
-    def words(self, places):
-        """Return the texts that the page shows."""
-        return super().words(places) | {"span": activations.get(self.activation).span}
 
 
 @dataclass(frozen=True)
