@@ -61,7 +61,8 @@ class Prediction:
             raise ValueError(f"choices={choices!r} must be a dict of at least two answers")
         self.question = question
         self.choices = None if choices is None else dict(choices)
-        self.guess = None if guess is None else finite_number("guess", guess)
+        # What is taken where nobody bets.
+        self.guess = finite_number("guess", guess) if choices is None else next(iter(choices))
         self.unit = unit
         key = question, None if choices is None else tuple(choices.items())
         self._slip = _SLIPS.setdefault(key, _Slip())
@@ -95,8 +96,7 @@ class Prediction:
                 slip.late = slip.late or (slip.revealed and slip.by_default)
                 slip.committed, slip.by_default = answer, False
         elif slip.committed is None:
-            slip.committed = self.guess if self.choices is None else next(iter(self.choices))
-            slip.by_default = True
+            slip.committed, slip.by_default = self.guess, True
         print(self._bet())
 
     def reveal(self, measured, *, spread=None):
