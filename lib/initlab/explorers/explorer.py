@@ -1,13 +1,14 @@
 """The common base of all explorers: controls with their state in one string, picture, caption."""
 
 import contextlib
+import threading
 from dataclasses import fields
 
 import ipywidgets as widgets
 from IPython import get_ipython
 
 from initlab.explorers.picture import Picture
-from initlab.explorers.positions import ONE_AT_A_TIME, PositionSlider
+from initlab.explorers.positions import PositionSlider
 from initlab.explorers.settings import Settings
 from initlab.explorers.tables import Filler, pack, remembered
 
@@ -38,10 +39,14 @@ class Explorer(widgets.VBox):
     _links = ()
 
     def __init__(self, controls):
+        # Held while controls, state and picture are being synchronized.
+        self._lock = threading.RLock()
         self._is_suspended, self._controls = False, controls
         self.picture = Picture(layout={"width": "100%"})
         for name, control in controls.items():
             setattr(self, name, control)
+            if isinstance(control, PositionSlider):
+                control.turn = self._lock
             control.add_class(f"initlab-{name.replace('_', '-')}")
         self.reset_button = button("reset", "back to how it began", self.reset)
         self._written = self._first_state = self.state
@@ -126,7 +131,7 @@ class Explorer(widgets.VBox):
         self.state = self._first_state
 
     def _pasted(self, _):
-        with ONE_AT_A_TIME:
+        with self._lock:
             if self.state_text.value == self._written:  # written here, not pasted
                 self.picture.message = ""
                 return
@@ -140,7 +145,7 @@ class Explorer(widgets.VBox):
     @contextlib.contextmanager
     def _suspended(self):
         """Change several controls, and refresh once at the end."""
-        with ONE_AT_A_TIME:
+        with self._lock:
             outer, self._is_suspended = self._is_suspended, True
             try:
                 yield
@@ -150,7 +155,7 @@ class Explorer(widgets.VBox):
 
     def _changed(self, change=None):
         owner = None if change is None else change["owner"]
-        with ONE_AT_A_TIME:
+        with self._lock:
             if self._is_suspended:
                 return
             if owner is not None and owner is self._controls.get(self._range_control):
@@ -232,13 +237,13 @@ class ScrubbingExplorer(Explorer):
         self._filler.fill(self._tables)
 
     def _publish(self, tables):
-        with ONE_AT_A_TIME:
+        with self._lock:
             if tables is self._tables and self.picture.comm is not None:
                 parts = [table.for_page() for table in tables]
                 self.picture.table = pack(tables[0].settings.picture, parts)
 
     def _readings(self):
-        with ONE_AT_A_TIME:
+        with self._lock:
             hands = zip(self._tables, self._positions(), strict=True)
             return [table.reading(position) for table, position in hands]
 

@@ -14,11 +14,6 @@ from traitlets import validate
 from initlab.experiments.plane import plane_diagram
 from initlab.initializers import STARTS
 
-# Held while a slider moves, or an explorer follows: options, index and value are updated one after
-# another, and the page, a cell and a computation may all do so from threads of their own. It is one
-# for all, since a slider calls its explorer, and an explorer its sliders.
-ONE_AT_A_TIME = threading.RLock()
-
 _GRID = (0.0, *(float(f"{10 ** (-2 + step / 40):.4g}") for step in range(121)))
 
 
@@ -83,6 +78,10 @@ class PositionSlider(SelectionSlider):
         The label beside the slider; by default ``name``.
     """
 
+    # Options, index and value are updated one after another, and no other thread may interfere. An
+    # explorer puts its own lock here: its sliders call it, and it calls them.
+    turn = threading.RLock()
+
     def __init__(self, name, range_value, value, description=None):
         self.name, self._range_value = name, range_value
         options, look = list(self.places(range_value).items()), Layout(width="100%")
@@ -93,12 +92,12 @@ class PositionSlider(SelectionSlider):
 
     def __setattr__(self, name, value):
         """Set an attribute; the selection is updated as a whole."""
-        with ONE_AT_A_TIME:
+        with self.turn:
             super().__setattr__(name, value)
 
     def set_state(self, sync_data):
         """Apply an update from the page; the selection is updated as a whole."""
-        with ONE_AT_A_TIME:
+        with self.turn:
             super().set_state(sync_data)
 
     @validate("value")
@@ -121,7 +120,7 @@ class PositionSlider(SelectionSlider):
 
     def set_range(self, range_value):
         """Switch to the positions of another range, keeping the name or, roughly, the number."""
-        with ONE_AT_A_TIME, self.hold_sync():
+        with self.turn, self.hold_sync():
             places = self.places(range_value)
             numbers, named = list(places.values()), self.names(self._range_value).items()
             own = [name for name, number in named if number == self.value]

@@ -11,7 +11,6 @@ from initlab.datasets import load_mnist
 from initlab.experiments import MNIST_SIZES, REMEDIES
 from initlab.explorers import captions
 from initlab.explorers.explorer import Explorer, button, controls_of, row
-from initlab.explorers.positions import ONE_AT_A_TIME
 from initlab.explorers.settings import Settings, choice, whole
 from initlab.explorers.tables import Reading, pack
 from initlab.initializers import STARTS
@@ -196,28 +195,26 @@ class TrainingExplorer(Explorer):
             self.stop()
             if not self._is_open:
                 raise RuntimeError("this explorer is closed; make a new one")
-            with ONE_AT_A_TIME:
-                self._run = _Run(self.settings, self._load, self._publish)
-                self._run.thread.start()
+            with self._lock:  # what is published waits until the run is known here
+                run = _Run(self.settings, self._load, self._publish)
+                run.thread.start()
+                self._run = run
 
     def stop(self):
         """Stop the training run, and wait until it has ended."""
-        with ONE_AT_A_TIME:
-            run = self._run
+        run = self._run
         if run is not None:
             run.stopped.set()
             run.thread.join()
 
     def wait(self):
         """Wait until the training run has ended."""
-        with ONE_AT_A_TIME:
-            run = self._run
-        if run is not None:
-            run.thread.join()
+        if self._run is not None:
+            self._run.thread.join()
 
     def keep(self):
         """Keep the current curve; the next training run is drawn beside it."""
-        with ONE_AT_A_TIME:
+        with self._lock:
             if self._run is not None and self._run.done and self._run not in self._kept:
                 self._kept = [*self._kept, self._run][-_MOST_KEPT:]
         self._publish()
@@ -251,7 +248,7 @@ class TrainingExplorer(Explorer):
         self._publish()
 
     def _publish(self):
-        with ONE_AT_A_TIME:
+        with self._lock:
             if self.picture.comm is None:
                 return
             now = [self._run] if self._run and self._run not in self._kept else []
