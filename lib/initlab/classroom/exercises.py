@@ -34,8 +34,8 @@ def _rng():
     return np.random.default_rng(1)
 
 
-# What is compared of random draws. With these shapes the statistics of right draws never differ by
-# the tolerance, whatever their seed.
+# For random draws: cases so large that the statistics of right draws never differ by the tolerance,
+# whatever their seed.
 _DRAWS = {"cases": ((_rng(), 600, 200), (_rng(), 200, 400)), "tolerance": 0.04}
 
 

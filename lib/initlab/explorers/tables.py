@@ -163,7 +163,8 @@ def pack(picture, parts, **head):
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
-# The latest tables are kept: a few megabytes, and who goes back to a setting finds it filled.
+# The latest tables are kept, so that who goes back to a setting finds it filled. The largest take
+# three megabytes each.
 remembered = functools.lru_cache(maxsize=8)(ScrubTable)
 
 
