@@ -592,15 +592,15 @@ def test_infinite_or_undefined_results_are_not_right(value):
         assert answer.state == "not yet"
         assert answer.message not in check.solve(*check.cases[0])[1]
     for check, result in ((DOUBLE, lambda x: value), (TEN, value)):
-        assert check(result).message == f"there are NaN or infinite numbers in it. {check.task}"
+        assert check(result).message == f"the result holds NaN or infinite numbers. {check.task}"
 
 
 def test_one_infinite_number_among_others_is_told_without_a_warning():
     for wrong in ([np.nan, 12.0], [3.0, -np.inf]):
         said = ROWS(lambda x, _, wrong=wrong: wrong).message
-        assert said == "there are NaN or infinite numbers in it. Return the sum of each row."
+        assert said == "the result holds NaN or infinite numbers. Return the sum of each row."
     assert SPREAD(lambda rng, n: np.append(rng.normal(size=n - 1), np.inf)).message == (
-        "there are NaN or infinite numbers in it. Draw ten thousand numbers."
+        "the result holds NaN or infinite numbers. Draw ten thousand numbers."
     )
 
 
@@ -608,7 +608,7 @@ def test_one_infinite_number_among_others_is_told_without_a_warning():
     "result", ["four", "4.0", ["4.0"], b"4", {"x": 4}, object, [[1], [2, 3]], 4j], ids=repr
 )
 def test_result_that_is_no_number_is_shown(result):
-    assert DOUBLE(lambda x: result).message == f"what came back is {result!r}. Return twice x."
+    assert DOUBLE(lambda x: result).message == f"the result is {result!r}. Return twice x."
 
 
 @pytest.mark.parametrize(
@@ -618,13 +618,13 @@ def test_result_that_is_no_number_is_shown(result):
 )
 def test_array_that_holds_no_numbers_is_told_by_its_shape(array, shape):
     said = DOUBLE(lambda x: array).message
-    assert said == f"what came back is an array of shape {shape}. Return twice x."
+    assert said == f"the result is an array of shape {shape}. Return twice x."
 
 
 def test_long_result_is_shown_shortened():
     answer = DOUBLE(lambda x: "a" * 100)
-    assert answer.message == f"what came back is '{'a' * 56}.... Return twice x."
-    assert DOUBLE(lambda x: "a" * 58).message.startswith(f"what came back is '{'a' * 58}'. ")
+    assert answer.message == f"the result is '{'a' * 56}.... Return twice x."
+    assert DOUBLE(lambda x: "a" * 58).message.startswith(f"the result is '{'a' * 58}'. ")
 
 
 def test_lists_and_single_precision_will_do():

@@ -790,9 +790,9 @@ def test_wrong_draw_is_recognised_with_any_seed(name):
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_draw_must_be_a_matrix_for_each_layer(name):
-    assert CHECKS[name](lambda rng, *_: 0.1).message.startswith("what came back is 0.1. Return")
+    assert CHECKS[name](lambda rng, *_: 0.1).message.startswith("the result is 0.1. Return")
     flat = CHECKS[name](lambda rng, *_: rng.standard_normal(3)).message
-    assert flat.startswith("what came back is an array of shape (3,). Return")
+    assert flat.startswith("the result is an array of shape (3,). Return")
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -808,7 +808,7 @@ def test_draw_that_is_not_finite_says_so(name):
 
     for value in (np.nan, np.inf):
         said = CHECKS[name](one_of_them(value)).message
-        assert said == f"there are NaN or infinite numbers in it. {CHECKS[name].task}"
+        assert said == f"the result holds NaN or infinite numbers. {CHECKS[name].task}"
 
 
 @pytest.mark.parametrize(
@@ -907,14 +907,14 @@ def test_neuron_without_its_axis_is_told_that_columns_and_rows_are_wanted():
             "w_out has shape (3,); expected (1, 3)",
         ),
         (lambda w_in, w_out: (w_in, w_out), "w_in has shape (6, 8); expected (6, 1)"),
-        (lambda w_in, w_out: w_in[:, :1], "two arrays are wanted, w_in and w_out"),
-        (lambda w_in, w_out: [w_in[:, :1]], "two arrays are wanted, w_in and w_out"),
-        (lambda w_in, w_out: (w_in[:, :1], w_out, 8), "two arrays are wanted, w_in and w_out"),
+        (lambda w_in, w_out: w_in[:, :1], "expected two arrays, w_in and w_out"),
+        (lambda w_in, w_out: [w_in[:, :1]], "expected two arrays, w_in and w_out"),
+        (lambda w_in, w_out: (w_in[:, :1], w_out, 8), "expected two arrays, w_in and w_out"),
     ):
         answered = check(answer)
         assert answered.state == "not yet"
         assert answered.message == f"{said}. {check.task}"
-    assert check(lambda w_in, w_out: ("x", "y")).message.startswith("what came back is ('x', 'y')")
+    assert check(lambda w_in, w_out: ("x", "y")).message.startswith("the result is ('x', 'y')")
 
 
 def test_missing_layer_is_told_in_terms_of_layers():
@@ -928,4 +928,4 @@ def test_std_that_misses_by_more_than_tolerated_is_too_small_or_too_large():
     check = CHECKS["check_std_that_keeps_gradients"]
     assert check(0.9).message == "your answer is 0.9, which is too small"
     assert check(1.1).message == "your answer is 1.1, which is too large"
-    assert check("1.015").message == f"what came back is '1.015'. {check.task}"
+    assert check("1.015").message == f"the result is '1.015'. {check.task}"

@@ -110,9 +110,9 @@ class Check:
         except Unusable as reason:
             raise Unusable(f"{reason}. {self.task}") from None
         except Exception:
-            raise Unusable(f"what came back is {_shown(result)}. {self.task}") from None
+            raise Unusable(f"the result is {_shown(result)}. {self.task}") from None
         if not np.isfinite(numbers).all():
-            raise Unusable(f"there are NaN or infinite numbers in it. {self.task}")
+            raise Unusable(f"the result holds NaN or infinite numbers. {self.task}")
         return numbers
 
     def _solutions(self):

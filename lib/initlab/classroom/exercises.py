@@ -162,7 +162,7 @@ _COLUMN, _ROW = _drawn(6, 1, seed=4), _drawn(1, 3, seed=5)
 
 def _answers_of(weights):
     if not isinstance(weights, (tuple, list)) or len(weights) != 2:
-        raise Unusable("two arrays are wanted, w_in and w_out")
+        raise Unusable("expected two arrays, w_in and w_out")
     w_in, w_out = (np.asarray(w, dtype=np.float64) for w in weights)
     for name, w, shape in [("w_in", w_in, _COLUMN.shape), ("w_out", w_out, _ROW.shape)]:
         if w.shape != shape:
