@@ -325,17 +325,12 @@ def test_late_bet_stands_too(bet, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named", "error", "said"),
     [
-        (("", CHOICES), {}, TypeError, "question='' must be a sentence"),
-        ((5, CHOICES), {}, TypeError, "question=5 must be a sentence"),
         (("Which?",), {}, ValueError, "either choices, or a guess at a number"),
         (("Which?", CHOICES), {"guess": 1}, ValueError, "either choices, or a guess at a number"),
         (("Which?", ["this", "that"]), {}, ValueError, r"choices=\['this', .* must be a dict"),
-        (("Which?", {1: "this", 2: "that"}), {}, TypeError, "choices={1: .* must be a dict"),
-        (("Which?", {"a": [], "b": "that"}), {}, TypeError, r"choices={'a': \[.* must be a dict"),
         (("How?",), {"guess": "many"}, TypeError, "guess='many' must be a real number"),
         (("How?",), {"guess": True}, TypeError, "guess=True must be a real number"),
         (("How?",), {"guess": float("nan")}, ValueError, "guess=nan must be a finite number"),
-        (("How?",), {"guess": 1, "unit": None}, TypeError, "unit=None must be a word or a sign"),
     ],
 )
 def test_question_that_is_none_is_refused(arguments, named, error, said):
@@ -406,30 +401,26 @@ def test_letters_have_no_spread(bet):
 DOUBLE = Check(
     task="Return twice x.",
     cases=((2.0,), (-3.0,)),
-    right=lambda x: 2 * x,
-    mistakes={"that is the square": lambda x: x**2, "that is half of it": lambda x: x / 2},
+    solve=lambda x: (2 * x, {"that is the square": x**2, "that is half of it": x / 2}),
     praise="two of them.",
 )
 ROWS = Check(
     task="Return the sum of each row.",
     cases=((np.arange(6.0).reshape(2, 3), [1, 2]),),
-    right=lambda x, _: x.sum(axis=1),
-    mistakes={"that is the sum of each column": lambda x, _: x.sum(axis=0)},
+    solve=lambda x, _: (x.sum(axis=1), {"that is the sum of each column": x.sum(axis=0)}),
     praise="one for each row.",
 )
 TEN = Check(
     task="Find ten.",
     cases=((),),
-    right=lambda: 10.0,
-    mistakes={"that is a hundred": lambda: 100.0},
+    solve=lambda: (10.0, {"that is a hundred": 100.0}),
     praise="all fingers.",
     tolerance=0.1,
 )
 SPREAD = Check(
     task="Draw ten thousand numbers.",
     cases=((np.random.default_rng(0), 10_000),),
-    right=lambda rng, n: rng.normal(size=n),
-    mistakes={"these are all positive": lambda rng, n: rng.uniform(0, 3, n)},
+    solve=lambda rng, n: (rng.normal(size=n), {"these are all positive": rng.uniform(0, 3, n)}),
     praise="widely spread.",
     summary=lambda draw: [len(draw), np.std(draw), 1 + np.mean(draw)],
     tolerance=0.05,
@@ -485,8 +476,8 @@ def test_mistake_must_agree_in_all_cases():
 def test_result_handed_over_instead_of_the_function():
     answer = DOUBLE(4.0)
     assert answer.state == "not yet"
-    assert answer.message == "hand over the function itself, without (). Return twice x."
-    assert ROWS([3.0, 12.0]).message.startswith("hand over the function itself")
+    assert answer.message == "pass the function itself, without (). Return twice x."
+    assert ROWS([3.0, 12.0]).message.startswith("pass the function itself")
 
 
 def test_number_may_be_handed_over_plainly_or_by_a_function():
@@ -512,17 +503,16 @@ def test_case_that_is_right_up_to_rounding_is_not_blamed():
 
 def test_arrays_are_not_printed_with_a_wrong_number():
     check = Check(
-        task="Add up.", cases=((np.ones(3),),), right=np.sum, mistakes={}, praise="all three."
+        task="Add up.", cases=((np.ones(3),),), solve=lambda x: (x.sum(), {}), praise="all three."
     )
-    assert check(np.mean).message == "that is not it. Once more: Add up."
+    assert check(np.mean).message == "that is not it. Try again: Add up."
 
 
 def test_one_number_in_an_array_is_named_too():
     check = Check(
         task="Double.",
         cases=((2.0,),),
-        right=lambda x: np.array([x, x])[:1],
-        mistakes={},
+        solve=lambda x: (np.array([x, x])[:1], {}),
         praise="",
     )
     assert check(lambda x: [9.0]).message == "for 2.0 your answer is 9, which is too large"
@@ -556,12 +546,16 @@ def sort_in_place(x, order):
     return x.sum(axis=1)
 
 
-@pytest.mark.parametrize("function", [add_in_place, sort_in_place])
+def only_sort(x, order):
+    return order.sort(reverse=True)
+
+
+@pytest.mark.parametrize("function", [add_in_place, sort_in_place, only_sort])
 def test_changing_what_is_handed_over_is_told_even_if_the_result_is_right(function):
     for _ in range(2):
         answer = ROWS(function)
         assert answer.state == "not yet"
-        assert answer.message.startswith("it changes what it is handed")
+        assert answer.message.startswith("it changes its arguments in place")
     assert ROWS(lambda x, _: x.sum(axis=1)).is_correct
 
 
@@ -578,16 +572,15 @@ def test_shape_of_a_summary_is_not_shown():
     check = Check(
         task="Sort.",
         cases=(([2.0, 1.0],),),
-        right=sorted,
-        mistakes={},
+        solve=lambda x: (sorted(x), {}),
         praise="",
         summary=lambda values: values[:2],
     )
-    assert check(lambda x: x[:1]).message == "that is not it. Once more: Sort."
+    assert check(lambda x: x[:1]).message == "that is not it. Try again: Sort."
 
 
 def test_wrong_array_is_sent_back_to_the_task():
-    said = "that is not it. Once more: Return the sum of each row."
+    said = "that is not it. Try again: Return the sum of each row."
     assert ROWS(lambda x, _: 7 * x.sum(axis=1)).message == said
 
 
@@ -597,17 +590,17 @@ def test_infinite_or_undefined_results_are_not_right(value):
         results = [value, lambda x: value, lambda x, _: np.full(2, value)]
         answer = check(results[len(check.cases[0])])
         assert answer.state == "not yet"
-        assert answer.message not in check.mistakes
+        assert answer.message not in check.solve(*check.cases[0])[1]
     for check, result in ((DOUBLE, lambda x: value), (TEN, value)):
-        assert check(result).message == f"there are NaN or infinite numbers in it. {check.task}"
+        assert check(result).message == f"the result holds NaN or infinite numbers. {check.task}"
 
 
 def test_one_infinite_number_among_others_is_told_without_a_warning():
     for wrong in ([np.nan, 12.0], [3.0, -np.inf]):
         said = ROWS(lambda x, _, wrong=wrong: wrong).message
-        assert said == "there are NaN or infinite numbers in it. Return the sum of each row."
+        assert said == "the result holds NaN or infinite numbers. Return the sum of each row."
     assert SPREAD(lambda rng, n: np.append(rng.normal(size=n - 1), np.inf)).message == (
-        "there are NaN or infinite numbers in it. Draw ten thousand numbers."
+        "the result holds NaN or infinite numbers. Draw ten thousand numbers."
     )
 
 
@@ -615,7 +608,7 @@ def test_one_infinite_number_among_others_is_told_without_a_warning():
     "result", ["four", "4.0", ["4.0"], b"4", {"x": 4}, object, [[1], [2, 3]], 4j], ids=repr
 )
 def test_result_that_is_no_number_is_shown(result):
-    assert DOUBLE(lambda x: result).message == f"what came back is {result!r}. Return twice x."
+    assert DOUBLE(lambda x: result).message == f"the result is {result!r}. Return twice x."
 
 
 @pytest.mark.parametrize(
@@ -625,13 +618,13 @@ def test_result_that_is_no_number_is_shown(result):
 )
 def test_array_that_holds_no_numbers_is_told_by_its_shape(array, shape):
     said = DOUBLE(lambda x: array).message
-    assert said == f"what came back is an array of shape {shape}. Return twice x."
+    assert said == f"the result is an array of shape {shape}. Return twice x."
 
 
 def test_long_result_is_shown_shortened():
     answer = DOUBLE(lambda x: "a" * 100)
-    assert answer.message == f"what came back is '{'a' * 56}.... Return twice x."
-    assert DOUBLE(lambda x: "a" * 58).message.startswith(f"what came back is '{'a' * 58}'. ")
+    assert answer.message == f"the result is '{'a' * 56}.... Return twice x."
+    assert DOUBLE(lambda x: "a" * 58).message.startswith(f"the result is '{'a' * 58}'. ")
 
 
 def test_lists_and_single_precision_will_do():
@@ -641,9 +634,7 @@ def test_lists_and_single_precision_will_do():
 
 
 def test_rounding_is_measured_by_the_largest_number():
-    check = Check(
-        task="", cases=((),), right=lambda: [1000.0, 0.0], mistakes={}, praise="", summary=list
-    )
+    check = Check(task="", cases=((),), solve=lambda: ([1000.0, 0.0], {}), praise="", summary=list)
     assert check([1000.0, 0.0005]).is_correct
     assert not check([1000.0, 0.005]).is_correct
 

@@ -4,6 +4,7 @@ The answers here are written as students write them, and not taken from the chec
 """
 
 import ast
+import copy
 import inspect
 import math
 import statistics
@@ -426,8 +427,8 @@ MISTAKES = {
     "check_saturated_share": [
         ("upper end is missing", lambda h: (h < 0.01).sum() / h.size),
         ("lower end is missing", lambda h: (h > 0.99).sum() / h.size),
-        ("that is how many", lambda h: (h < 0.01).sum() + (h > 0.99).sum()),
-        ("share of all others", lambda h: 1 - (np.abs(h - 0.5) > 0.49).mean()),
+        ("that is how many there are", lambda h: (h < 0.01).sum() + (h > 0.99).sum()),
+        ("share of all the others", lambda h: 1 - (np.abs(h - 0.5) > 0.49).mean()),
         ("in percent", lambda h: (np.abs(h - 0.5) > 0.49).mean() * 100),
         ("| instead of &", lambda h: np.mean((h < 0.01) & (h > 0.99))),
         ("len(h) counts the rows only", lambda h: ((h < 0.01) | (h > 0.99)).sum() / len(h)),
@@ -436,8 +437,8 @@ MISTAKES = {
         ("that is the variance", lambda n, wanted: wanted * wanted / n),
         ("variances that add up", lambda n, wanted: wanted * (1 / n)),
         ("weights must be smaller", lambda n, wanted: n**0.5 * wanted),
-        ("sum the std 1", lambda n, wanted: n**-0.5),
-        ("outside of the root", lambda n, wanted: np.sqrt(wanted) / np.sqrt(n)),
+        ("sum a std of 1", lambda n, wanted: n**-0.5),
+        ("outside the root", lambda n, wanted: np.sqrt(wanted) / np.sqrt(n)),
     ],
     "check_backward_through_layer": [
         ("slope at h", slope_at_h),
@@ -458,24 +459,24 @@ MISTAKES = {
         ("in percent", lambda std_z: 100 * 9.2 / (std_z * np.sqrt(2 * np.pi))),
     ],
     "check_std_that_keeps_gradients": [
-        ("below a quarter", 0.1),
+        ("less than a quarter", 0.1),
         ("almost threefold", 10),
         ("that is sigma_w2", lambda: theory.critical_line("sigmoid")),
     ],
     "check_one_neuron": [
         ("had a voice too", lambda w_in, w_out: (w_in[:, [0]], w_out[[0]])),
         ("had a voice too", lambda w_in, w_out: (w_in[:, :1], w_out.mean(axis=0)[None])),
-        ("as loud as all of them", lambda w_in, w_out: (8 * w_in[:, :1], w_out[:1])),
+        ("as loudly as all of them", lambda w_in, w_out: (8 * w_in[:, :1], w_out[:1])),
         ("only the voices add up", lambda a, b: (a.sum(1)[:, None], b.sum(0)[None])),
         ("need not be thirty", lambda w_in, w_out: (w_in[:, [5]], w_out[[5]] * 30)),
     ],
     "check_layer_weights": [
-        ("same matrix stands in every layer", same_seed_for_each_layer),
+        ("every layer has the same matrix", same_seed_for_each_layer),
         ("one matrix for all layers", one_matrix_for_all_layers),
         ("all neurons of a layer are equal", one_column_for_all_neurons),
         ("all weights of a neuron are equal", one_number_for_each_neuron),
         (
-            "std is used as a variance",
+            "took std for a variance",
             layers_with(lambda rng, n, m, std: rng.normal(0, np.sqrt(std), (n, m))),
         ),
         (
@@ -484,30 +485,30 @@ MISTAKES = {
         ),
         ("std is missing", layers_with(lambda rng, n, m, std: rng.standard_normal((n, m)))),
         (
-            "no bell curve",
+            "follow a bell curve",
             layers_with(lambda rng, n, m, std: rng.uniform(-(3**0.5) * std, 3**0.5 * std, (n, m))),
         ),
-        ("lies on its side", layers_with(lambda rng, n, m, std: rng.normal(0, std, (m, n)))),
+        ("is transposed", layers_with(lambda rng, n, m, std: rng.normal(0, std, (m, n)))),
         ("from 0 to 1", layers_with(lambda rng, n, m, std: rng.random((n, m)) * std)),
     ],
     "check_cd1_gradient": [
         (
-            "1/batch is missing: a mean",
+            "1/batch is missing: you are",
             lambda v, h, dream_v, dream_h: np.dot(dream_v.T, dream_h) - np.dot(v.T, h),
         ),
         ("come with a minus", lambda v, h, dv, dh: v.T @ h / len(v) - dv.T @ dh / len(v)),
-        ("rows and columns are exchanged", lambda *arrays: cd1_image_by_image(*arrays).T),
+        ("rows and columns are swapped", lambda *arrays: cd1_image_by_image(*arrays).T),
         ("both units dream", lambda v, h, dv, dh: v.T @ (dh - h) / len(v)),
         ("sign is reversed, and", lambda v, h, dv, dh: -len(v) * cd1_image_by_image(v, h, dv, dh)),
         ("divide by len(v)", lambda v, h, dv, dh: (dv.T @ dh - v.T @ h) / len(v.T)),
     ],
     "check_pca_reconstruction": [
-        ("not taken off", lambda x, mean, d: mean + x @ (d.T @ d)),
-        ("not put back", lambda x, mean, d: np.dot(np.dot(x - mean, d.T), d)),
+        ("before coding", lambda x, mean, d: mean + x @ (d.T @ d)),
+        ("after decoding", lambda x, mean, d: np.dot(np.dot(x - mean, d.T), d)),
         ("these are the codes", lambda x, mean, d: np.dot(x - mean, d.T)),
-        ("both times the mean", lambda x, mean, d: x @ (d.T @ d)),
+        ("both before and after", lambda x, mean, d: x @ (d.T @ d)),
         (
-            "mean that is handed over",
+            "mean that you are given",
             lambda x, mean, d: rebuild_image_by_image(x, np.mean(x, axis=0)[None], d),
         ),
     ],
@@ -522,37 +523,40 @@ MISTAKES = {
     ],
     "check_xavier_uniform": [
         (
-            "U(-s, s) with s taken for the std",
+            "the std as the bound",
             lambda rng, n, m: rng.uniform(-((2 / (n + m)) ** 0.5), (2 / (n + m)) ** 0.5, (n, m)),
         ),
-        ("from a bell curve", lambda rng, n, m: rng.normal(0, np.sqrt(2 / (n + m)), (n, m))),
+        (
+            "these numbers follow a bell curve",
+            lambda rng, n, m: rng.normal(0, np.sqrt(2 / (n + m)), (n, m)),
+        ),
         ("LeCun", lambda rng, n, m: rng.uniform(-np.sqrt(3 / n), np.sqrt(3 / n), (n, m))),
         ("He's std", lambda rng, n, m: rng.uniform(-np.sqrt(6 / n), np.sqrt(6 / n), (n, m))),
         ("is a variance here", lambda rng, n, m: rng.uniform(-6 / (n + m), 6 / (n + m), (n, m))),
         ("all weights are positive", lambda rng, n, m: rng.random((n, m)) * (6 / (n + m)) ** 0.5),
         (
-            "lies on its side",
+            "is transposed",
             lambda rng, n, m: rng.uniform(-((6 / (n + m)) ** 0.5), (6 / (n + m)) ** 0.5, (m, n)),
         ),
         ("-a/2 to a/2", lambda rng, n, m: (rng.random((n, m)) - 0.5) * (6 / (n + m)) ** 0.5),
     ],
     "check_he_normal": [
         ("and you at fan_out", lambda rng, n, m: rng.normal(0, np.sqrt(2 / m), (n, m))),
-        ("hand over a variance", lambda rng, n, m: rng.normal(0, 2 / n, (n, m))),
+        ("pass a variance", lambda rng, n, m: rng.normal(0, 2 / n, (n, m))),
         ("this is Xavier's std", lambda rng, n, m: rng.normal(0, np.sqrt(2 / (n + m)), (n, m))),
         ("loses half", lambda rng, n, m: rng.normal(0, 1 / np.sqrt(n), (n, m))),
         ("belongs under the root", lambda rng, n, m: rng.normal(0, 2 / np.sqrt(n), (n, m))),
         (
-            "U(-s, s) with s taken for the std",
+            "not a",
             lambda rng, n, m: rng.uniform(-np.sqrt(2 / n), np.sqrt(2 / n), (n, m)),
         ),
-        ("from no bell curve", lambda rng, n, m: rng.uniform(-1, 1, (n, m)) * np.sqrt(6 / n)),
-        ("lies on its side", lambda rng, n, m: rng.normal(0, np.sqrt(2 / n), (m, n))),
+        ("follow a bell curve", lambda rng, n, m: rng.uniform(-1, 1, (n, m)) * np.sqrt(6 / n)),
+        ("is transposed", lambda rng, n, m: rng.normal(0, np.sqrt(2 / n), (m, n))),
         ("from 0 to 1", lambda rng, n, m: rng.random((n, m)) * np.sqrt(2 / n)),
     ],
     "check_leaky_gain": [
         ("the gain is its square root", lambda slope: 2 / (1 + slope**2)),
-        ("the slope comes squared", lambda slope: np.sqrt(2 / (1 + slope))),
+        ("square the slope", lambda slope: np.sqrt(2 / (1 + slope))),
         ("the negative half counts too", lambda slope: np.sqrt(2)),
         ("that is what the layer keeps", lambda slope: np.sqrt(0.5 * (1 + slope**2))),
         ("so a 2 is missing", lambda slope: (1 + slope**2) ** -0.5),
@@ -562,7 +566,7 @@ MISTAKES = {
         ("nothing but zeros", lambda z: np.mean(np.maximum(z, 0) == 0)),
         ("0 for some input", lambda z: np.mean(z.min(axis=0) <= 0)),
         ("look along the other axis", lambda z: np.mean(z.max(axis=1) <= 0)),
-        ("that is how many", lambda z: (z.max(axis=0) <= 0).sum()),
+        ("that is how many there are", lambda z: (z.max(axis=0) <= 0).sum()),
         ("share of the living", lambda z: np.mean(z.max(axis=0) > 0)),
         ("len(z) counts the inputs", lambda z: (z.max(axis=0) <= 0).sum() / len(z)),
         ("in percent", lambda z: 100 * count_dead(z)),
@@ -578,7 +582,7 @@ MISTAKES = {
         ("p.size counts ten", lambda p, y: (p - np.eye(10)[y]) / p.size),
     ],
     "check_accuracy": [
-        ("that is how many", lambda z, y: sum(z.argmax(axis=1) == y)),
+        ("that is how many there are", lambda z, y: sum(z.argmax(axis=1) == y)),
         ("share of wrong answers", lambda z, y: 1 - (z.argmax(axis=1) == y).mean()),
         ("you take the smallest", lambda z, y: (np.argmin(z, axis=1) == y).mean()),
         ("largest output itself", lambda z, y: (np.max(z, axis=1) == y).mean()),
@@ -586,7 +590,7 @@ MISTAKES = {
         ("in percent", lambda z, y: 100 * count_right_answers(z, y)),
     ],
     "check_pytorch_std": [
-        ("s taken for the std", lambda fan_in: fan_in**-0.5),
+        ("the std as the bound", lambda fan_in: fan_in**-0.5),
         ("that is the variance", lambda fan_in: (1 / np.sqrt(fan_in)) ** 2 / 3),
         ("2 a wide", lambda fan_in: 1 / np.sqrt(fan_in) / np.sqrt(12)),
         ("divide by the root of 3", lambda fan_in: np.sqrt(3) / np.sqrt(fan_in)),
@@ -612,7 +616,7 @@ MISTAKES = {
         ),
     ],
     "check_chi": [
-        ("with the slope's squared", lambda w2, z: w2 * np.mean(np.cosh(z) ** -2.0)),
+        ("by the slope's square", lambda w2, z: w2 * np.mean(np.cosh(z) ** -2.0)),
         ("first the square", lambda w2, z: w2 * np.mean(1 - np.tanh(z) ** 2) ** 2),
         ("how the signal's size", lambda w2, z: w2 * np.mean(np.tanh(z) ** 2)),
         ("the weights are missing", lambda w2, z: np.mean((1 - np.tanh(z) ** 2) ** 2)),
@@ -636,14 +640,17 @@ MISTAKES = {
     ],
     "check_batch_norm_chi": [
         (
-            "taken away in squares",
+            "square of the mean",
             lambda a: (1 + a**2) / 2 / ((1 + a**2) / 2 - (1 - a) / (2 * np.pi) ** 0.5),
         ),
-        ("is missing", lambda a: (1 + a**2) / 2 / ((1 + a**2) / 2 - (1 - a) / (2 * np.pi))),
+        (
+            "square of (1 - a) is missing",
+            lambda a: (1 + a**2) / 2 / ((1 + a**2) / 2 - (1 - a) / (2 * np.pi)),
+        ),
         ("share of the variance", lambda a: (1 + a**2) / 2 - (1 - a) ** 2 / (2 * np.pi)),
         ("that is ReLU's", lambda a: np.pi / (np.pi - 1)),
         ("the slopes are missing", lambda a: 1 / ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * np.pi))),
-        ("not the variance by the slopes", lambda a: 1 - (1 - a) ** 2 / np.pi / (1 + a**2)),
+        ("upside down", lambda a: 1 - (1 - a) ** 2 / np.pi / (1 + a**2)),
         ("without the normalization", lambda a: (1 + a * a) / 2),
     ],
     "check_fixup_factor": [
@@ -671,6 +678,11 @@ MISTAKES = {
 }
 
 
+def mistakes_of(check):
+    """Return the wrong results of a check for its first case, by hint."""
+    return check.solve(*copy.deepcopy(check.cases[0]))[1]
+
+
 def each(answers):
     """Return one case for each answer to each check."""
     return [
@@ -692,14 +704,13 @@ def test_mistake_gets_the_hint_that_helps(check, mistake):
     said = check(answer)
     assert said.state == "not yet"
     assert fragment in said.message
-    assert said.message in check.mistakes
+    assert said.message in mistakes_of(check)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_every_hint_is_earned_by_a_student(name):
-    assert {CHECKS[name](answer).message for _, answer in MISTAKES[name]} == set(
-        CHECKS[name].mistakes
-    )
+    said = {CHECKS[name](answer).message for _, answer in MISTAKES[name]}
+    assert said == set(mistakes_of(CHECKS[name]))
 
 
 # ------------------------------------------------------------------------------ all checks alike
@@ -718,15 +729,19 @@ def test_the_classroom_offers_nothing_else_of_the_exercises():
     assert offered - rooms == {"Prediction", "progress_bar", *CHECKS} == set(classroom.__all__)
 
 
-def as_answer(check, function):
-    return function() if check.cases == ((),) else function
+def as_answer(check, result_of):
+    """Return an answer that gives what is taken of the solution: of right and mistakes."""
+    return (
+        result_of(check.solve()) if check.cases == ((),) else lambda *x: result_of(check.solve(*x))
+    )
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_right_and_mistakes_all_differ(check):
-    assert check(as_answer(check, check.right)).message == check.praise
-    for hint, mistake in check.mistakes.items():
-        assert check(as_answer(check, mistake)).message == hint
+    assert check(as_answer(check, lambda solved: solved[0])).message == check.praise
+    for hint in mistakes_of(check):
+        answer = as_answer(check, lambda solved, hint=hint: solved[1][hint])
+        assert check(answer).message == hint
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
@@ -745,7 +760,7 @@ def test_no_hint_is_lost_under_another_of_the_same_words():
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_hints_are_phrases_and_praise_is_a_sentence(check):
-    assert not any(hint.endswith(".") for hint in check.mistakes)
+    assert not any(hint.endswith(".") for hint in mistakes_of(check))
     assert check.task.endswith(".")
     assert check.praise.endswith(".")
 
@@ -775,16 +790,16 @@ def test_wrong_draw_is_recognised_with_any_seed(name):
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_draw_must_be_a_matrix_for_each_layer(name):
-    assert CHECKS[name](lambda rng, *_: 0.1).message.startswith("what came back is 0.1. Return")
+    assert CHECKS[name](lambda rng, *_: 0.1).message.startswith("the result is 0.1. Return")
     flat = CHECKS[name](lambda rng, *_: rng.standard_normal(3)).message
-    assert flat.startswith("what came back is an array of shape (3,). Return")
+    assert flat.startswith("the result is an array of shape (3,). Return")
 
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_draw_that_is_not_finite_says_so(name):
     def one_of_them(value):
         def spoilt(*given):
-            drawn = CHECKS[name].right(*given)
+            drawn, _ = CHECKS[name].solve(*given)
             matrix = drawn[-1] if isinstance(drawn, list) else drawn
             matrix[3, 5] = value
             return drawn
@@ -793,7 +808,7 @@ def test_draw_that_is_not_finite_says_so(name):
 
     for value in (np.nan, np.inf):
         said = CHECKS[name](one_of_them(value)).message
-        assert said == f"there are NaN or infinite numbers in it. {CHECKS[name].task}"
+        assert said == f"the result holds NaN or infinite numbers. {CHECKS[name].task}"
 
 
 @pytest.mark.parametrize(
@@ -856,7 +871,7 @@ def sort_in_place(values):
     ],
 )
 def test_right_result_does_not_excuse_a_changed_argument(name, answer):
-    assert CHECKS[name](answer).message.startswith("it changes what it is handed")
+    assert CHECKS[name](answer).message.startswith("it changes its arguments in place")
 
 
 @pytest.mark.parametrize(
@@ -885,21 +900,21 @@ def test_neuron_without_its_axis_is_told_that_columns_and_rows_are_wanted():
     for answer, said in (
         (
             lambda w_in, w_out: (w_in[:, 0], w_out.sum(axis=0)),
-            "w_in has shape (6,), and (6, 1) is wanted here",
+            "w_in has shape (6,); expected (6, 1)",
         ),
         (
             lambda w_in, w_out: (w_in[:, :1], w_out.sum(axis=0)),
-            "w_out has shape (3,), and (1, 3) is wanted here",
+            "w_out has shape (3,); expected (1, 3)",
         ),
-        (lambda w_in, w_out: (w_in, w_out), "w_in has shape (6, 8), and (6, 1) is wanted here"),
-        (lambda w_in, w_out: w_in[:, :1], "two arrays are wanted, w_in and w_out"),
-        (lambda w_in, w_out: [w_in[:, :1]], "two arrays are wanted, w_in and w_out"),
-        (lambda w_in, w_out: (w_in[:, :1], w_out, 8), "two arrays are wanted, w_in and w_out"),
+        (lambda w_in, w_out: (w_in, w_out), "w_in has shape (6, 8); expected (6, 1)"),
+        (lambda w_in, w_out: w_in[:, :1], "expected two arrays, w_in and w_out"),
+        (lambda w_in, w_out: [w_in[:, :1]], "expected two arrays, w_in and w_out"),
+        (lambda w_in, w_out: (w_in[:, :1], w_out, 8), "expected two arrays, w_in and w_out"),
     ):
         answered = check(answer)
         assert answered.state == "not yet"
         assert answered.message == f"{said}. {check.task}"
-    assert check(lambda w_in, w_out: ("x", "y")).message.startswith("what came back is ('x', 'y')")
+    assert check(lambda w_in, w_out: ("x", "y")).message.startswith("the result is ('x', 'y')")
 
 
 def test_missing_layer_is_told_in_terms_of_layers():
@@ -913,4 +928,4 @@ def test_std_that_misses_by_more_than_tolerated_is_too_small_or_too_large():
     check = CHECKS["check_std_that_keeps_gradients"]
     assert check(0.9).message == "your answer is 0.9, which is too small"
     assert check(1.1).message == "your answer is 1.1, which is too large"
-    assert check("1.015").message == f"what came back is '1.015'. {check.task}"
+    assert check("1.015").message == f"the result is '1.015'. {check.task}"

@@ -198,9 +198,11 @@ def test_wrong_arguments_are_refused_by_name(wrong):
         PhaseExplorer(**wrong)
 
 
-@pytest.mark.parametrize("wrong", ["Xavier", None, True])
-def test_a_sigma_that_is_no_number_is_refused(wrong):
-    with pytest.raises(TypeError, match="sigma_w="):
+@pytest.mark.parametrize(
+    ("wrong", "error"), [("Xavier", ValueError), (None, TypeError), (True, TypeError)]
+)
+def test_a_sigma_that_is_no_number_is_refused(wrong, error):
+    with pytest.raises(error, match="sigma_w="):
         PhaseExplorer(wrong)
 
 

@@ -133,6 +133,18 @@ def test_histogram_of_equal_activations_has_a_panel_with_width():
     assert sum(bar.get_height() for bar in axes[0].patches) == pytest.approx(1)
 
 
+def test_histogram_writes_what_overflowed_and_draws_the_rest():
+    signals = experiments.five_layers(init.normal(1e100), activation=relu, inputs=50, width=20)
+    axes = plt.subplots(1, 5)[1]
+    plotting.histograms(axes, signals)
+    for ax, layer in zip(axes, signals.layers, strict=True):
+        drawn = np.isfinite(layer.h).mean()
+        assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(drawn)
+        assert words_on(ax) == ([f"{1 - drawn:.0%} overflowed"] if drawn < 1 else [])
+    assert words_on(axes[4]) == ["100% overflowed"]
+    plotting.histograms(axes[:1], signals.layers[4:])  # nothing to draw is no error
+
+
 def test_histograms_need_one_panel_a_layer(signals):
     with pytest.raises(ValueError, match="4 axes for 5 layers: expected one"):
         plotting.histograms(plt.subplots(1, 4)[1], signals)

@@ -76,6 +76,8 @@ def test_the_table_holds_what_each_network_does_alone_with_each_remedy():
     losses = table.losses("Adam")
     assert list(losses) == list(FIVE_STARTS)
     np.testing.assert_array_equal(losses["He"], table.loss[3, 2])
+    with pytest.raises(ValueError, match="remedy='adam': no such remedy; did you mean 'Adam'"):
+        table.losses("adam")
 
 
 OWN = {

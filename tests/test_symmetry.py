@@ -198,6 +198,12 @@ def test_what_is_looked_at_are_the_first_thousand_test_images():
     assert np.all(with_other(slice(999, 1000))[:, 1:] != found.loss[:, 1:])
 
 
+@pytest.mark.parametrize("rate", [1e200, 1e308])
+def test_of_neurons_whose_numbers_overflow_nothing_is_said(rate):
+    with pytest.raises(ValueError, match=r"learning_rate=1e.*: the numbers overflow"):
+        break_symmetry(0.1, CLOUDS, seeds=[0], steps=6, every=2, learning_rate=rate)
+
+
 # -------------------------------------------------------------------------------------- the seeds
 
 

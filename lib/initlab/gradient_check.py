@@ -5,6 +5,7 @@ derivative, obtained slowly but without any formula. If it differs from what ``b
 of the two is wrong, and this module tells you at which entry of which layer.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,29 +123,14 @@ def check_gradients(
     grad_x = network.backward(loss(network.forward(x), y)[1])
     while grad_x.ndim > x.ndim:  # for inputs shared by a stack, sum over its networks
         grad_x = grad_x.sum(axis=0)
-    arrays = [("input", x, grad_x)]
-    count = 0
-    for layer in network.flat_layers:
-        count += isinstance(layer, Dense)  # a normalization shares the number of its Dense layer
-        for name in getattr(layer, "PARAMETERS", ()):
-            arrays.append(
-                (f"layer {count}, {name}", getattr(layer, name), getattr(layer, f"{name}_grad"))
-            )
+    arrays = [("input", x, grad_x), *_parameters(network)]
 
     # Differences are judged relative to the largest gradient of their array, so that a wrong factor
     # shows at any scale, as long as it exceeds the effect of rounding in the loss.
     noise = 4 * np.finfo(np.float64).eps * (1 + abs(total())) / step
     findings, unjudged = [], []
     for name, array, gradient in arrays:
-        differences = np.empty_like(array)
-        for index in np.ndindex(array.shape):
-            kept = array[index]
-            array[index] = kept + step
-            up = total()
-            array[index] = kept - step
-            down = total()
-            array[index] = kept
-            differences[index] = (up - down) / (2 * step)
+        differences = _differences(total, array, step)
         largest = np.abs([gradient, differences]).max()
         if 0 < largest <= noise:
             unjudged.append(name)
@@ -162,3 +148,27 @@ def check_gradients(
     ok = bool(findings) and worst[-1] <= tolerance
     entries = sum(array.size for _, array, _ in arrays)
     return GradientCheck(ok, *worst, entries, tuple(unjudged))
+
+
+def _parameters(network: MLP) -> Iterator[tuple[str, FloatArray, FloatArray]]:
+    """Yield name, array and gradient of each parameter, from the first layer to the last."""
+    number = 0
+    for layer in network.flat_layers:
+        number += isinstance(layer, Dense)  # a normalization shares the number of its Dense layer
+        for name in getattr(layer, "PARAMETERS", ()):
+            gradient = getattr(layer, f"{name}_grad")
+            yield f"layer {number}, {name}", getattr(layer, name), gradient
+
+
+def _differences(total: Callable[[], float], array: FloatArray, step: float) -> FloatArray:
+    """Return how ``total()`` changes with each entry of the array, as central differences."""
+    differences = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + step
+        up = total()
+        array[index] = kept - step
+        down = total()
+        array[index] = kept
+        differences[index] = (up - down) / (2 * step)
+    return differences

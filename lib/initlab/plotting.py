@@ -78,6 +78,8 @@ def _spelled(label):
 def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
     """Draw the distribution of each layer's activations, one panel per layer.
 
+    The fraction of activations that overflowed is written in the panel.
+
     Parameters
     ----------
     axes : sequence of matplotlib Axes
@@ -95,7 +97,9 @@ def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
     if span is None:
         span = _span(layers)
     for ax, layer in zip(axes, layers, strict=True):
-        _bars(ax, layer.h.ravel(), layer.h.size, bins, span, color)
+        shown = layer.h[np.isfinite(layer.h)]
+        _bars(ax, shown, layer.h.size, bins, span, color)
+        _note(ax, 1 - shown.size / layer.h.size, "overflowed")
         ax.set(title=f"layer {layer.number}", xlabel="activation")
         ax.xaxis.set_major_formatter(PLAIN)
         ax.grid(visible=False, axis="x")
@@ -111,9 +115,18 @@ def _bars(ax, values, count, bins, span, color):
 def _span(layers):
     if all(layer.activation.name == "sigmoid" for layer in layers):
         return 0.0, 1.0  # the full range of the function, so that panels are comparable
-    low, high = min(layer.h.min() for layer in layers), max(layer.h.max() for layer in layers)
-    margin = 0.02 * (high - low) or 0.5
-    return low - margin, high + margin
+    shown = np.concatenate([layer.h[np.isfinite(layer.h)] for layer in layers])
+    if not shown.size:
+        return 0.0, 1.0
+    margin = 0.02 * np.ptp(shown) or 0.5
+    return shown.min() - margin, shown.max() + margin
+
+
+def _note(ax, share, words):
+    """Write how many of the values are not among the bars."""
+    if share > 0.005:
+        text = f"{share:.0%} {words}"
+        ax.text(0.03, 0.97, text, transform=ax.transAxes, va="top", fontsize=14, bbox=WHITE)
 
 
 def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e3, bins=43):
@@ -143,10 +156,7 @@ def gradient_histograms(axes, signals, *, color=BLUE, smallest=1e-40, largest=1e
         for value, style in [(layer.gradient_median, "--"), (layer.gradient_rms, "-")]:
             if smallest < value < largest:
                 ax.axvline(value, color=BLACK, linestyle=style, linewidth=2)
-        below = np.mean(sizes < smallest)
-        if below > 0.005:
-            left = f"{below:.0%} still\nsmaller"
-            ax.text(0.03, 0.97, left, transform=ax.transAxes, va="top", fontsize=14, bbox=WHITE)
+        _note(ax, np.mean(sizes < smallest), "still\nsmaller")
     axes[0].set_ylabel("share of gradients")
     return axes
 

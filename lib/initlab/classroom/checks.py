@@ -1,7 +1,7 @@
 """The corrector: compares an answer with the right one, and with the likely wrong ones.
 
-A mistake is a function too. It is computed beside the right one on the same cases; an answer that
-agrees with a mistake on all of them gets the hint that belongs to it.
+Right and wrong results are computed on the same cases; an answer that agrees with a mistake on all
+of them gets the hint that belongs to it.
 """
 
 import copy
@@ -45,8 +45,8 @@ class Unusable(ValueError):
 class Check:
     """The check of one exercise: call it with the answer, and it returns ``Feedback``.
 
-    The answer is a function, or a number where no function is asked for. Of arguments that are
-    handed to it, it gets copies.
+    The answer is a function, or a number where no function is asked for. Of all arguments it gets
+    copies.
 
     Attributes
     ----------
@@ -54,9 +54,9 @@ class Check:
         What is asked for, in a few words.
     cases : tuple of tuple
         The arguments with which functions are called; ``((),)`` for a plain number.
-    right : callable
-    mistakes : dict of str to callable
-        By hint.
+    solve : callable
+        Takes the arguments of a case, and returns the right result and a dict of wrong ones by
+        hint.
     praise : str
     summary : callable
         What of a result is compared; of random draws, their statistics.
@@ -66,8 +66,7 @@ class Check:
 
     task: str
     cases: tuple
-    right: object
-    mistakes: dict
+    solve: object
     praise: str
     summary: object = np.asarray
     tolerance: float = 1e-6
@@ -75,7 +74,7 @@ class Check:
     def __call__(self, answer):
         """Return what there is to say about an answer."""
         if not (callable(answer) or _is_missing(answer) or self.cases == ((),)):
-            return Feedback(NOT_YET, f"hand over the function itself, without (). {self.task}")
+            return Feedback(NOT_YET, f"pass the function itself, without (). {self.task}")
         function = answer if callable(answer) else lambda *_: answer
         try:
             results = [self._result(function, case) for case in self.cases]
@@ -83,12 +82,13 @@ class Check:
             return Feedback(MISSING, self.task)
         except Unusable as reason:
             return Feedback(NOT_YET, str(reason))
-        if self._agrees(results, self.right):
+        right, mistakes = self._solutions()
+        if self._agree(results, right):
             return Feedback(CORRECT, self.praise)
-        for hint, mistake in self.mistakes.items():
-            if self._agrees(results, mistake):
+        for hint, mistake in mistakes.items():
+            if self._agree(results, mistake):
                 return Feedback(NOT_YET, hint)
-        return Feedback(NOT_YET, self._difference(results))
+        return Feedback(NOT_YET, self._difference(results, right))
 
     def _result(self, function, case):
         """Return what of the student's result is compared, or raise what is to be said of it."""
@@ -99,27 +99,35 @@ class Check:
             raise
         except Exception as error:  # any mistake is possible here, and is the student's to see
             raise Unusable(f"it stops with {type(error).__name__}: {error}") from error
+        # Asked first: who sorts in place, and returns nothing, has written an answer.
+        if not _same(arguments, case):
+            raise Unusable("it changes its arguments in place; work on copies of them")
         if _is_missing(result):
             raise NotImplementedError
-        if not _same(arguments, case):
-            raise Unusable("it changes what it is handed; compute something new instead")
         try:
             with np.errstate(all="ignore"):
                 numbers = _numbers(self.summary(result))
         except Unusable as reason:
             raise Unusable(f"{reason}. {self.task}") from None
         except Exception:
-            raise Unusable(f"what came back is {_shown(result)}. {self.task}") from None
+            raise Unusable(f"the result is {_shown(result)}. {self.task}") from None
         if not np.isfinite(numbers).all():
-            raise Unusable(f"there are NaN or infinite numbers in it. {self.task}")
+            raise Unusable(f"the result holds NaN or infinite numbers. {self.task}")
         return numbers
 
-    def _expected(self, function, case):
-        return np.asarray(self.summary(function(*copy.deepcopy(case))), dtype=np.float64)
+    def _solutions(self):
+        """Return the right results, one per case, and a dict of hint to wrong results."""
+        solved = [self.solve(*copy.deepcopy(case)) for case in self.cases]
+        mistakes = [wrong for _, wrong in solved]
+        return self._summaries(right for right, _ in solved), {
+            hint: self._summaries(wrong[hint] for wrong in mistakes) for hint in mistakes[0]
+        }
 
-    def _agrees(self, results, function):
-        for result, case in zip(results, self.cases, strict=True):
-            expected = self._expected(function, case)
+    def _summaries(self, results):
+        return [np.asarray(self.summary(result), dtype=np.float64) for result in results]
+
+    def _agree(self, results, solutions):
+        for result, expected in zip(results, solutions, strict=True):
             if result.shape != expected.shape:
                 return False
             rounding = 1e-6 * np.abs(expected).max(initial=0)  # float32 will do
@@ -127,9 +135,8 @@ class Check:
                 return False
         return True
 
-    def _difference(self, results):
-        for result, case in zip(results, self.cases, strict=True):
-            expected = self._expected(self.right, case)
+    def _difference(self, results, right):
+        for result, expected, case in zip(results, right, self.cases, strict=True):
             if result.shape != expected.shape:
                 if self.summary is not np.asarray:
                     break  # the shape of a summary says nothing to who did not write it
@@ -140,11 +147,22 @@ class Check:
                 where = f"for {', '.join(map(_shown, case))} " if case else ""
                 size = "large" if result > expected else "small"
                 return f"{where}your answer is {result.item():.4g}, which is too {size}"
-        return f"that is not it. Once more: {self.task}"
+        return f"that is not it. Try again: {self.task}"
 
     def __repr__(self):
         """Return what is asked for."""
         return f"Check({self.task!r})"
+
+
+def exercise(**settings):
+    """Make a ``Check`` of the function below, which solves the exercise; its docstring is the task.
+
+    Parameters
+    ----------
+    **settings
+        As for ``Check``: cases, praise, summary, tolerance.
+    """
+    return lambda solve: Check(task=solve.__doc__, solve=solve, **settings)
 
 
 def _is_missing(value):

@@ -4,20 +4,14 @@
 rescales, giving exactly the same networks in a fraction of the time; the sliders use it.
 """
 
+import copy
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from initlab import activations, theory
 from initlab import initializers as init
-from initlab._engine.checks import (
-    finite_number,
-    generator,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine.checks import finite_number, known_name, overflow_allowed, whole_number
 from initlab.activations import sigmoid
 from initlab.datasets import gaussian_inputs
 from initlab.experiments._checks import checked_seeds
@@ -55,18 +49,23 @@ def five_layers(
     Signals
         With a standard normal gradient at the last layer's output.
     """
+    network, x, gradient_rng = _draw(weight_init, activation, seed, depth, width, inputs, dtype)
+    return measure_signals(network, x, rng=gradient_rng)
+
+
+def _draw(weight_init, activation, seed, depth, width, inputs, dtype):
+    """Return a network, its inputs, and the generator of the gradient at its last layer."""
     seed = whole_number("seed", seed, at_least=0)
     input_rng, weight_rng, gradient_rng = np.random.default_rng(seed).spawn(3)
     network = MLP(
-        [width] * (whole_number("depth", depth) + 1),
+        [whole_number("width", width)] * (whole_number("depth", depth) + 1),
         activation=activation,
         output_activation=activation,
         weight_init=weight_init,
         rng=weight_rng,
         dtype=dtype,
     )
-    x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
-    return measure_signals(network, x, rng=gradient_rng)
+    return network, gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype), gradient_rng
 
 
 def over_seeds(weight_init, seeds, **settings):
@@ -115,33 +114,6 @@ def over_stds(stds, seeds, **settings):
 _FIRST = 16
 
 
-@dataclass(frozen=True, eq=False)
-class ActivationCounts:
-    """The data for a picture of a network's activations: arrays with one entry or row per layer.
-
-    Attributes
-    ----------
-    counts : array of uint32, shape (layers, bins)
-        The number of activations in each bin of the activation's ``span``, without exact zeros.
-    zeros : array of uint32, shape (layers,)
-        The number of exact zeros, counted only for functions with f(0) = 0.
-    below, above, not_numbers : array of uint32, shape (layers,)
-        The number of activations below the span, above it, and of NaNs.
-    pooled_std, across_input_std, saturated_fraction, dead_fraction : array, shape (layers,)
-        As in ``signals.LayerSignals``.
-    """
-
-    counts: np.ndarray
-    zeros: np.ndarray
-    below: np.ndarray
-    above: np.ndarray
-    not_numbers: np.ndarray
-    pooled_std: np.ndarray
-    across_input_std: np.ndarray
-    saturated_fraction: np.ndarray
-    dead_fraction: np.ndarray
-
-
 class ScaledNetwork:
     """Inputs, and one draw of a network that can be measured at any std of the weights.
 
@@ -175,16 +147,9 @@ class ScaledNetwork:
     ):
         self.activation = activations.get(activation)
         scheme = DISTRIBUTIONS[known_name("initializer", initializer, DISTRIBUTIONS)]
-        seed = whole_number("seed", seed, at_least=0)
-        # As in five_layers, so that both use the same inputs, weights and gradient.
-        input_rng, weight_rng, self._gradient_rng = np.random.default_rng(seed).spawn(3)
-        self._network = MLP(
-            [whole_number("width", width)] * (whole_number("depth", depth) + 1),
-            activation=self.activation,
-            output_activation=self.activation,
-            weight_init=scheme,
-            rng=weight_rng,
-            dtype=np.float64,  # scaled first and rounded afterwards, as in an initializer
+        # Scaled first and rounded afterwards, as in an initializer: so float64 here.
+        self._network, x, self._gradient_rng = _draw(
+            scheme, self.activation, seed, depth, width, inputs, np.float64
         )
         for layer in self._network.dense:
             layer.weight /= scheme.std(layer.weight.shape)
@@ -193,7 +158,7 @@ class ScaledNetwork:
         # times as long, and no picture can tell them from 0.
         ends_at_0 = self.activation.saturation is not None and 0 in self.activation.span
         self._least = np.finfo(self.dtype).tiny if ends_at_0 else None
-        self._x = gaussian_inputs(inputs, width, rng=input_rng, dtype=dtype)
+        self._x = x.astype(self.dtype)
         # Buffers reused for each layer: allocating new ones would cost more than the arithmetic.
         self._z, self._place = np.empty_like(self._x), np.empty_like(self._x)
         self._centred = np.empty(self._x.shape)
@@ -233,34 +198,56 @@ class ScaledNetwork:
 
         Returns
         -------
-        ActivationCounts
+        dict of str to array, shape (layers,) or, for counts, (layers, bins)
+            counts: the number of activations in each bin of the activation's ``span``, without
+            exact zeros. zeros: the number of exact zeros, counted only for functions with f(0) = 0.
+            below, above, not_numbers: the number of activations below the span, above it, and of
+            NaNs. pooled_std, across_input_std, saturated_fraction and dead_fraction: as in
+            ``signals.LayerSignals``.
         """
-        span, ends = self.activation.span, self.activation.saturation is not None
-        rows = []
+        layers = []
         with overflow_allowed():
             for z, h in self.forward(std):
-                zeros = np.count_nonzero(h == 0) if self.activation(0.0) == 0 else 0
-                spreads = _spreads(h, self._centred)
-                # A single NaN in z or h makes the spread NaN; otherwise there are none to count.
-                doubtful = np.isnan(spreads[1])
-                broken = doubtful and np.isnan(z).any()
-                rows.append(
-                    [
-                        *_histogram(h, self._place, bins, span, ends, zeros, doubtful),
-                        *spreads,
-                        np.nan if broken else self._saturated(z),
-                        np.nan if broken else self._dead(z),
-                    ]
-                )
-        counts, *numbers, pooled, across, saturated, dead = map(np.array, zip(*rows, strict=True))
-        return ActivationCounts(
-            counts.astype(np.uint32),
-            *(array.astype(np.uint32) for array in numbers),
-            pooled,
-            across,
-            saturated,
-            dead,
-        )
+                pooled, across = self._spreads(h)
+                known = not np.isnan(z).any()
+                shares = {
+                    "pooled_std": pooled,
+                    "across_input_std": across,
+                    "saturated_fraction": self._saturated(z) if known else np.nan,
+                    "dead_fraction": self._dead(z) if known else np.nan,
+                }
+                layers.append(self._histogram(h, bins) | shares)
+        return {name: np.array([layer[name] for layer in layers]) for name in layers[0]}
+
+    def _histogram(self, h, bins):
+        low, high = self.activation.span
+        # 0: below the span; 1 to bins: in it; bins + 1: above it. If the function is bounded on
+        # both sides, its bounds are still inside.
+        scale, place = bins / (high - low), self._place
+        np.multiply(h, h.dtype.type(scale), out=place)
+        np.add(place, h.dtype.type(1 - low * scale), out=place)
+        bounded = self.activation.saturation is not None
+        np.clip(place, 0, bins + (0.5 if bounded else 1.5), out=place)
+        missing = np.isnan(place)
+        shown = place[~missing] if missing.any() else place.ravel()
+        found = np.bincount(shown.astype(np.intp), minlength=bins + 2)
+        zeros = np.count_nonzero(h == 0) if self.activation(0.0) == 0 else 0
+        found[1 + min(int(-low * scale), bins - 1)] -= zeros
+        numbers = {
+            "counts": found[1:-1],
+            "zeros": zeros,
+            "below": found[0],
+            "above": found[-1],
+            "not_numbers": np.count_nonzero(missing),
+        }
+        return {name: np.asarray(number, dtype=np.uint32) for name, number in numbers.items()}
+
+    def _spreads(self, h):
+        # pooled_std and across_input_std, which share most of their computation.
+        means = h.mean(axis=0, dtype=np.float64)
+        np.subtract(h, means, out=self._centred)
+        across = np.vdot(self._centred, self._centred) / h.size
+        return np.sqrt(across + means.var()), np.sqrt(across)
 
     def _saturated(self, z):
         if self.activation.saturation is None:
@@ -273,36 +260,33 @@ class ScaledNetwork:
             still = still[(self.activation.derivative(z[:, still]) == 0).all(axis=0)]
         return len(still) / z.shape[1]
 
-    def sizes(self, stds):
+    def sizes(self, std):
         """Measure the RMS and median size of activations and gradients.
 
         Parameters
         ----------
-        stds : sequence of float
-            The networks are measured as one stack.
+        std : float
 
         Returns
         -------
-        dict of str to array, shape (stds, layers)
+        dict of str to array, shape (layers,)
             forward_rms and forward_median of |h|; gradient_rms and gradient_median of |dL/dz|, with
             a standard normal gradient at the last layer's output.
         """
-        stack = self._network.view()
-        for layer in stack.dense:
-            layer.weight = np.multiply.outer(np.asarray(stds, dtype=np.float64), layer.weight)
-            layer.weight = layer.weight.astype(self.dtype)
-            layer.bias = np.zeros((len(stds), *layer.bias.shape), dtype=self.dtype)
-        # A fresh copy of the generator each time, so that the gradient is the same for every std.
-        signals = measure_signals(stack, self._x, rng=_again(self._gradient_rng))
+        network = self._network.view()
+        for layer in network.dense:
+            layer.weight = (std * layer.weight).astype(self.dtype)
+            layer.bias = layer.bias.astype(self.dtype)
+        # A copy of the generator each time, so that the gradient is the same for every std.
+        signals = measure_signals(network, self._x, rng=copy.deepcopy(self._gradient_rng))
         with overflow_allowed():
             forward = [np.abs(layer.h, dtype=np.float64) for layer in signals.layers]
-            found = {
-                "forward_rms": [np.sqrt((h * h).mean(axis=(-2, -1))) for h in forward],
-                "forward_median": [np.median(h, axis=(-2, -1)) for h in forward],
+            return {
+                "forward_rms": np.array([np.sqrt((h * h).mean()) for h in forward]),
+                "forward_median": np.array([np.median(h) for h in forward]),
                 "gradient_rms": signals.each("gradient_rms"),
                 "gradient_median": signals.each("gradient_median"),
             }
-        return {name: np.asarray(values).T for name, values in found.items()}
 
     def predicted_sizes(self, std):
         """Return the RMS of activations and gradients predicted by mean-field theory.
@@ -322,34 +306,3 @@ class ScaledNetwork:
             "predicted_forward_rms": np.sqrt(known.mean_square[:, 0]),
             "predicted_gradient_rms": known.gradient_rms[:, 0],
         }
-
-
-def _again(rng):
-    other = type(rng.bit_generator)()
-    other.state = generator(rng).bit_generator.state
-    return np.random.Generator(other)
-
-
-def _histogram(h, place, bins, span, ends, zeros, doubtful):
-    """Return counts, zeros, below, above and the number of NaNs; ``place`` is overwritten."""
-    low, high = span
-    # 0: below the span; 1 to bins: in it; bins + 1: above it. If the function is bounded on both
-    # sides, its bounds are still inside.
-    scale = bins / (high - low)
-    np.multiply(h, h.dtype.type(scale), out=place)
-    np.add(place, h.dtype.type(1 - low * scale), out=place)
-    np.clip(place, 0, bins + (0.5 if ends else 1.5), out=place)
-    missing = np.count_nonzero(np.isnan(place)) if doubtful else 0
-    shown = place[~np.isnan(place)] if missing else place.ravel()
-    found = np.bincount(shown.astype(np.intp), minlength=bins + 2)
-    below, counts, above = found[0], found[1:-1], found[-1]
-    counts[min(int(-low * scale), bins - 1)] -= zeros
-    return counts, zeros, below, above, missing
-
-
-def _spreads(h, centred):
-    """Return pooled_std and across_input_std, which share most of their computation."""
-    means = h.mean(axis=0, dtype=np.float64)
-    np.subtract(h, means, out=centred)
-    across = np.vdot(centred, centred) / h.size
-    return np.sqrt(across + means.var()), np.sqrt(across)

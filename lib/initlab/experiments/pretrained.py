@@ -16,7 +16,7 @@ from initlab.optimizers import SGD
 from initlab.pretraining import pretrain
 from initlab.training import check_examples, train_together
 
-STARTS = ("none", "RBM", "autoencoder")
+CONTESTANTS = ("none", "RBM", "autoencoder")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +117,8 @@ def pretraining_race(
             progress=progress,
         )
 
-    starts = {(name, seed): fresh(deepest, seed) for name in STARTS for seed in seeds}
-    learning = [(name, seed) for name in STARTS[1:] for seed in seeds]
+    starts = {(name, seed): fresh(deepest, seed) for name in CONTESTANTS for seed in seeds}
+    learning = [(name, seed) for name in CONTESTANTS[1:] for seed in seeds]
     with reporting(progress, len(learning) * deepest * pretraining_steps, "pretraining") as report:
         errors = dict(zip(learning, thread_map(learn, learning, report=report), strict=True))
     networks = {
@@ -140,8 +140,8 @@ def pretraining_race(
     }
     return PretrainingRace(
         races,
-        {name: [starts[name, seed] for seed in seeds] for name in STARTS},
-        {name: np.array([errors[name, seed] for seed in seeds]) for name in STARTS[1:]},
+        {name: [starts[name, seed] for seed in seeds] for name in CONTESTANTS},
+        {name: np.array([errors[name, seed] for seed in seeds]) for name in CONTESTANTS[1:]},
     )
 
 

@@ -1,7 +1,5 @@
 """The race on MNIST: the same network, trained from several starts."""
 
-import functools
-import operator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,22 +53,23 @@ class Race:
 
     def losses(self, name, window=50):
         """Return one contestant's smoothed loss curves, shape (seeds, steps)."""
-        known_name("name", name, self.histories)
-        return np.array([history.smoothed(window) for history in self.histories[name]])
+        return np.array([history.smoothed(window) for history in self._of(name)])
 
     def final_losses(self, name, last=100):
         """Return one contestant's mean loss over the last steps, shape (seeds,)."""
-        known_name("name", name, self.histories)
-        return np.array([history.final_loss(last) for history in self.histories[name]])
+        return np.array([history.final_loss(last) for history in self._of(name)])
 
     def gradient_rms(self, name):
         """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers)."""
-        known_name("name", name, self.histories)
-        if self.histories[name][0].gradient_rms is None:
+        found = [history.gradient_rms for history in self._of(name)]
+        if found[0] is None:
             raise ValueError(
                 "no gradients were recorded; call mnist_race with record_gradients=True"
             )
-        return np.array([history.gradient_rms for history in self.histories[name]])
+        return np.array(found)
+
+    def _of(self, name):
+        return self.histories[known_name("name", name, self.histories)]
 
     def __or__(self, other):
         """Merge two races, e.g. of contestants with different learning rates."""
@@ -167,42 +166,36 @@ def judged_race(networks, histories, dataset):
     return race
 
 
-# What would have rescued the sigmoid: a wider start, a larger learning rate, both, or a curve
-# centred at 0. Name: (initializer, activation), learning rate.
+# What would have rescued the sigmoid: a wider start, a curve centred at 0, a larger learning rate,
+# or a wider start and a larger rate. Name: (initializer, activation), learning rate; those with the
+# same rate stand together, since they are run together.
 RESCUES = {
     "4 x Xavier": ((init.xavier_normal(gain=4), sigmoid), 0.01),
+    "Xavier, tanh": ((init.xavier_normal(), tanh), 0.01),
     "Xavier, rate 0.5": ((init.xavier_normal(), sigmoid), 0.5),
     "4 x Xavier, rate 0.5": ((init.xavier_normal(gain=4), sigmoid), 0.5),
-    "Xavier, tanh": ((init.xavier_normal(), tanh), 0.01),
 }
 
 
-def rescue_race(dataset, *, seeds, steps=2000, progress=False, **settings):
+def rescue_race(dataset, *, seeds, **settings):
     """Race the four ``RESCUES`` of the network with sigmoid and Xavier's start.
 
     Parameters
     ----------
-    dataset, seeds, steps, progress, **settings
+    dataset, seeds, **settings
         As for ``mnist_race``, except contestants and optimizer.
 
     Returns
     -------
     Race
+        In the order of ``RESCUES``.
     """
-    seeds = checked_seeds(seeds)
-    races = [
-        mnist_race(
-            {name: entry for name, (entry, its_rate) in RESCUES.items() if its_rate == rate},
-            dataset,
-            seeds=seeds,
-            steps=steps,
-            optimizer=SGD(rate),
-            progress=progress,
-            **settings,
-        )
-        for rate in sorted({rate for _, rate in RESCUES.values()})
-    ]
-    return functools.reduce(operator.or_, races)
+    seeds = checked_seeds(seeds)  # which may come only once
+    result = Race({}, {}, {})
+    for rate in dict.fromkeys(rate for _, rate in RESCUES.values()):
+        entered = {name: entry for name, (entry, its_rate) in RESCUES.items() if its_rate == rate}
+        result |= mnist_race(entered, dataset, seeds=seeds, optimizer=SGD(rate), **settings)
+    return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab import initializers as init
-from initlab._engine.checks import whole_number
+from initlab._engine.checks import known_name, whole_number
 from initlab.activations import relu
 from initlab.experiments._checks import checked_seeds
 from initlab.experiments.sweeps import sweep
@@ -112,7 +112,8 @@ class RemedyTable:
 
     def losses(self, remedy):
         """Return the losses of one remedy: dict of start to array, shape (seeds,)."""
-        return dict(zip(self.starts, self.loss[self.remedies.index(remedy)], strict=True))
+        row = self.remedies.index(known_name("remedy", remedy, self.remedies))
+        return dict(zip(self.starts, self.loss[row], strict=True))
 
 
 def remedies_by_start(

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from initlab import initializers as init
-from initlab._engine.checks import finite_number, whole_number
+from initlab._engine.checks import finite_number, overflow_allowed, whole_number
 from initlab._engine.progress import reporting
 from initlab.activations import sigmoid
 from initlab.experiments._checks import checked_seeds
@@ -29,7 +29,7 @@ class Symmetry:
         divided by the RMS of all weights.
     rank : array of int, shape (seeds, looks)
         The number of directions spanned by the hidden activations of 1000 test images: the number
-        of singular values above a thousandth of the largest.
+        of singular values above a thousandth of the largest; 0 if all activations are 0.
     loss : array, shape (seeds, looks)
         The loss on these images.
     """
@@ -75,6 +75,11 @@ def break_symmetry(
     Returns
     -------
     Symmetry
+
+    Raises
+    ------
+    ValueError
+        If the numbers overflow in training: of such neurons there is nothing to say.
     """
     perturbation = finite_number("perturbation", perturbation, at_least=0)
     steps, every = whole_number("steps", steps), whole_number("every", every)
@@ -101,6 +106,11 @@ def break_symmetry(
                 rngs=rngs,
             )
             found.append([_look(network, x, y) for network in networks])
+            if not np.isfinite(found[-1]).all():
+                raise ValueError(
+                    f"learning_rate={learning_rate!r}: the numbers overflow within {now} steps; "
+                    "take a smaller one"
+                )
             report(now - before)
     difference, rank, loss = np.array(found).transpose(2, 1, 0)
     return Symmetry(np.array(looks), difference, rank.astype(int), loss)
@@ -109,9 +119,14 @@ def break_symmetry(
 def _look(network, x, y):
     loss = evaluate(network, x, y).loss
     weight = network.dense[0].weight
-    size = np.sqrt(np.square(weight).mean())
-    away = weight - weight[:, :1]  # exactly 0 for equal neurons, unlike a deviation from the mean
-    apart = np.sqrt(np.square(away - away.mean(axis=1, keepdims=True)).mean())
-    h = run_forward(network.view().layers[:2], x)
-    strengths = np.linalg.svd(h, compute_uv=False)
-    return apart / size if size else 0.0, np.sum(strengths > 1e-3 * strengths[0]), loss
+    with overflow_allowed():
+        size = np.sqrt(np.square(weight).mean())
+        away = weight - weight[:, :1]  # exactly 0 for equal neurons, unlike that from the mean
+        apart = np.sqrt(np.square(away - away.mean(axis=1, keepdims=True)).mean())
+        difference = apart / size if size else 0.0
+        h = run_forward(network.view().layers[:2], x)
+    rank = np.nan
+    if np.isfinite(h).all():
+        strengths = np.linalg.svd(h, compute_uv=False)
+        rank = np.sum(strengths > 1e-3 * strengths[0])
+    return difference, rank, loss

@@ -16,18 +16,3 @@ from initlab.explorers.std import (
 )
 from initlab.explorers.tables import Reading, scrub_table
 from initlab.explorers.training import TrainingExplorer, TrainingSettings, training_curve
-
-__all__ = [
-    "ActivationExplorer",
-    "ActivationSettings",
-    "CompareExplorer",
-    "PhaseExplorer",
-    "PhaseSettings",
-    "Reading",
-    "SignalExplorer",
-    "SignalSettings",
-    "TrainingExplorer",
-    "TrainingSettings",
-    "scrub_table",
-    "training_curve",
-]

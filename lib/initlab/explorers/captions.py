@@ -56,19 +56,13 @@ def activations(settings, place, row):
         seen = "the signal has died out"
     elif across < 0.05 * pooled:
         seen = "it looks alive, but hardly notices which input it sees"
-    elif across < 1e-3:
-        seen = "the signal has died out"
     elif saturated > 0.1:
         seen = "the signal arrives, partly saturated"
     else:
         seen = "the signal arrives"
     facts = [f"std {number(pooled)}", f"across inputs {number(across)}"]
-    if saturated:
-        facts.append(f"saturated {percent(saturated)}")
-    if dead:
-        facts.append(f"dead {percent(dead)}")
-    if outside:
-        facts.append(f"off scale {percent(outside)}")
+    shares = {"saturated": saturated, "dead": dead, "off scale": outside}
+    facts += [f"{name} {percent(share)}" for name, share in shares.items() if share]
     return f"std {label}, layer {last}: {', '.join(facts)}; {seen}."
 
 
@@ -175,6 +169,8 @@ def _pace(scale):
 
 def training(loss):
     """Describe what a loss means for ten classes."""
+    if np.isnan(loss):
+        return "no loss yet"
     seen = "no better than guessing" if loss > 2.25 else "it learns"
     if loss > 2.5:
         seen = "more than guessing costs"

@@ -60,9 +60,9 @@ function drawPanel(sheet, part, panel, box, top, color) {
   sheet.text(shown(end), right, bottom + small * 1.15, "right");
 }
 
-function drawDifference(sheet, panels, box, top) {
+function drawDifference(sheet, panels, place, top) {
   const { context } = sheet;
-  const { left, right, bottom, high } = box;
+  const { left, right, bottom, high, margin, first } = place;
   const [a, b] = panels;
   const wide = (right - left) / a.shares.length;
   const middle = bottom - high / 2;
@@ -74,6 +74,8 @@ function drawDifference(sheet, panels, box, top) {
   });
   context.fillStyle = sheet.ink;
   context.fillRect(left, middle, right - left, 1.5);
+  sheet.font(sheet.type, "bold");
+  if (first) sheet.text("B \u2212 A", margin - 8, middle, "right", sheet.ink, "middle");
 }
 
 const NUMBERS = [
@@ -84,10 +86,10 @@ const NUMBERS = [
 ];
 
 // One layer of one configuration: its bars and its numbers; at the left end, what they are.
-function drawStrip(sheet, side, layer, place) {
+function drawStrip(sheet, side, layer, place, top) {
   const { type } = sheet;
   const { part, position, color } = side;
-  const { left, right, start, bottom, high, line, top, margin, first } = place;
+  const { left, right, start, bottom, high, line, margin, first } = place;
   const middle = (left + right) / 2;
   sheet.font(type, "bold");
   sheet.text(`layer ${layer + 1}`, middle, start + type * 1.15);
@@ -113,13 +115,29 @@ function drawStrip(sheet, side, layer, place) {
   sheet.text(`std ${shown(side.std)}`, 4, start + type * 3.6, "left", color);
 }
 
-DRAW.activations = function drawActivations(sheet, table, model) {
-  const { type, canvas } = sheet;
-  const { parts } = table;
-  const both = parts.length === 2;
-  const same = both && String(parts[0].span) === String(parts[1].span);
-  const difference = same && model.get("difference");
-  const layers = parts[0].depth;
+// The one configuration, or A and B; each at its own position.
+function sidesOf(sheet, { parts }, model) {
+  return parts.map((part, index) => {
+    const position = model.get(index ? "position_b" : "position");
+    const ready = Boolean(part.ready[position]);
+    const panel = (_, layer) => panelOf(part, position, layer);
+    return {
+      part,
+      position,
+      ready,
+      std: part.stds[position],
+      color: index ? sheet.color.green : sheet.color.blue,
+      letter: parts.length === 2 && "AB"[index],
+      panels: ready ? Array.from({ length: part.depth }, panel) : [],
+    };
+  });
+}
+
+// Bands of layers, one below the other; in each a strip for every side, and one for the difference.
+function gridOf(sheet, sides, difference) {
+  const { type } = sheet;
+  const both = sides.length === 2;
+  const layers = sides[0].part.depth;
   const margin = type * 7.6;
   const space = sheet.width - margin - 8;
   const columns = Math.max(1, Math.min(layers <= 6 ? layers : 10, Math.floor(space / 92)));
@@ -127,49 +145,49 @@ DRAW.activations = function drawActivations(sheet, table, model) {
   const line = type * (both ? 1.12 : 1.3);
   const high = both ? 88 : bands > 1 ? 110 : Math.max(150, Math.min(260, sheet.width / 6.5));
   const stripHigh = type * 3.6 + high + NUMBERS.length * line;
-  const bandHigh = parts.length * stripHigh + (difference ? high + type * 1.8 : 0);
-  sheet.size(bands * bandHigh);
-  const positions = [model.get("position"), model.get("position_b")];
-  const stds = parts.map((part, index) => part.stds[positions[index]]);
-  const ready = parts.every((part, index) => part.ready[positions[index]]);
-  Object.assign(canvas.dataset, { std: stds[0], ready }, both && { stdB: stds[1] });
+  const bandHigh = sides.length * stripHigh + (difference ? high + type * 1.8 : 0);
+  const place = (layer) => {
+    const left = margin + ((layer % columns) * space) / columns + 6;
+    const right = left + space / columns - 12;
+    const start = Math.floor(layer / columns) * bandHigh;
+    return { left, right, start, high, line, margin, first: layer % columns === 0 };
+  };
+  return { layers, bandHigh, stripHigh, place, total: bands * bandHigh };
+}
+
+function drawLayer(sheet, sides, grid, layer, top, difference) {
+  const place = grid.place(layer);
+  sides.forEach((side, index) => {
+    const start = place.start + index * grid.stripHigh;
+    const bottom = start + sheet.type * 1.6 + place.high;
+    drawStrip(sheet, side, layer, { ...place, start, bottom }, top);
+  });
+  if (!difference) return;
+  const bottom = place.start + grid.bandHigh - sheet.type * 0.6;
+  drawDifference(sheet, sides.map((side) => side.panels[layer]), { ...place, bottom }, top);
+}
+
+DRAW.activations = function drawActivations(sheet, table, model) {
+  const sides = sidesOf(sheet, table, model);
+  const [a, b] = sides;
+  const wanted = model.get("difference");
+  const same = b && String(a.part.span) === String(b.part.span);
+  const difference = same && wanted;
+  const grid = gridOf(sheet, sides, difference);
+  sheet.size(grid.total);
+  const ready = sides.every((side) => side.ready);
+  Object.assign(sheet.canvas.dataset, { std: a.std, ready }, b && { stdB: b.std });
   if (!ready) {
-    const which = `std ${stds.map(shown).join(" and ")}`;
-    sheet.font(type * 1.3, "bold");
-    sheet.text(`${which}: on its way ...`, sheet.width / 2, bandHigh / 2);
+    const which = `std ${sides.map((side) => shown(side.std)).join(" and ")}`;
+    sheet.font(sheet.type * 1.3, "bold");
+    sheet.text(`${which}: on its way ...`, sheet.width / 2, grid.bandHigh / 2);
     return `${which}: the kernel is computing this value.`;
   }
-  const sides = parts.map((part, index) => ({
-    part,
-    position: positions[index],
-    std: stds[index],
-    color: index ? sheet.color.green : sheet.color.blue,
-    letter: both && "AB"[index],
-    panels: Array.from({ length: layers }, (_, layer) => panelOf(part, positions[index], layer)),
-  }));
   const top = topOf(sides.flatMap((side) => side.panels));
-  for (let layer = 0; layer < layers; layer += 1) {
-    const column = layer % columns;
-    const band = Math.floor(layer / columns) * bandHigh;
-    const left = margin + (column * space) / columns + 6;
-    const right = margin + ((column + 1) * space) / columns - 6;
-    const first = column === 0;
-    sides.forEach((side, index) => {
-      const start = band + index * stripHigh;
-      const bottom = start + type * 1.6 + high;
-      const place = { left, right, start, bottom, high, line, top, margin, first };
-      drawStrip(sheet, side, layer, place);
-    });
-    if (difference) {
-      const bottom = band + bandHigh - type * 0.6;
-      const panels = sides.map((side) => side.panels[layer]);
-      drawDifference(sheet, panels, { left, right, bottom, high }, top);
-      sheet.font(type, "bold");
-      const middle = bottom - high / 2;
-      if (first) sheet.text("B \u2212 A", margin - 8, middle, "right", sheet.ink, "middle");
-    }
+  for (let layer = 0; layer < grid.layers; layer += 1) {
+    drawLayer(sheet, sides, grid, layer, top, difference);
   }
-  const words = parts.map((part, index) => part.captions[positions[index]]);
-  const none = model.get("difference") && !same ? " No difference: the axes are not the same." : "";
-  return both ? `A: ${words[0]} B: ${words[1]}${none}` : words[0];
+  const words = sides.map((side) => side.part.captions[side.position]);
+  const none = wanted && !same ? " No difference: the axes are not the same." : "";
+  return b ? `A: ${words[0]} B: ${words[1]}${none}` : words[0];
 };

@@ -87,20 +87,6 @@ function shadeOf(sheet, part) {
   return cells;
 }
 
-// The middle of the cells of a region, of those in two thirds of the rows: there its name stands.
-function middleOf(part, belongs, upper) {
-  const [rows, columns] = part.chi.shape;
-  let [count, across, up] = [0, 0, 0];
-  part.chi.forEach((chi, index) => {
-    const row = Math.floor(index / columns);
-    if (!belongs(chi) || (upper ? 3 * row < rows : 3 * row > 2 * rows)) return;
-    count += 1;
-    across += part.sigma_w[index % columns];
-    up += part.sigma_b[row];
-  });
-  return count ? [across / count, up / count] : null;
-}
-
 function drawSigma(sheet, letter, words, x, y, size) {
   const sigma = sheet.wide("\u03c3", size, "bold");
   const low = sheet.wide(letter, size * 0.7, "bold");
@@ -139,12 +125,8 @@ function drawPlane(sheet, part, box, place) {
   context.lineWidth = 1;
   context.strokeRect(left, top, right - left, bottom - top);
   sheet.font(type * 1.7, "bold");
-  // The line leans to the right: above there is more room for order, below for chaos.
-  const regions = [["order", (chi) => chi < 1, true], ["chaos", (chi) => chi > 1, false]];
-  for (const [name, belongs, upper] of regions) {
-    const middle = middleOf(part, belongs, upper);
-    if (middle) sheet.text(name, x(middle[0]), y(middle[1]), "center", sheet.ink, "middle");
-  }
+  sheet.text("order", left + type * 0.6, top + type * 2, "left");
+  sheet.text("chaos", right - type * 0.6, bottom - type * 0.9, "right");
   const foot = part.line.findLast(([, b]) => b <= 0.8 * mostB);
   if (foot) sheet.note("\u03c7 = 1", x(foot[0]) - type * 0.5, y(foot[1]), type, "right");
   sheet.font(type * 0.9);

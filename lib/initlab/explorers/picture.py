@@ -8,10 +8,9 @@ from traitlets import Bool, Bytes, Int, Unicode
 _HERE = Path(__file__).parent
 
 
-def _text(pattern, first=""):
-    # In one piece, since the page loads only a single file.
-    paths = sorted(_HERE.glob(pattern), key=lambda path: (path.name != first, path.name))
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+def _text(pattern):
+    # In one piece, since the page loads only a single file; canvas.js comes first.
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.glob(pattern)))
 
 
 class Picture(anywidget.AnyWidget):
@@ -34,7 +33,7 @@ class Picture(anywidget.AnyWidget):
         A text shown in place of the caption; "" for none.
     """
 
-    _esm = _text("*.js", first="canvas.js")
+    _esm = _text("*.js")
     _css = _text("*.css")
     table = Bytes(b"").tag(sync=True)
     position = Int(0).tag(sync=True)

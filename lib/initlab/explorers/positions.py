@@ -11,7 +11,6 @@ from numbers import Real
 from ipywidgets import Layout, SelectionSlider
 from traitlets import validate
 
-from initlab._engine.checks import known_name
 from initlab.experiments.plane import plane_diagram
 from initlab.initializers import STARTS
 
@@ -74,33 +73,30 @@ class PositionSlider(SelectionSlider):
     range_value
         Determines the slider's positions; can be changed with ``set_range``.
     value : float or str
-        Any number within the range, or one of the range's names.
+        Any number within the range, or the name of one.
     description : str, optional
         The label beside the slider; by default ``name``.
     """
 
+    # Options, index and value are updated one after another, and no other thread may interfere. An
+    # explorer puts its own lock here: its sliders call it, and it calls them.
+    turn = threading.RLock()
+
     def __init__(self, name, range_value, value, description=None):
-        # Options, index and value are updated one after another, and no other thread may interfere.
-        # An explorer replaces this lock with its own.
-        self.turn = threading.RLock()
         self.name, self._range_value = name, range_value
-        places, names = self.places(range_value), self.names(range_value)
-        look = {"description": description or name, "layout": Layout(width="100%")}
-        super().__init__(options=list(places.items()), **look)
-        if isinstance(value, str) and names:
-            value = names[known_name(name, value, names)]
-        self.index = self._nearest(list(places.values()), value)
+        options, look = list(self.places(range_value).items()), Layout(width="100%")
+        super().__init__(options=options, description=description or name, layout=look)
+        if isinstance(value, str):
+            value = self.from_text(value, range_value)
+        self.index = self._nearest([place for _, place in options], value)
 
     def __setattr__(self, name, value):
-        """Set an attribute; the selection is updated under the lock."""
-        if name in ("options", "index", "value", "label"):
-            with self.turn:
-                super().__setattr__(name, value)
-        else:
+        """Set an attribute; the selection is updated as a whole."""
+        with self.turn:
             super().__setattr__(name, value)
 
     def set_state(self, sync_data):
-        """Apply an update from the page under the lock."""
+        """Apply an update from the page; the selection is updated as a whole."""
         with self.turn:
             super().set_state(sync_data)
 
@@ -110,10 +106,14 @@ class PositionSlider(SelectionSlider):
         return places[self._nearest(places, proposal.value)]
 
     def from_text(self, text, range_value):
-        """Return the number given by a text, which is a number or a name in the range."""
-        names = {name.replace(" ", "_"): number for name, number in self.names(range_value).items()}
+        """Return the number given by a text, which is a number or a name in the range.
+
+        Spaces may be written as underscores, and "std 0.01" may be written for "0.01".
+        """
+        names = self.names(range_value)
+        name = text.replace("_", " ").removeprefix("std ")
         try:
-            number = names[text] if text in names else float(text)
+            number = names[name] if name in names else float(name)
         except ValueError:
             number = math.nan
         return self._within([*self.places(range_value).values()], number, text)
@@ -133,8 +133,6 @@ class PositionSlider(SelectionSlider):
     def _nearest(self, places, wanted):
         if isinstance(wanted, bool) or not isinstance(wanted, Real):
             raise TypeError(f"{self.name}={wanted!r} must be a number from 0 to {places[-1]:g}")
-        if wanted in places:  # always true if the slider was moved by hand
-            return places.index(wanted)
         self._within(places, wanted, repr(wanted))
         return min(range(len(places)), key=lambda index: self.distance(places[index], wanted))
 

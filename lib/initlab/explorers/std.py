@@ -65,6 +65,7 @@ class StdSettings(Settings):
         """Return the texts that the page shows."""
         return {
             "name": self.activation,
+            "span": activations.get(self.activation).span,
             "depth": self.depth,
             "labels": [place["label"] for place in places],
             "stds": [place["std"] for place in places],
@@ -84,14 +85,7 @@ class ActivationSettings(StdSettings):
 
     def measure(self, drawn, std):
         """Return the data for all histograms: a dict of arrays, shape (layers, ...)."""
-        found = dict(vars(drawn.activation_counts(std)))
-        for name in ("saturated_fraction", "dead_fraction"):
-            found[name] = found[name].astype(np.float32)
-        return found
-
-    def words(self, places):
-        """Return the texts that the page shows."""
-        return super().words(places) | {"span": activations.get(self.activation).span}
+        return drawn.activation_counts(std)
 
 
 @dataclass(frozen=True)
@@ -110,8 +104,7 @@ class SignalSettings(StdSettings):
 
     def measure(self, drawn, std):
         """Return measured and predicted sizes: a dict of arrays, shape (layers,)."""
-        sizes = {name: values[0] for name, values in drawn.sizes([std]).items()}
-        return sizes | drawn.predicted_sizes(std)
+        return drawn.sizes(std) | drawn.predicted_sizes(std)
 
     def shown(self, arrays):
         """Return the arrays that the page draws."""

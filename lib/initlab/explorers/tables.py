@@ -1,9 +1,9 @@
 """What a picture can show along its slider, computed once and packed into one bytes object."""
 
+import functools
 import json
 import threading
 import time
-from collections import OrderedDict
 
 import numpy as np
 
@@ -54,17 +54,12 @@ class ScrubTable:
         self.settings, self.places = settings, settings.places()
         self.ready = np.zeros(len(self.places), dtype=np.uint8)
         self.captions, self.arrays = [""] * len(self.places), {}
-        self._measure, self._lock = None, threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def complete(self):
         """Whether every position has been computed."""
         return bool(self.ready.all())
-
-    @property
-    def size(self):
-        """The size of the arrays in bytes."""
-        return sum(array.nbytes for array in self.arrays.values())
 
     def fill(self, *positions):
         """Compute these positions unless they have been computed already."""
@@ -72,11 +67,8 @@ class ScrubTable:
             positions = [position for position in positions if not self.ready[position]]
             if not positions:
                 return
-            # Another thread may call ``rest`` meanwhile, so keep a reference.
-            measure = self._measure or self.settings.open()
-            self._measure = measure
             with one_blas_thread():
-                found = measure([self.places[position] for position in positions])
+                found = _opened(self)([self.places[position] for position in positions])
             for name, values in found.items():
                 if name not in self.arrays:
                     self.arrays[name] = np.zeros((len(self.ready), *values.shape[1:]), values.dtype)
@@ -85,8 +77,6 @@ class ScrubTable:
                 place, row = self.places[position], self._row(position)
                 self.captions[position] = self.settings.caption(place, row)
                 self.ready[position] = 1
-            if self.complete:
-                self.rest()
 
     def fill_nearest(self, position):
         """Compute the next few missing positions, those nearest to this one first."""
@@ -94,20 +84,13 @@ class ScrubTable:
         nearest = np.argsort(self.settings.distances(missing, position), kind="stable")
         self.fill(*missing[nearest[: self.settings.together]].tolist())
 
-    def rest(self):
-        """Free the network, which may be large; it is drawn again if needed."""
-        self._measure = None
-
     def _row(self, position):
         return {name: array[position] for name, array in self.arrays.items()}
 
     def row(self, position):
         """Return the measurements at one position: a dict of arrays, one entry or row per layer."""
         self.fill(position)
-        return {
-            name: values.astype(np.float64 if values.dtype == np.float32 else values.dtype)
-            for name, values in self._row(position).items()
-        }
+        return self._row(position)
 
     def reading(self, position):
         """Return the Reading at one position."""
@@ -125,6 +108,12 @@ class ScrubTable:
         ready = self.ready.copy()
         words = {"captions": self.captions, **self.settings.words(self.places)}
         return words, {"ready": ready, **self.settings.shown(self.arrays)}
+
+
+# Networks may be large: the latest few are kept, enough for two comparisons.
+@functools.lru_cache(maxsize=4)
+def _opened(table):
+    return table.settings.open()
 
 
 def scrub_table(settings):
@@ -174,21 +163,9 @@ def pack(picture, parts, **head):
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
-# The most tables that are cached, and the most bytes.
-_MOST_TABLES, _MOST_BYTES = 8, 6_000_000
-_latest, _latest_lock = OrderedDict(), threading.Lock()
-
-
-def remembered(settings):
-    """Return the table for these settings, from the cache if possible."""
-    with _latest_lock:
-        table = _latest.pop(settings, None) or ScrubTable(settings)
-        _latest[settings] = table
-        sizes = [kept.size for kept in _latest.values()]
-        while len(sizes) > 1 and (len(sizes) > _MOST_TABLES or sum(sizes) > _MOST_BYTES):
-            _latest.popitem(last=False)
-            del sizes[0]
-        return table
+# The latest tables are kept, so that who goes back to a setting finds it filled. The largest take
+# three megabytes each.
+remembered = functools.lru_cache(maxsize=8)(ScrubTable)
 
 
 class Filler:
@@ -204,12 +181,11 @@ class Filler:
 
     def __init__(self, positions, publish):
         self._positions, self._publish = positions, publish
-        self._lock, self._thread, self._tables, self._left = threading.Lock(), None, [], []
+        self._lock, self._thread, self._tables = threading.Lock(), None, []
 
     def fill(self, tables):
         """Fill these tables from now on, instead of any previous ones."""
         with self._lock:
-            self._left += [table for table in self._tables if table not in tables]
             self._tables = tables
             if self._thread is None and not all(table.complete for table in tables):
                 self._thread = threading.Thread(target=self._run, daemon=True)
@@ -233,16 +209,10 @@ class Filler:
         tables, seen, published, interval = [], [], time.monotonic(), 0.25
         while True:
             with self._lock:
-                left, self._left = self._left, []
                 before, tables = tables, self._tables
-                done = all(table.complete for table in tables)
-                if done:
+                if all(table.complete for table in tables):
                     self._thread = None
-            for table in left:
-                if table not in tables:
-                    table.rest()
-            if done:
-                return
+                    return
             if tables is not before:
                 seen, interval = [table.ready.copy() for table in tables], 0.25
             positions = self._positions()

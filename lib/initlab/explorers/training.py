@@ -195,24 +195,22 @@ class TrainingExplorer(Explorer):
             self.stop()
             if not self._is_open:
                 raise RuntimeError("this explorer is closed; make a new one")
-            with self._lock:
-                self._run = _Run(self.settings, self._load, self._publish)
-                self._run.thread.start()
+            with self._lock:  # what is published waits until the run is known here
+                run = _Run(self.settings, self._load, self._publish)
+                run.thread.start()
+                self._run = run
 
     def stop(self):
         """Stop the training run, and wait until it has ended."""
-        with self._lock:
-            run = self._run
+        run = self._run
         if run is not None:
             run.stopped.set()
             run.thread.join()
 
     def wait(self):
         """Wait until the training run has ended."""
-        with self._lock:
-            run = self._run
-        if run is not None:
-            run.thread.join()
+        if self._run is not None:
+            self._run.thread.join()
 
     def keep(self):
         """Keep the current curve; the next training run is drawn beside it."""
