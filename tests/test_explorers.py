@@ -313,7 +313,7 @@ def test_same_settings_same_bytes_and_another_seed_other_bytes():
 
 
 @pytest.mark.parametrize(
-    ("kind", "room"), [(ActivationSettings, 105_000), (SignalSettings, 60_000)]
+    ("kind", "room"), [(ActivationSettings, 95_000), (SignalSettings, 60_000)]
 )
 def test_the_default_table_is_small(kind, room):
     assert len(packed(kind())) <= room

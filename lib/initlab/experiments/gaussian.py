@@ -209,17 +209,19 @@ class ScaledNetwork:
         with overflow_allowed():
             for z, h in self.forward(std):
                 pooled, across = self._spreads(h)
-                known = not np.isnan(z).any()
+                # A single NaN makes the spread NaN, and is seldom: only then it is looked for.
+                doubtful = np.isnan(across)
+                known = not (doubtful and np.isnan(z).any())
                 shares = {
                     "pooled_std": pooled,
                     "across_input_std": across,
                     "saturated_fraction": self._saturated(z) if known else np.nan,
                     "dead_fraction": self._dead(z) if known else np.nan,
                 }
-                layers.append(self._histogram(h, bins) | shares)
+                layers.append(self._histogram(h, bins, doubtful) | shares)
         return {name: np.array([layer[name] for layer in layers]) for name in layers[0]}
 
-    def _histogram(self, h, bins):
+    def _histogram(self, h, bins, doubtful):
         low, high = self.activation.span
         # 0: below the span; 1 to bins: in it; bins + 1: above it. If the function is bounded on
         # both sides, its bounds are still inside.
@@ -228,8 +230,7 @@ class ScaledNetwork:
         np.add(place, h.dtype.type(1 - low * scale), out=place)
         bounded = self.activation.saturation is not None
         np.clip(place, 0, bins + (0.5 if bounded else 1.5), out=place)
-        missing = np.isnan(place)
-        shown = place[~missing] if missing.any() else place.ravel()
+        shown = place[~np.isnan(place)] if doubtful else place.ravel()
         found = np.bincount(shown.astype(np.intp), minlength=bins + 2)
         zeros = np.count_nonzero(h == 0) if self.activation(0.0) == 0 else 0
         found[1 + min(int(-low * scale), bins - 1)] -= zeros
@@ -238,7 +239,7 @@ class ScaledNetwork:
             "zeros": zeros,
             "below": found[0],
             "above": found[-1],
-            "not_numbers": np.count_nonzero(missing),
+            "not_numbers": place.size - shown.size,
         }
         return {name: np.asarray(number, dtype=np.uint32) for name, number in numbers.items()}
 

@@ -87,6 +87,13 @@ class ActivationSettings(StdSettings):
         """Return the data for all histograms: a dict of arrays, shape (layers, ...)."""
         return drawn.activation_counts(std)
 
+    def shown(self, arrays):
+        """Return the arrays that the page draws, in single precision."""
+        return {
+            name: array.astype(np.float32) if array.dtype == np.float64 else array
+            for name, array in arrays.items()
+        }
+
 
 @dataclass(frozen=True)
 class SignalSettings(StdSettings):
