@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,7 +30,9 @@ from initlab._engine.checks import (
     whole_number,
 )
 from initlab._engine.read_only import read_only
-from initlab._engine.types import DTypeLike, FloatArray, IntArray
+from initlab._engine.types import DTypeLike, FloatArray, IntArray, Rng
+
+Batches: TypeAlias = Iterator[tuple[Any, Any]]  # pairs of inputs and targets
 
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 MNIST_BYTES = 11_490_519
@@ -114,7 +116,7 @@ class Dataset:
 
 
 def gaussian_inputs(
-    count: int, features: int, *, rng: np.random.Generator, dtype: DTypeLike = np.float64
+    count: int, features: int, *, rng: Rng, dtype: DTypeLike = np.float64
 ) -> FloatArray:
     """Return standard normal examples, shape (count, features).
 
@@ -124,9 +126,7 @@ def gaussian_inputs(
     return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
 
 
-def minibatches(
-    x: Any, y: Any, *, batch_size: int, steps: int, rng: np.random.Generator
-) -> Iterator[tuple[Any, Any]]:
+def minibatches(x: Any, y: Any, *, batch_size: int, steps: int, rng: Rng) -> Batches:
     """Yield ``steps`` minibatches; every example is used once before any is used again.
 
     Parameters
@@ -158,15 +158,13 @@ def minibatches(
     return _shuffled_passes(np.asarray(x), np.asarray(y), batch_size, steps, rng)
 
 
-def skip_minibatches(count: int, *, batch_size: int, steps: int, rng: np.random.Generator) -> None:
+def skip_minibatches(count: int, *, batch_size: int, steps: int, rng: Rng) -> None:
     """Advance a generator as ``minibatches`` would in ``steps`` steps over ``count`` examples."""
     for _ in range(-(-steps * batch_size // count)):
         rng.permutation(count)
 
 
-def _shuffled_passes(
-    x: Any, y: Any, batch_size: int, steps: int, rng: np.random.Generator
-) -> Iterator[tuple[Any, Any]]:
+def _shuffled_passes(x: Any, y: Any, batch_size: int, steps: int, rng: Rng) -> Batches:
     waiting = np.empty(0, dtype=np.intp)
     for _ in range(steps):
         if len(waiting) < batch_size:
@@ -378,7 +376,7 @@ def load_openml(
     version: int | str = "active",
     test_size: float = 1 / 7,
     data_home: str | PathLike[str] | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
 ) -> Dataset:
     """Download a data set from openml.org by name, or read it from scikit-learn's cache.
 

@@ -35,7 +35,7 @@ from initlab._engine.checks import (
     overflow_allowed,
     whole_number,
 )
-from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 
 # ------------------------------------------------------------------------------ what all share
 
@@ -47,9 +47,7 @@ class Initializer(Protocol):
     hold independent draws of it. What comes back has this shape and this dtype.
     """
 
-    def __call__(
-        self, rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float64
-    ) -> FloatArray:
+    def __call__(self, rng: Rng, shape: Shape, dtype: DTypeLike = np.float64) -> FloatArray:
         """Draw weights."""
         ...
 
@@ -63,7 +61,7 @@ class Scheme(ABC):
     """
 
     @abstractmethod
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         """Return float64 weights of this shape."""
 
     @abstractmethod
@@ -74,9 +72,7 @@ class Scheme(ABC):
     def __repr__(self) -> str:
         """Return the call that makes this scheme."""
 
-    def __call__(
-        self, rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float64
-    ) -> FloatArray:
+    def __call__(self, rng: Rng, shape: Shape, dtype: DTypeLike = np.float64) -> FloatArray:
         """Draw weights of this shape, ``(..., fan_in, fan_out)``, in this precision.
 
         Raises
@@ -117,15 +113,15 @@ def _call(function: str, **arguments: Any) -> str:
 TRUNCATED_NORMAL_STD = 0.87962566103423978
 
 
-def _standard_normal(rng: np.random.Generator, shape: Shape) -> FloatArray:
+def _standard_normal(rng: Rng, shape: Shape) -> FloatArray:
     return rng.standard_normal(shape)
 
 
-def _standard_uniform(rng: np.random.Generator, shape: Shape) -> FloatArray:
+def _standard_uniform(rng: Rng, shape: Shape) -> FloatArray:
     return rng.uniform(-math.sqrt(3), math.sqrt(3), shape)  # U(-a, a) has variance a**2 / 3
 
 
-def _standard_truncated_normal(rng: np.random.Generator, shape: Shape) -> FloatArray:
+def _standard_truncated_normal(rng: Rng, shape: Shape) -> FloatArray:
     values = rng.standard_normal(shape)
     while (outside := np.abs(values) > 2).any():
         values[outside] = rng.standard_normal(np.count_nonzero(outside))
@@ -133,7 +129,7 @@ def _standard_truncated_normal(rng: np.random.Generator, shape: Shape) -> FloatA
 
 
 # Each draws with mean 0 and variance 1; an initializer multiplies by the std it wants.
-_UNIT_DRAWS: dict[str, Callable[[np.random.Generator, Shape], FloatArray]] = {
+_UNIT_DRAWS: dict[str, Callable[[Rng, Shape], FloatArray]] = {
     "normal": _standard_normal,
     "uniform": _standard_uniform,
     "truncated_normal": _standard_truncated_normal,
@@ -147,7 +143,7 @@ class _FixedSpread(Scheme):
     distribution: str
     fixed_std: float
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         return self.fixed_std * _UNIT_DRAWS[self.distribution](rng, shape)
 
     def std(self, shape: Shape) -> float:
@@ -184,7 +180,7 @@ def truncated_normal(std: float) -> Scheme:
 class _Constant(Scheme):
     value: float
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         return np.full(shape, self.value)
 
     def std(self, shape: Shape) -> float:
@@ -225,7 +221,7 @@ class _VarianceScaling(Scheme):
         fan_in, fan_out = checked_shape(shape)[-2:]
         return math.sqrt(self.scale / _FANS[self.mode](fan_in, fan_out))
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         return self.std(shape) * _UNIT_DRAWS[self.distribution](rng, shape)
 
     def __repr__(self) -> str:
@@ -349,7 +345,7 @@ kaiming_normal, kaiming_uniform = he_normal, he_uniform
 class _Orthogonal(Scheme):
     gain: float
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         *stack, fan_in, fan_out = shape
         tall = (*stack, max(fan_in, fan_out), min(fan_in, fan_out))
         q, r = np.linalg.qr(rng.standard_normal(tall))

@@ -26,7 +26,7 @@ from initlab._engine.checks import (
     generator,
     whole_number,
 )
-from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 from initlab.initializers import Initializer, zeros
 
 
@@ -94,7 +94,7 @@ class Dense:
         *,
         weight_init: Initializer,
         bias_init: Initializer | None = None,
-        rng: np.random.Generator,
+        rng: Rng,
         dtype: DTypeLike = np.float64,
     ):
         shape = whole_number("fan_in", fan_in), whole_number("fan_out", fan_out)
@@ -300,9 +300,7 @@ def checked_initializer(argument: str, initializer: Any) -> None:
         raise TypeError(f"{argument}={name}: call it first, {name}(...)")
 
 
-def _drawn(
-    argument: str, initializer: Any, rng: np.random.Generator, shape: Shape, dtype: Any
-) -> FloatArray:
+def _drawn(argument: str, initializer: Any, rng: Rng, shape: Shape, dtype: Any) -> FloatArray:
     checked_initializer(argument, initializer)
     drawn = np.array(
         initializer(rng, shape, dtype=dtype), dtype=dtype

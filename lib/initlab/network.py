@@ -17,7 +17,7 @@ import numpy as np
 
 from initlab import activations
 from initlab._engine.checks import float_dtype, generator, overflow_allowed, whole_number
-from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 from initlab.activations import ActivationFunction
 from initlab.initializers import Initializer
 from initlab.layers import Activation, Dense, Layer, Observer, Residual, run_backward, run_forward
@@ -90,7 +90,7 @@ class MLP:
         *,
         activation: ActivationFunction | str,
         weight_init: Initializer,
-        rng: np.random.Generator,
+        rng: Rng,
         bias_init: Initializer | None = None,
         output_activation: ActivationFunction | str = activations.identity,
         normalization: Callable[..., Any] | None = None,

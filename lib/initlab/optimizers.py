@@ -51,10 +51,7 @@ class _Optimizer:
         return other
 
     def _fitting(
-        self,
-        parameters: list[FloatArray],
-        gradients: list[FloatArray],
-        *memories: list[FloatArray],
+        self, parameters: list[FloatArray], gradients: list[FloatArray], *memories: list[FloatArray]
     ) -> Iterator[Any]:
         """Check the shapes, and return the lists zipped together."""
         shapes = [np.shape(parameter) for parameter in parameters]

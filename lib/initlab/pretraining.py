@@ -19,7 +19,7 @@ from initlab._engine.checks import (
 )
 from initlab._engine.parallel import one_blas_thread
 from initlab._engine.progress import reporting
-from initlab._engine.types import DTypeLike, FloatArray
+from initlab._engine.types import DTypeLike, FloatArray, Rng
 from initlab.activations import sigmoid
 from initlab.datasets import minibatches
 from initlab.initializers import Initializer, normal, xavier_normal
@@ -58,7 +58,7 @@ class RBM:
         visible: int,
         hidden: int,
         *,
-        rng: np.random.Generator,
+        rng: Rng,
         weight_init: Initializer | None = None,
         dtype: DTypeLike = np.float64,
     ):
@@ -104,9 +104,7 @@ class RBM:
         with overflow_allowed():
             return sigmoid(h @ self.weight.T + self.visible_bias)
 
-    def gradients(
-        self, v: FloatArray, *, rng: np.random.Generator
-    ) -> tuple[float, list[FloatArray]]:
+    def gradients(self, v: FloatArray, *, rng: Rng) -> tuple[float, list[FloatArray]]:
         """Return the reconstruction error and the gradients of contrastive divergence (CD-1).
 
         The hidden units see the data and are sampled; the visible units are reconstructed from the
@@ -188,7 +186,7 @@ class Autoencoder:
         visible: int,
         hidden: int,
         *,
-        rng: np.random.Generator,
+        rng: Rng,
         weight_init: Initializer | None = None,
         dtype: DTypeLike = np.float64,
     ):
@@ -202,9 +200,7 @@ class Autoencoder:
             dtype=dtype,
         )
 
-    def gradients(
-        self, v: FloatArray, *, rng: np.random.Generator | None = None
-    ) -> tuple[float, list[FloatArray]]:
+    def gradients(self, v: FloatArray, *, rng: Rng | None = None) -> tuple[float, list[FloatArray]]:
         """Return the reconstruction error and its gradients, by backpropagation.
 
         Parameters
@@ -255,7 +251,7 @@ def pretrain(
     batch_size: int = 128,
     optimizer: Optimizer | None = None,
     weight_init: Initializer | None = None,
-    rng: np.random.Generator,
+    rng: Rng,
     progress: bool = False,
     callback: Callable[[int, float], object] | None = None,
 ) -> FloatArray:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from initlab._engine.checks import float_array, generator, known_name, overflow_allowed
-from initlab._engine.types import FloatArray, Floats
+from initlab._engine.types import FloatArray, Floats, Rng
 from initlab.activations import ActivationFunction, identity
 from initlab.layers import Activation, Dense, Residual
 from initlab.network import MLP, check_mlp
@@ -152,7 +152,7 @@ def measure_signals(
     network: MLP,
     x: FloatArray,
     *,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
     output_gradient: FloatArray | None = None,
 ) -> Signals:
     """Send inputs forward and a gradient backward through a network, and record both.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,8 +26,8 @@ from initlab._engine.checks import (
 from initlab._engine.parallel import as_completed, one_blas_thread
 from initlab._engine.progress import Report, reporting
 from initlab._engine.stacks import make_stacks, step_cost
-from initlab._engine.types import FloatArray, Floats, IntArray
-from initlab.datasets import Dataset, minibatches, skip_minibatches
+from initlab._engine.types import FloatArray, Floats, IntArray, Rng
+from initlab.datasets import Batches, Dataset, minibatches, skip_minibatches
 from initlab.losses import Loss, mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP, check_mlp
 from initlab.optimizers import Optimizer, check_optimizer
@@ -105,7 +105,7 @@ def train(
     optimizer: Optimizer,
     steps: int,
     batch_size: int,
-    rng: np.random.Generator,
+    rng: Rng,
     loss: Loss = softmax_cross_entropy,
     record_gradients: bool = False,
     progress: bool = False,
@@ -173,7 +173,7 @@ def train(
 
 def _run_steps(
     network: MLP,
-    batches: Iterable[tuple[FloatArray, Any]],
+    batches: Batches,
     optimizer: Optimizer,
     *,
     steps: int,
@@ -252,8 +252,8 @@ def train_together(
     optimizer: Optimizer,
     steps: int,
     batch_size: int,
-    rng: np.random.Generator | None = None,
-    rngs: Mapping[Any, np.random.Generator] | Sequence[np.random.Generator] | None = None,
+    rng: Rng | None = None,
+    rngs: Mapping[Any, Rng] | Sequence[Rng] | None = None,
     loss: Loss = softmax_cross_entropy,
     record_gradients: bool = False,
     progress: bool = False,
@@ -337,7 +337,7 @@ def _keyed(name: str, values: Any) -> dict[Any, Any]:
     return dict(values if isinstance(values, Mapping) else enumerate(values))
 
 
-def _one_each(networks: Any, keyed: Any, rng: Any, rngs: Any) -> list[np.random.Generator]:
+def _one_each(networks: Any, keyed: Any, rng: Any, rngs: Any) -> list[Rng]:
     """Return one generator per network, in the order of the networks."""
     if (rng is None) == (rngs is None):
         raise TypeError("train_together needs either rng or rngs, and not both")
@@ -374,7 +374,7 @@ def train_stacks(
     members: list[MLP],
     arrays: tuple[Any, ...],
     *,
-    rngs: list[np.random.Generator],
+    rngs: list[Rng],
     optimizers: list[Optimizer],
     settings: dict[str, Any],
     finish: Callable[..., Any],
@@ -420,7 +420,7 @@ class _Task(NamedTuple):
     """What a worker needs to train one stack, and its share of the whole work."""
 
     networks: list[MLP]
-    rngs: list[np.random.Generator]
+    rngs: list[Rng]
     optimizer: Optimizer
     share: float
 
@@ -456,9 +456,7 @@ def _train_stack(
     return history, finish(stack, x, y, *others)
 
 
-def _batches_of_stack(
-    x: FloatArray, y: Any, rngs: list[np.random.Generator], *, batch_size: int, steps: int
-) -> Iterator[tuple[FloatArray, Any]]:
+def _batches_of_stack(x: Any, y: Any, rngs: list[Rng], *, batch_size: int, steps: int) -> Batches:
     """Yield minibatches for a stack, shapes (K, batch_size, features) and (K, batch_size, ...).
 
     If all networks share one generator, they share each batch, and the first axis is omitted.
