@@ -540,8 +540,8 @@ def test_an_unreachable_openml_is_a_connection_error_with_a_way_out(monkeypatch)
     [
         ({"test_size": 0}, ValueError, "test_size=0 must be a finite number above 0"),
         ({"test_size": -0.5}, ValueError, r"test_size=-0\.5 must be"),
-        ({"test_size": 1}, ValueError, r"test_size=1\.0 must be a share below 1"),
-        ({"test_size": 10}, ValueError, r"test_size=10\.0 must be a share below 1"),
+        ({"test_size": 1}, ValueError, "test_size=1 must be a finite number above 0 and below 1"),
+        ({"test_size": 10}, ValueError, "test_size=10 must be a finite number above 0 and below 1"),
         ({"test_size": "0.5"}, TypeError, "test_size='0.5' must be a real number"),
         ({"test_size": 0.001}, ValueError, "leaves one part of 70 examples empty"),
         ({"test_size": 0.999}, ValueError, "leaves one part of 70 examples empty"),

@@ -393,8 +393,6 @@ each_kind = pytest.mark.parametrize(
         ),
         (lambda: init.xavier_normal(-1), ValueError, "gain=-1 must be"),
         (lambda: init.xavier_uniform(math.inf), ValueError, "gain=inf must be"),
-        (lambda: init.xavier_normal(1e200), ValueError, r"gain=1e\+200: its square"),
-        (lambda: init.normal(10**400), ValueError, "std=10+ must be a finite number"),
         (lambda: init.he_normal(math.nan), ValueError, "slope=nan must be"),
         (lambda: init.he_normal("fan_out"), TypeError, "slope='fan_out' must be a real number"),
         (lambda: init.he_uniform(mode="fan_aut"), ValueError, "mode='fan_aut'.*'fan_out'"),
@@ -435,16 +433,10 @@ def test_only_a_generator_will_do(recipe, rng):
 
 
 @each_kind
-@pytest.mark.parametrize("dtype", [np.float16, np.int64, complex, None, "nonsense"], ids=str)
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, complex, None], ids=str)
 def test_only_single_and_double_precision_will_do(recipe, dtype):
     with pytest.raises(TypeError, match=r"dtype=.*np\.float32 .*np\.float64"):
         recipe(np.random.default_rng(0), (5, 3), dtype=dtype)
-
-
-def test_a_slope_whose_square_is_not_finite_is_refused():
-    for recipe in (init.he_normal, init.he_uniform):
-        with pytest.raises(ValueError, match=r"slope=1e\+200: its square.* is not finite"):
-            recipe(slope=1e200)
 
 
 @pytest.mark.parametrize("recipe", [init.normal(1e308), init.truncated_normal(1.7e308)], ids=repr)

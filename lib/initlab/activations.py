@@ -178,10 +178,7 @@ def leaky_relu_with(slope: float) -> ActivationFunction:
     Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
     models". The gain, sqrt(2 / (1 + slope**2)), is from He et al. (2015), equation 15.
     """
-    slope = finite_number("slope", slope)
-    if abs(slope) > 1e6:
-        raise ValueError(f"slope={slope!r} must be a number between -1e6 and 1e6")
-    return _leaky_relu(slope)
+    return _leaky_relu(finite_number("slope", slope, at_least=-1e6, at_most=1e6))
 
 
 @functools.cache  # one object per slope, so that equal networks compare equal

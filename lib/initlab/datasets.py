@@ -414,9 +414,7 @@ def load_openml(
     """
     if not isinstance(name, str) or not name:
         raise TypeError(f"name={name!r} must be the name of an OpenML data set")
-    test_size = finite_number("test_size", test_size, above=0)
-    if test_size >= 1:
-        raise ValueError(f"test_size={test_size} must be a share below 1")
+    test_size = finite_number("test_size", test_size, above=0, below=1)
     from urllib.error import URLError
 
     from sklearn.datasets import fetch_openml  # slow to import, and rarely needed

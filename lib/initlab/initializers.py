@@ -272,7 +272,7 @@ def xavier_uniform(gain: float = 1.0) -> Scheme:
 def _xavier(gain: float, distribution: str) -> Scheme:
     gain = finite_number("gain", gain, at_least=0)
     name = _call(f"xavier_{distribution}", gain=None if gain == 1 else gain)
-    return _VarianceScaling(_squared("gain", gain), "fan_avg", distribution, name)
+    return _VarianceScaling(gain * gain, "fan_avg", distribution, name)
 
 
 def he_normal(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
@@ -314,13 +314,7 @@ def _he(slope: float, mode: str, distribution: str) -> Scheme:
         slope=None if slope == 0 else slope,
         mode=None if mode == "fan_in" else mode,
     )
-    return _VarianceScaling(2 / (1 + _squared("slope", slope)), mode, distribution, name)
-
-
-def _squared(name: str, value: float) -> float:
-    if not math.isfinite(value * value):
-        raise ValueError(f"{name}={value!r}: its square, which the variance needs, is not finite")
-    return value * value
+    return _VarianceScaling(2 / (1 + slope * slope), mode, distribution, name)
 
 
 def lecun_normal() -> Scheme:

@@ -185,9 +185,7 @@ class BatchNorm(Normalize):
         dtype: DTypeLike = np.float64,
     ):
         super().__init__(features, epsilon=epsilon, dtype=dtype)
-        self.momentum = finite_number("momentum", momentum, above=0)
-        if self.momentum > 1:
-            raise ValueError(f"momentum={momentum!r} must be a number above 0 and at most 1")
+        self.momentum = finite_number("momentum", momentum, above=0, at_most=1)
         self.running_mean, self.running_variance = self.shift.copy(), self.scale.copy()
         self.inference = False
 

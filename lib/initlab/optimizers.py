@@ -91,7 +91,7 @@ class SGD(_Optimizer):
 
     def __init__(self, learning_rate: float, momentum: float = 0.0):
         self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
-        self.momentum = _fraction("momentum", momentum)
+        self.momentum = finite_number("momentum", momentum, at_least=0, below=1)
         self._clear()
 
     def _clear(self) -> None:
@@ -142,8 +142,8 @@ class Adam(_Optimizer):
         epsilon: float = 1e-8,
     ):
         self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
-        self.beta1 = _fraction("beta1", beta1)
-        self.beta2 = _fraction("beta2", beta2)
+        self.beta1 = finite_number("beta1", beta1, at_least=0, below=1)
+        self.beta2 = finite_number("beta2", beta2, at_least=0, below=1)
         self.epsilon = finite_number("epsilon", epsilon, above=0)
         self._clear()
 
@@ -219,10 +219,3 @@ class WarmUp:
     def __repr__(self) -> str:
         """Return the call that creates this optimizer."""
         return f"WarmUp({self.optimizer!r}, steps={self.steps})"
-
-
-def _fraction(name: str, value: Any) -> float:
-    value = finite_number(name, value, at_least=0)
-    if value >= 1:
-        raise ValueError(f"{name}={value!r} must be a number of at least 0 and below 1")
-    return value
