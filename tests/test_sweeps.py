@@ -599,7 +599,6 @@ WRONG = [
     ({"dtype": np.int64}, TypeError, "dtype="),
     ({"dataset": "mnist"}, TypeError, "dataset, of type str, must be a Dataset"),
     ({"on_results": 3}, TypeError, "on_results=3"),
-    ({"progress": "bar"}, TypeError, "progress='bar' must be True"),
 ]
 
 

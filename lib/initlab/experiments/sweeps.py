@@ -19,7 +19,7 @@ from initlab import activations
 from initlab import initializers as init
 from initlab._engine.checks import finite_number, float_dtype, known_name, whole_number
 from initlab._engine.fingerprint import fingerprint
-from initlab._engine.progress import check_progress, reporting
+from initlab._engine.progress import reporting
 from initlab.activations import ActivationFunction, relu
 from initlab.datasets import Dataset, minibatches
 from initlab.layers import checked_initializer
@@ -145,7 +145,6 @@ def sweep(
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(f"dataset, of type {type(dataset).__name__}, must be a Dataset")
-    check_progress(progress)
     for name, function in {"where": where, "on_results": on_results}.items():
         if function is not None and not callable(function):
             raise TypeError(f"{name}={function!r} must be a function")
@@ -185,12 +184,8 @@ def sweep(
                 arrays,
                 rngs=[rngs[seed] for seed in seeds],
                 optimizers=[optimizers[point.optimizer] for point in todo],
-                settings={
-                    "steps": steps,
-                    "batch_size": batch_size,
-                    "loss": softmax_cross_entropy,
-                    "record_gradients": False,
-                },
+                settings={"steps": steps, "batch_size": batch_size}
+                | {"loss": softmax_cross_entropy, "record_gradients": False},
                 finish=functools.partial(_judged, eval_size=settings["eval_size"]),
                 report=report,
             )
