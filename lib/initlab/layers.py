@@ -289,8 +289,8 @@ def _observed(observe: Observer | None, layer: Layer, given: Any, returned: Any)
     return returned if replaced is None else replaced
 
 
-def checked_initializer(argument: str, initializer: Any) -> None:
-    """Raise an error unless ``initializer`` can be called to draw weights."""
+def checked_initializer(argument: str, initializer: Any) -> Initializer:
+    """Return ``initializer`` if it can be called to draw weights."""
     if not callable(initializer) or isinstance(initializer, type):
         raise TypeError(f"{argument}={initializer!r} must be an initializer, e.g. he_normal()")
     if getattr(initializer, "__module__", None) == zeros.__module__ and hasattr(
@@ -298,13 +298,12 @@ def checked_initializer(argument: str, initializer: Any) -> None:
     ):
         name = initializer.__name__
         raise TypeError(f"{argument}={name}: call it first, {name}(...)")
+    return initializer
 
 
 def _drawn(argument: str, initializer: Any, rng: Rng, shape: Shape, dtype: Any) -> FloatArray:
-    checked_initializer(argument, initializer)
-    drawn = np.array(
-        initializer(rng, shape, dtype=dtype), dtype=dtype
-    )  # a copy: training changes it
+    drawn = checked_initializer(argument, initializer)(rng, shape, dtype=dtype)
+    drawn = np.array(drawn, dtype=dtype)  # a copy: training changes it
     if drawn.shape != shape:
         raise ValueError(
             f"{argument}={initializer!r} returned shape {drawn.shape} instead of {shape}"
