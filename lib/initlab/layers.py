@@ -21,6 +21,7 @@ import numpy as np
 from initlab import activations
 from initlab._engine.checks import (
     fitting_gradient,
+    fitting_input,
     float_array,
     float_dtype,
     generator,
@@ -120,14 +121,7 @@ class Dense:
         -------
         array, shape (..., batch, fan_out)
         """
-        x = float_array("x", x, dtype=self.weight.dtype, min_dimensions=2)
-        *stack, fan_in, _ = self.weight.shape
-        if x.shape[-1] != fan_in or x.shape[:-2] not in ((), tuple(stack)):
-            raise ValueError(
-                f"x of shape {x.shape} doesn't fit weights of shape {self.weight.shape}: "
-                f"expected {_shape_words([*stack, 'batch', fan_in])}"
-                + (f" or (batch, {fan_in})" if stack else "")
-            )
+        x = fitting_input(x, self.weight, self.weight.shape[-2])
         z = x @ self.weight
         z += self.bias  # in place: a second array of this size would cost more than the sum
         self.x, self.output_shape = x, z.shape
@@ -217,14 +211,7 @@ class Residual:
     """
 
     def __init__(self, layers: Sequence[Layer]):
-        if not isinstance(layers, (list, tuple)):
-            raise TypeError(f"layers={layers!r} must be a list of layers")
         self.layers = list(layers)
-        if not self.layers:
-            raise ValueError("layers=[]: a branch needs at least one layer")
-        for layer in self.layers:
-            if isinstance(layer, type) or not hasattr(layer, "backward"):
-                raise TypeError(f"layers holds {layer!r}; each must be a layer, such as Dense")
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored in the branch."""
@@ -236,10 +223,7 @@ class Residual:
         x = float_array("x", x, min_dimensions=2)
         branch = run_forward(self.layers, x, observe)
         if branch.shape[-1] != x.shape[-1]:
-            raise ValueError(
-                f"a branch maps {x.shape[-1]} features to {branch.shape[-1]}; it must preserve the "
-                "width"
-            )
+            raise ValueError(f"a branch must keep {x.shape[-1]} features, not {branch.shape[-1]}")
         return x.astype(branch.dtype, copy=False) + branch
 
     def backward(self, grad: FloatArray, observe: Observer | None = None) -> FloatArray:
@@ -309,7 +293,3 @@ def _drawn(argument: str, initializer: Any, rng: Rng, shape: Shape, dtype: Any) 
             f"{argument}={initializer!r} returned shape {drawn.shape} instead of {shape}"
         )
     return drawn
-
-
-def _shape_words(sizes: Sequence[Any]) -> str:
-    return f"({', '.join(str(size) for size in sizes)})"

@@ -135,13 +135,10 @@ class RBM:
         dream_v = self.visible_probabilities(decided)
         dream_h = self.hidden_probabilities(dream_v)
         with overflow_allowed():
-            together = (dream_v.T @ dream_h - v.T @ awake) / len(v)
-        gradients = [
-            together,
-            (dream_v - v).mean(axis=0, keepdims=True),
-            (dream_h - awake).mean(axis=0, keepdims=True),
-        ]
-        return float(np.square(dream_v - v).mean()), gradients
+            weight_grad = (dream_v.T @ dream_h - v.T @ awake) / len(v)
+        visible_grad = (dream_v - v).mean(axis=0, keepdims=True)
+        hidden_grad = (dream_h - awake).mean(axis=0, keepdims=True)
+        return float(np.square(dream_v - v).mean()), [weight_grad, visible_grad, hidden_grad]
 
     def parameters(self) -> list[FloatArray]:
         """Return the arrays themselves, not copies: weight, visible_bias, hidden_bias."""
@@ -300,23 +297,17 @@ def pretrain(
     learner_class, usual = METHODS[known_name("method", method, METHODS)]
     hidden = _sigmoid_layers(network)
     x = _units("x", x, network.sizes[0], network.dtype)
-    optimizer = usual if optimizer is None else optimizer
-    check_optimizer(optimizer)
+    optimizer = check_optimizer(usual if optimizer is None else optimizer)
     errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
     children = generator(rng).spawn(len(hidden))
     learners = [
         learner_class(*dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype)
         for dense, child in zip(hidden, children, strict=True)
     ]
-    with (
-        reporting(progress, errors.size, "pretraining") as report,
-        overflow_allowed(),
-        one_blas_thread(),
-    ):
-        for depth, (dense, learner, child) in enumerate(
-            zip(hidden, learners, children, strict=True)
-        ):
-            step_maker = optimizer.reset_copy()
+    bar = reporting(progress, errors.size, "pretraining")
+    with bar as report, overflow_allowed(), one_blas_thread():
+        for depth, (dense, learner) in enumerate(zip(hidden, learners, strict=True)):
+            step_maker, child = optimizer.reset_copy(), children[depth]
             below = network.view().layers[: 2 * depth]
             batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
             for step, (v, _) in enumerate(batches):
@@ -345,14 +336,9 @@ def _sigmoid_layers(network: MLP) -> list[Dense]:
     if check_mlp("network", network).stack_shape:
         raise ValueError(f"{network!r} is a stack; pretrain each network of its .unstack()")
     if network.activation is not sigmoid:
-        raise ValueError(
-            f"{network!r} has {network.activation}; pretraining needs sigmoid: "
-            "it describes a layer by units that are on or off, from 0 to 1"
-        )
+        raise ValueError(f"{network!r}: pretraining needs sigmoid, for units from 0 to 1")
     if not all(isinstance(layer, (Dense, Activation)) for layer in network.layers):
         raise ValueError(f"{network!r}: pretraining needs Dense layers with sigmoid, and no others")
-    if len(network.dense) < 2:
-        raise ValueError(f"{network!r} has no hidden layer to pretrain")
     return network.dense[:-1]
 
 

@@ -130,6 +130,20 @@ def integer_labels(name: str, value: Any, *, num_classes: int | None = None) -> 
     return labels
 
 
+def fitting_input(x: Any, parameter: FloatArray, features: int) -> FloatArray:
+    """Return ``x`` in the precision of a layer's parameter; it must have as many features.
+
+    If the parameter is that of a stack, ``x`` may have the leading axes of the stack, or none.
+    """
+    x = float_array("x", x, dtype=parameter.dtype, min_dimensions=2)
+    if x.shape[-1] != features or x.shape[:-2] not in ((), parameter.shape[:-2]):
+        raise ValueError(
+            f"x of shape {x.shape} doesn't fit parameters of shape {parameter.shape}: "
+            f"expected (..., batch, {features})"
+        )
+    return x
+
+
 def fitting_gradient(grad: Any, output_shape: Shape | None, dtype: Any) -> FloatArray:
     """Return ``grad`` as floats of ``dtype``; its shape must be that of ``forward``'s output."""
     if output_shape is None:
