@@ -5,7 +5,6 @@ whether the spread comes from the inputs or from the neurons, and whether a smal
 everywhere or zero almost everywhere. So each layer is measured in several ways.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
@@ -186,8 +185,6 @@ def measure_signals(
     if (rng is None) == (output_gradient is None):
         raise TypeError("measure_signals needs either rng or output_gradient, and not both")
     check_mlp("network", network)
-    if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
-        raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
     view = network.view()
     outputs: dict[Any, FloatArray] = {}
 
@@ -212,23 +209,18 @@ def measure_signals(
             # The activation between this Dense layer and the next, if there is one.
             following = takewhile(lambda leaf: not isinstance(leaf, Dense), leaves[index + 1 :])
             bend = next((leaf for leaf in following if isinstance(leaf, Activation)), None)
-            measured.append(
-                LayerSignals(
-                    number=len(measured) + 1,
-                    activation=bend.function if bend else identity,
-                    z=bend.z if bend else outputs[layer],
-                    h=outputs[bend or layer],
-                    gradient=gradients[layer],
-                )
-            )
+            function, z = (bend.function, bend.z) if bend else (identity, outputs[layer])
+            h, gradient = outputs[bend or layer], gradients[layer]
+            measured.append(LayerSignals(len(measured) + 1, function, z, h, gradient))
     return Signals(tuple(measured))
 
 
 def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense, FloatArray]:
     """Return dL/dz of each Dense layer, taken after its normalization if it has one."""
+    branches = [layer.layers for layer in network.layers if isinstance(layer, Residual)]
     normalized = {
         after: layer
-        for row in _rows(network.layers)
+        for row in [network.layers, *branches]
         for layer, after in pairwise(row)
         if isinstance(layer, Dense) and isinstance(after, Normalize)
     }
@@ -246,13 +238,6 @@ def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense
 
     network.backward(gradient, note_gradient)
     return found
-
-
-def _rows(layers: list[Any]) -> Iterator[list[Any]]:
-    yield layers
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from _rows(layer.layers)
 
 
 def jacobian(network: MLP, x: FloatArray) -> FloatArray:

@@ -53,8 +53,6 @@ def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 
     """
     check_mlp("network", network)
     x = float_array("x", x, dtype=network.dtype, min_dimensions=2)
-    if x.shape[-2] == 0:
-        raise ValueError(f"x has shape {x.shape}; expected at least one example")
     tolerance = finite_number("tolerance", tolerance, above=0)
     rounds = whole_number("rounds", rounds)
     scaled = network.copy()
