@@ -452,12 +452,6 @@ def test_inputs_of_another_stack_are_refused_by_name():
         stack.backward(np.ones((7, 3)))
 
 
-def test_one_network_is_no_list_of_them():
-    net = MLP([3, 2], activation=tanh, weight_init=init.zeros(), rng=np.random.default_rng(0))
-    with pytest.raises(TypeError, match=r"networks=MLP\(3-2, tanh, float64\) must be a list"):
-        MLP.stack(net)
-
-
 def test_the_way_back_may_end_at_the_first_layer():
     rng = np.random.default_rng(0)
     network = MLP([4, 5, 3], activation=tanh, weight_init=init.xavier_normal(), rng=rng)

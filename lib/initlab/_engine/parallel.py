@@ -89,12 +89,12 @@ class _Reports:
     def __init__(self, report: Report):
         self.report = report
         self.turn, self.stopped = threading.Lock(), threading.Event()
-        self.why: BaseException | None = None
+        self.why: Any = None  # an error and its cause, which joblib overwrites
 
     def stop(self, why: BaseException) -> None:
         """Stop all tasks of this process; the first error is stored as the reason."""
         if not self.stopped.is_set():
-            self.why = why
+            self.why = why, why.__cause__
             self.stopped.set()
 
     def go_on(self) -> None:
@@ -170,8 +170,8 @@ def as_completed(
                 warnings.simplefilter("ignore")  # joblib's warnings about unfinished tasks
                 results.close()
         # Not the error of a task that stopped because another had failed.
-        why = reports.why or error
-        raise why from why.__cause__
+        why, cause = reports.why
+        raise why from cause
 
 
 def _here(
