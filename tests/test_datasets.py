@@ -751,7 +751,7 @@ def test_targets_of_a_regression_are_floats_with_an_axis_more():
 
 def test_examples_are_looked_at_once_and_not_at_each_training(monkeypatch):
     dataset, looked = small(), []
-    monkeypatch.setattr(training, "check_finite", lambda *_: looked.append(1))
+    monkeypatch.setattr(training.checks, "check_finite", lambda *_: looked.append(1))
     network = MLP([4, 3], activation="relu", weight_init=he_normal(), rng=np.random.default_rng(0))
     call = {"optimizer": SGD(0.1), "steps": 1, "batch_size": 2, "rng": np.random.default_rng(0)}
     train(network, dataset, **call)

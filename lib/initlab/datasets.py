@@ -20,15 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from initlab._engine.checks import (
-    check_finite,
-    finite_number,
-    float_array,
-    float_dtype,
-    generator,
-    integer_labels,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.read_only import read_only
 from initlab._engine.types import DTypeLike, FloatArray, IntArray, Rng
 
@@ -69,16 +61,17 @@ class Dataset:
         features = np.shape(self.x_train)[-1]
         for part in ("train", "test"):
             x_name, y_name = f"x_{part}", f"y_{part}"
-            x, y = float_array(x_name, getattr(self, x_name)), np.asarray(getattr(self, y_name))
+            x = checks.float_array(x_name, getattr(self, x_name))
+            y = np.asarray(getattr(self, y_name))
             if x.ndim != 2 or y.shape[:1] != x.shape[:1] or x.shape[1] != features:
                 raise ValueError(
                     f"{self.name}: {x_name} of shape {x.shape} and {y_name} of shape {y.shape} "
                     f"don't fit; expected (examples, {features}) and (examples,)"
                 )
-            check_finite(x_name, x)
+            checks.check_finite(x_name, x)
             if y.dtype.kind == "f" and y.ndim > 1:
-                check_finite(y_name, float_array(y_name, y))
-            elif integer_labels(y_name, y).ndim > 1:
+                checks.check_finite(y_name, checks.float_array(y_name, y))
+            elif checks.integer_labels(y_name, y).ndim > 1:
                 raise ValueError(
                     f"{y_name} has shape {y.shape}; expected one label for each example; "
                     "for one-hot rows, take their argmax(axis=-1) first"
@@ -121,8 +114,9 @@ def gaussian_inputs(
 
     The article uses 1000 rows of 100 features.
     """
-    shape = whole_number("count", count), whole_number("features", features)
-    return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
+    shape = checks.whole_number("count", count), checks.whole_number("features", features)
+    drawn = checks.generator(rng).standard_normal(shape)
+    return drawn.astype(checks.float_dtype(dtype), copy=False)
 
 
 def minibatches(x: Any, y: Any, *, batch_size: int, steps: int, rng: Rng) -> Batches:
@@ -145,9 +139,9 @@ def minibatches(x: Any, y: Any, *, batch_size: int, steps: int, rng: Rng) -> Bat
     x_batch : array, shape (batch_size, features)
     y_batch : array, shape (batch_size, ...)
     """
-    batch_size = whole_number("batch_size", batch_size)
-    steps = whole_number("steps", steps)
-    generator(rng)
+    batch_size = checks.whole_number("batch_size", batch_size)
+    steps = checks.whole_number("steps", steps)
+    checks.generator(rng)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} examples, but y has {len(y)}")
     if batch_size > len(x):
@@ -365,7 +359,7 @@ def load_openml(
     Source: Vanschoren, van Rijn, Bischl, Torgo (2013), "OpenML: networked science in machine
     learning"; fetched by ``sklearn.datasets.fetch_openml``.
     """
-    test_size = finite_number("test_size", test_size, above=0, below=1)
+    test_size = checks.finite_number("test_size", test_size, above=0, below=1)
     from urllib.error import URLError
 
     from sklearn.datasets import fetch_openml  # slow to import, and rarely needed
@@ -387,7 +381,7 @@ def load_openml(
         raise ValueError(f"name={name!r}: its features are not all numbers, or some are missing")
     if y.ndim != 1 or y.dtype.kind == "f":
         raise ValueError(f"name={name!r}: its targets are not classes")
-    order = np.arange(len(x)) if rng is None else generator(rng).permutation(len(x))
+    order = np.arange(len(x)) if rng is None else checks.generator(rng).permutation(len(x))
     split = len(x) - round(test_size * len(x))
     low, high = x.min(), x.max()
     x = ((x[order] - low) / max(high - low, np.finfo(np.float32).tiny)).astype(np.float32)

@@ -27,14 +27,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from initlab._engine.checks import (
-    finite_number,
-    float_dtype,
-    generator,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 
 # ------------------------------------------------------------------------------ what all share
@@ -80,9 +73,9 @@ class Scheme(ABC):
         ValueError
             If the weights are too large for ``dtype``.
         """
-        dtype = float_dtype(dtype)
-        with overflow_allowed():
-            drawn = self._draw(generator(rng), checked_shape(shape))
+        dtype = checks.float_dtype(dtype)
+        with checks.overflow_allowed():
+            drawn = self._draw(checks.generator(rng), checked_shape(shape))
         if np.abs(drawn).max() > np.finfo(dtype).max:
             raise ValueError(f"{self!r} draws weights too large for {dtype}")
         return drawn.astype(dtype, copy=False)
@@ -94,7 +87,7 @@ def checked_shape(shape: Shape) -> Shape:
         raise TypeError(f"shape={shape!r} must be a tuple (..., fan_in, fan_out)")
     if len(shape) < 2:
         raise ValueError(f"shape={shape!r} must be at least two axes, (..., fan_in, fan_out)")
-    return tuple(whole_number("each axis of shape", size) for size in shape)
+    return tuple(checks.whole_number("each axis of shape", size) for size in shape)
 
 
 def _call(function: str, **arguments: Any) -> str:
@@ -156,7 +149,7 @@ class _FixedSpread(Scheme):
 
 def normal(std: float) -> Scheme:
     """Gaussian weights N(0, std**2): what the article starts from."""
-    return _FixedSpread("normal", finite_number("std", std, at_least=0))
+    return _FixedSpread("normal", checks.finite_number("std", std, at_least=0))
 
 
 def uniform(std: float) -> Scheme:
@@ -165,7 +158,7 @@ def uniform(std: float) -> Scheme:
     Most frameworks take the limit: their ``limit=0.05`` is ``uniform(0.05 / math.sqrt(3))`` here.
     So ``uniform(s)`` and ``normal(s)`` have the same variance.
     """
-    return _FixedSpread("uniform", finite_number("std", std, at_least=0))
+    return _FixedSpread("uniform", checks.finite_number("std", std, at_least=0))
 
 
 def truncated_normal(std: float) -> Scheme:
@@ -173,7 +166,7 @@ def truncated_normal(std: float) -> Scheme:
 
     Cutting alone would leave 0.88 of the std; many libraries forget to correct this.
     """
-    return _FixedSpread("truncated_normal", finite_number("std", std, at_least=0))
+    return _FixedSpread("truncated_normal", checks.finite_number("std", std, at_least=0))
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,7 +186,7 @@ class _Constant(Scheme):
 
 def constant(value: float) -> Scheme:
     """Every weight the same. Layers that start like this stay equivalent to a single neuron."""
-    return _Constant(finite_number("value", value))
+    return _Constant(checks.finite_number("value", value))
 
 
 def zeros() -> Scheme:
@@ -246,9 +239,9 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
         The shape of the distribution. All three have exactly the variance asked for.
     """
     return _VarianceScaling(
-        finite_number("scale", scale, at_least=0),
-        known_name("mode", mode, _FANS),
-        known_name("distribution", distribution, _UNIT_DRAWS),
+        checks.finite_number("scale", scale, at_least=0),
+        checks.known_name("mode", mode, _FANS),
+        checks.known_name("distribution", distribution, _UNIT_DRAWS),
     )
 
 
@@ -270,7 +263,7 @@ def xavier_uniform(gain: float = 1.0) -> Scheme:
 
 
 def _xavier(gain: float, distribution: str) -> Scheme:
-    gain = finite_number("gain", gain, at_least=0)
+    gain = checks.finite_number("gain", gain, at_least=0)
     name = _call(f"xavier_{distribution}", gain=None if gain == 1 else gain)
     return _VarianceScaling(gain * gain, "fan_avg", distribution, name)
 
@@ -307,8 +300,8 @@ def he_uniform(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
 
 
 def _he(slope: float, mode: str, distribution: str) -> Scheme:
-    slope = finite_number("slope", slope)
-    mode = known_name("mode", mode, _FANS)
+    slope = checks.finite_number("slope", slope)
+    mode = checks.known_name("mode", mode, _FANS)
     name = _call(
         f"he_{distribution}",
         slope=None if slope == 0 else slope,
@@ -361,7 +354,7 @@ def orthogonal(gain: float = 1.0) -> Scheme:
     (2013); the correction of signs: Mezzadri (2007), "How to generate random matrices from the
     classical compact groups", section 5.
     """
-    return _Orthogonal(finite_number("gain", gain, at_least=0))
+    return _Orthogonal(checks.finite_number("gain", gain, at_least=0))
 
 
 # -------------------------------------------------------------- where all others take them from

@@ -19,14 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from initlab import activations
-from initlab._engine.checks import (
-    fitting_gradient,
-    fitting_input,
-    float_array,
-    float_dtype,
-    generator,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 from initlab.initializers import Initializer, zeros
 
@@ -98,8 +91,8 @@ class Dense:
         rng: Rng,
         dtype: DTypeLike = np.float64,
     ):
-        shape = whole_number("fan_in", fan_in), whole_number("fan_out", fan_out)
-        dtype, rng = float_dtype(dtype), generator(rng)
+        shape = checks.whole_number("fan_in", fan_in), checks.whole_number("fan_out", fan_out)
+        dtype, rng = checks.float_dtype(dtype), checks.generator(rng)
         bias_init = zeros() if bias_init is None else bias_init
         self.weight = _drawn("weight_init", weight_init, rng, shape, dtype)
         self.bias = _drawn("bias_init", bias_init, rng, (1, fan_out), dtype)
@@ -121,7 +114,7 @@ class Dense:
         -------
         array, shape (..., batch, fan_out)
         """
-        x = fitting_input(x, self.weight, self.weight.shape[-2])
+        x = checks.fitting_input(x, self.weight, self.weight.shape[-2])
         z = x @ self.weight
         z += self.bias  # in place: a second array of this size would cost more than the sum
         self.x, self.output_shape = x, z.shape
@@ -148,7 +141,7 @@ class Dense:
         -------
         array, shape (..., batch, fan_in), or None if ``input_grad`` is False
         """
-        grad = fitting_gradient(grad, self.output_shape, self.weight.dtype)
+        grad = checks.fitting_gradient(grad, self.output_shape, self.weight.dtype)
         self.weight_grad = None  # frees the old array, so that its memory can be reused
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
         # Column sums as a product with a row of ones: twice as fast as grad.sum(axis=-2).
@@ -182,13 +175,13 @@ class Activation:
 
     def forward(self, z: FloatArray) -> FloatArray:
         """Return f(z); argument and result have shape (..., batch, features)."""
-        self.z = float_array("z", z)
+        self.z = checks.float_array("z", z)
         return self.function(self.z)
 
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dz, given dL/dh: h_bj depends only on z_bj, so dL/dz = dL/dh f'(z)."""
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
-        grad = fitting_gradient(grad, shape, dtype)
+        grad = checks.fitting_gradient(grad, shape, dtype)
         return grad * self.function.derivative(self.z)
 
     def __repr__(self) -> str:
@@ -220,7 +213,7 @@ class Residual:
 
     def forward(self, x: FloatArray, observe: Observer | None = None) -> FloatArray:
         """Return x + f(x), shape (..., batch, features) like x, in the precision of f(x)."""
-        x = float_array("x", x, min_dimensions=2)
+        x = checks.float_array("x", x, min_dimensions=2)
         branch = run_forward(self.layers, x, observe)
         if branch.shape[-1] != x.shape[-1]:
             raise ValueError(f"a branch must keep {x.shape[-1]} features, not {branch.shape[-1]}")
@@ -229,7 +222,7 @@ class Residual:
     def backward(self, grad: FloatArray, observe: Observer | None = None) -> FloatArray:
         """Return dL/dx = dL/dy + f'(x)^T dL/dy: past the branch, and through it."""
         branch = run_backward(self.layers, grad, observe)
-        return float_array("grad", grad, dtype=branch.dtype) + branch
+        return checks.float_array("grad", grad, dtype=branch.dtype) + branch
 
     def __repr__(self) -> str:
         """Return the layers of the branch."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from initlab import activations
-from initlab._engine.checks import float_dtype, generator, overflow_allowed, whole_number
+from initlab._engine import checks
 from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 from initlab.activations import ActivationFunction
 from initlab.initializers import Initializer
@@ -30,7 +30,7 @@ def checked_sizes(sizes: Sequence[int]) -> list[int]:
         raise TypeError(f"sizes={sizes!r} must be a list, e.g. [784, 100, 10]")
     if len(sizes) < 2:
         raise ValueError(f"sizes={sizes!r} must hold at least inputs and outputs")
-    return [whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
+    return [checks.whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
 
 
 class MLP:
@@ -100,11 +100,11 @@ class MLP:
         self.sizes = checked_sizes(sizes)
         self.activation = activations.get(activation)
         self.output_activation = activations.get(output_activation)
-        self.dtype = float_dtype(dtype)
+        self.dtype = checks.float_dtype(dtype)
         if normalization is not None and not callable(normalization):
             raise TypeError(f"normalization={normalization!r} must be BatchNorm or LayerNorm")
         if residual_block_size is not None:
-            residual_block_size = whole_number("residual_block_size", residual_block_size)
+            residual_block_size = checks.whole_number("residual_block_size", residual_block_size)
             if len(set(self.sizes[1:-1])) > 1:
                 raise ValueError(
                     f"sizes={self.sizes}: what is added to a branch's input must be as wide, so "
@@ -114,7 +114,7 @@ class MLP:
         pairs = list(pairwise(self.sizes))
         dense = [
             Dense(*pair, weight_init=weight_init, bias_init=bias_init, rng=child, dtype=self.dtype)
-            for pair, child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True)
+            for pair, child in zip(pairs, checks.generator(rng).spawn(len(pairs)), strict=True)
         ]
         # The first Dense layer is followed by units of (normalization,) activation, Dense layer.
         units = []
@@ -164,7 +164,7 @@ class MLP:
         -------
         array, shape (..., batch, outputs)
         """
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return run_forward(self.layers, x, observe)
 
     def backward(
@@ -185,7 +185,7 @@ class MLP:
         -------
         array, shape (..., batch, inputs), or None if ``input_grad`` is False
         """
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return run_backward(self.layers, grad, observe, input_grad=input_grad)
 
     def parameters(self) -> list[FloatArray]:

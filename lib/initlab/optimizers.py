@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from initlab._engine.checks import finite_number, whole_number
+from initlab._engine import checks
 from initlab._engine.types import FloatArray
 
 Arrays: TypeAlias = list[FloatArray]
@@ -90,8 +90,8 @@ class SGD(_Optimizer):
     """
 
     def __init__(self, learning_rate: float, momentum: float = 0.0):
-        self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
-        self.momentum = finite_number("momentum", momentum, at_least=0, below=1)
+        self.learning_rate = checks.finite_number("learning_rate", learning_rate, at_least=0)
+        self.momentum = checks.finite_number("momentum", momentum, at_least=0, below=1)
         self._clear()
 
     def _clear(self) -> None:
@@ -142,10 +142,10 @@ class Adam(_Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
     ):
-        self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
-        self.beta1 = finite_number("beta1", beta1, at_least=0, below=1)
-        self.beta2 = finite_number("beta2", beta2, at_least=0, below=1)
-        self.epsilon = finite_number("epsilon", epsilon, above=0)
+        self.learning_rate = checks.finite_number("learning_rate", learning_rate, at_least=0)
+        self.beta1 = checks.finite_number("beta1", beta1, at_least=0, below=1)
+        self.beta2 = checks.finite_number("beta2", beta2, at_least=0, below=1)
+        self.epsilon = checks.finite_number("epsilon", epsilon, above=0)
         self._clear()
 
     def _clear(self) -> None:
@@ -198,7 +198,7 @@ class WarmUp:
 
     def __init__(self, optimizer: Any, steps: int):
         self.optimizer = check_optimizer(optimizer).reset_copy()
-        self.steps, self.taken = whole_number("steps", steps), 0
+        self.steps, self.taken = checks.whole_number("steps", steps), 0
         self.learning_rate = self.optimizer.learning_rate
 
     def reset_copy(self) -> "WarmUp":

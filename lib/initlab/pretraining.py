@@ -10,13 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import (
-    float_array,
-    generator,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.parallel import one_blas_thread
 from initlab._engine.progress import reporting
 from initlab._engine.types import DTypeLike, FloatArray, Rng
@@ -63,8 +57,8 @@ class RBM:
         dtype: DTypeLike = np.float64,
     ):
         dense = Dense(
-            whole_number("visible", visible),
-            whole_number("hidden", hidden),
+            checks.whole_number("visible", visible),
+            checks.whole_number("hidden", hidden),
             weight_init=normal(0.01) if weight_init is None else weight_init,
             rng=rng,
             dtype=dtype,
@@ -85,8 +79,8 @@ class RBM:
         array, shape (batch, hidden)
             The output of a Dense layer with this weight and bias, followed by sigmoid.
         """
-        v = float_array("v", v, dtype=self.weight.dtype)
-        with overflow_allowed():
+        v = checks.float_array("v", v, dtype=self.weight.dtype)
+        with checks.overflow_allowed():
             return sigmoid(v @ self.weight + self.hidden_bias)
 
     def visible_probabilities(self, h: FloatArray) -> FloatArray:
@@ -100,8 +94,8 @@ class RBM:
         -------
         array, shape (batch, visible)
         """
-        h = float_array("h", h, dtype=self.weight.dtype)
-        with overflow_allowed():
+        h = checks.float_array("h", h, dtype=self.weight.dtype)
+        with checks.overflow_allowed():
             return sigmoid(h @ self.weight.T + self.visible_bias)
 
     def gradients(self, v: FloatArray, *, rng: Rng) -> tuple[float, list[FloatArray]]:
@@ -131,10 +125,10 @@ class RBM:
         """
         v = _units("v", v, self.weight.shape[0], self.weight.dtype)
         awake = self.hidden_probabilities(v)
-        decided = (generator(rng).random(awake.shape) < awake).astype(v.dtype)
+        decided = (checks.generator(rng).random(awake.shape) < awake).astype(v.dtype)
         dream_v = self.visible_probabilities(decided)
         dream_h = self.hidden_probabilities(dream_v)
-        with overflow_allowed():
+        with checks.overflow_allowed():
             weight_grad = (dream_v.T @ dream_h - v.T @ awake) / len(v)
         visible_grad = (dream_v - v).mean(axis=0, keepdims=True)
         hidden_grad = (dream_h - awake).mean(axis=0, keepdims=True)
@@ -187,7 +181,7 @@ class Autoencoder:
         weight_init: Initializer | None = None,
         dtype: DTypeLike = np.float64,
     ):
-        shape = whole_number("visible", visible), whole_number("hidden", hidden)
+        shape = checks.whole_number("visible", visible), checks.whole_number("hidden", hidden)
         self.network = MLP(
             [*shape, visible],
             activation=sigmoid,
@@ -294,18 +288,18 @@ def pretrain(
     networks"; Bengio, Lamblin, Popovici, Larochelle (2007), "Greedy layer-wise training of deep
     networks".
     """
-    learner_class, usual = METHODS[known_name("method", method, METHODS)]
+    learner_class, usual = METHODS[checks.known_name("method", method, METHODS)]
     hidden = _sigmoid_layers(network)
     x = _units("x", x, network.sizes[0], network.dtype)
     optimizer = check_optimizer(usual if optimizer is None else optimizer)
-    errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
-    children = generator(rng).spawn(len(hidden))
+    errors = np.full((len(hidden), checks.whole_number("steps", steps)), np.nan)
+    children = checks.generator(rng).spawn(len(hidden))
     learners = [
         learner_class(*dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype)
         for dense, child in zip(hidden, children, strict=True)
     ]
     bar = reporting(progress, errors.size, "pretraining")
-    with bar as report, overflow_allowed(), one_blas_thread():
+    with bar as report, checks.overflow_allowed(), one_blas_thread():
         for depth, (dense, learner) in enumerate(zip(hidden, learners, strict=True)):
             step_maker, child = optimizer.reset_copy(), children[depth]
             below = network.view().layers[: 2 * depth]
@@ -343,7 +337,7 @@ def _sigmoid_layers(network: MLP) -> list[Dense]:
 
 
 def _units(name: str, value: Any, count: int, dtype: Any) -> FloatArray:
-    value = float_array(name, value, dtype=dtype, min_dimensions=2)
+    value = checks.float_array(name, value, dtype=dtype, min_dimensions=2)
     if value.ndim != 2 or value.shape[1] != count or len(value) == 0:
         raise ValueError(f"{name} has shape {value.shape}; expected (examples, {count})")
     low, high = value.min(), value.max()

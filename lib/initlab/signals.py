@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import float_array, generator, known_name, overflow_allowed
+from initlab._engine import checks
 from initlab._engine.types import FloatArray, Floats, Rng
 from initlab.activations import ActivationFunction, identity
 from initlab.layers import Activation, Dense, Residual
@@ -58,7 +58,7 @@ class LayerSignals:
     @cached_property
     def pooled_std(self) -> Any:
         """The standard deviation of all activations of the layer: the width of a histogram."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return self.h.std(axis=(-2, -1), dtype=np.float64)
 
     @cached_property
@@ -69,7 +69,7 @@ class LayerSignals:
         sum of across_input_std**2 and the variance of the units' means: a layer whose units sit at
         different heights but never move has a wide histogram, yet cannot tell inputs apart.
         """
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
 
     @cached_property
@@ -86,7 +86,7 @@ class LayerSignals:
     @cached_property
     def dead_fraction(self) -> Any:
         """The fraction of units whose slope is exactly 0 for every input: they pass no gradient."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             flat = self.activation.derivative(self.z) == 0
         return self._share(flat.all(axis=-2).mean(axis=-1))
 
@@ -97,13 +97,13 @@ class LayerSignals:
     @cached_property
     def gradient_rms(self) -> Any:
         """The root mean square of dL/dz, which a few large gradients can dominate."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.sqrt(np.square(self.gradient, dtype=np.float64).mean(axis=(-2, -1)))
 
     @cached_property
     def gradient_median(self) -> Any:
         """The median of the absolute value of dL/dz: the gradient of a typical unit."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.median(np.abs(self.gradient), axis=(-2, -1)).astype(np.float64)
 
     def __str__(self) -> str:
@@ -139,7 +139,7 @@ class Signals:
         name : str
             One of ``MEASUREMENTS``.
         """
-        known_name("name", name, MEASUREMENTS)
+        checks.known_name("name", name, MEASUREMENTS)
         return np.array([getattr(layer, name) for layer in self.layers])
 
     def __str__(self) -> str:
@@ -194,8 +194,8 @@ def measure_signals(
 
     y = view.forward(x, note_output)
     if output_gradient is None:
-        output_gradient = generator(rng).standard_normal(y.shape[-2:])
-    gradient = float_array("output_gradient", output_gradient, dtype=y.dtype)
+        output_gradient = checks.generator(rng).standard_normal(y.shape[-2:])
+    gradient = checks.float_array("output_gradient", output_gradient, dtype=y.dtype)
     if gradient.shape not in (y.shape, y.shape[-2:]):
         raise ValueError(
             f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {y.shape}"
@@ -265,7 +265,7 @@ def jacobian(network: MLP, x: FloatArray) -> FloatArray:
     in deep linear neural networks", section 3.
     """
     check_mlp("network", network)
-    x = float_array("x", x)
+    x = checks.float_array("x", x)
     if x.shape != (network.sizes[0],):
         raise ValueError(f"x has shape {x.shape}; expected one input, ({network.sizes[0]},)")
     view, outputs = network.for_inference(), network.sizes[-1]

@@ -14,14 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from initlab._engine.checks import (
-    check_finite,
-    float_array,
-    generator,
-    integer_labels,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.parallel import as_completed, one_blas_thread
 from initlab._engine.progress import Report, reporting
 from initlab._engine.stacks import make_stacks, step_cost
@@ -58,8 +51,8 @@ class History:
 
         It is not finite if the run diverged.
         """
-        with overflow_allowed():
-            return self.loss[-whole_number("last", last) :].mean(axis=0)
+        with checks.overflow_allowed():
+            return self.loss[-checks.whole_number("last", last) :].mean(axis=0)
 
     def smoothed(self, window: int = 50) -> FloatArray:
         """Return the running mean of the loss over the last ``window`` steps.
@@ -67,9 +60,9 @@ class History:
         The mean is taken over fewer steps at the beginning. The result is float64 and has the shape
         of ``loss``.
         """
-        window = whole_number("window", window)
+        window = checks.whole_number("window", window)
         ends = range(1, len(self.loss) + 1)
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
     def of(self, k: int) -> History:
@@ -181,7 +174,7 @@ def _run_steps(
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much when the
     # cores are busy.
     try:
-        with overflow_allowed(), one_blas_thread():
+        with checks.overflow_allowed(), one_blas_thread():
             for step, (x, y) in enumerate(batches):
                 losses[step], grad = loss(network.forward(x), y)
                 if divergence.is_complete(step, losses[step]):
@@ -321,11 +314,11 @@ def _one_each(keyed: dict[Any, Any], rng: Any, rngs: Any) -> list[Rng]:
     if (rng is None) == (rngs is None):
         raise TypeError("train_together needs either rng or rngs, and not both")
     if rngs is None:
-        return [generator(rng)] * len(keyed)
+        return [checks.generator(rng)] * len(keyed)
     found = _keyed("rngs", rngs)
     if found.keys() != keyed.keys():
         raise ValueError(f"rngs has entries {list(found)}, but networks has {list(keyed)}")
-    return [generator(found[key]) for key in keyed]
+    return [checks.generator(found[key]) for key in keyed]
 
 
 def _check_members(members: list[Any]) -> None:
@@ -461,7 +454,7 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
         The mean cross-entropy in nats, and the fraction of examples whose largest logit is the
         correct one. An example with a NaN logit counts as wrong.
     """
-    batch_size = whole_number("batch_size", batch_size)
+    batch_size = checks.whole_number("batch_size", batch_size)
     sizes = check_mlp("network", network).sizes
     x, y = _fitting(sizes, x, y, softmax_cross_entropy, "x", "y")
     view = network.for_inference()
@@ -469,7 +462,7 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
     correct: Any = np.float64(0)
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        with overflow_allowed():  # if the network diverged, its loss shows it
+        with checks.overflow_allowed():  # if the network diverged, its loss shows it
             logits = view.forward(x[part])
             mean = softmax_cross_entropy(logits, y[part])[0]
             loss = loss + np.asarray(mean, np.float64) * len(y[part])
@@ -513,27 +506,29 @@ def check_examples(
     x, y = getattr(dataset, f"x_{part}"), getattr(dataset, f"y_{part}")
     x, y = _fitting(sizes, x, y, loss, f"dataset.x_{part}", f"dataset.y_{part}")
     if not isinstance(dataset, Dataset):
-        check_finite(f"dataset.x_{part}", x)
+        checks.check_finite(f"dataset.x_{part}", x)
     return x, y
 
 
 def _fitting(
     sizes: Sequence[int], x: Any, y: Any, loss: Loss, x_name: str, y_name: str
 ) -> tuple[FloatArray, Any]:
-    x, y, inputs = float_array(x_name, x), np.asarray(y), sizes[0]
+    x, y, inputs = checks.float_array(x_name, x), np.asarray(y), sizes[0]
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
         raise ValueError(
             f"{x_name} has shape {x.shape}, but sizes {list(sizes)} take (examples, {inputs})"
         )
     if y.shape[:1] != (len(x),):
         raise ValueError(f"{y_name} has shape {y.shape}, but {x_name} has shape {x.shape}")
-    if loss is mean_squared_error and float_array(y_name, y).shape != (len(x), sizes[-1]):
+    if loss is mean_squared_error and checks.float_array(y_name, y).shape != (len(x), sizes[-1]):
         raise ValueError(
             f"{y_name} has shape {y.shape}, but sizes {list(sizes)} give ({len(x)}, {sizes[-1]})"
         )
-    if loss is softmax_cross_entropy and integer_labels(y_name, y, num_classes=sizes[-1]).ndim != 1:
-        raise ValueError(
-            f"{y_name} has shape {y.shape}; expected ({len(x)},); "
-            "for one-hot rows, take their argmax(axis=-1) first"
-        )
+    if loss is softmax_cross_entropy:
+        checks.integer_labels(y_name, y, num_classes=sizes[-1])
+        if y.ndim != 1:
+            raise ValueError(
+                f"{y_name} has shape {y.shape}; expected ({len(x)},); "
+                "for one-hot rows, take their argmax(axis=-1) first"
+            )
     return x, y

@@ -18,7 +18,7 @@ import numpy as np
 
 from initlab import activations
 from initlab import initializers as init
-from initlab._engine.checks import finite_number, float_dtype, known_name, whole_number
+from initlab._engine import checks
 from initlab._engine.fingerprint import fingerprint
 from initlab._engine.progress import reporting
 from initlab.activations import ActivationFunction, relu
@@ -149,10 +149,10 @@ def sweep(
     bias_init = init.zeros() if bias_init is None else bias_init
     most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
-        "steps": whole_number("steps", steps),
-        "batch_size": whole_number("batch_size", batch_size),
-        "eval_size": min(whole_number("eval_size", eval_size), most),
-        "dtype": float_dtype(dtype).name,
+        "steps": checks.whole_number("steps", steps),
+        "batch_size": checks.whole_number("batch_size", batch_size),
+        "eval_size": min(checks.whole_number("eval_size", eval_size), most),
+        "dtype": checks.float_dtype(dtype).name,
         "bias_init": checked_initializer("bias_init", bias_init),
     }
     points = _points(axes, optimizer, where)
@@ -238,7 +238,7 @@ def _points(axes, optimizer, where):
     if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r} must be a dict of names and values, e.g. {{'depth': 4}}")
     for axis in axes:
-        known_name("axis", axis, _CHECKS)
+        checks.known_name("axis", axis, _CHECKS)
     if "std" in axes and "initializer" in axes:
         raise ValueError("axes: std or initializer, not both; normal(std) is an initializer too")
     lists = {axis: _labelled(axis, values) for axis, values in axes.items()}
@@ -304,13 +304,13 @@ def _maker(what, name, value):
 _CHECKS = {
     "network": functools.partial(_maker, "a network, as MLP does"),
     "initializer": checked_initializer,
-    "std": functools.partial(finite_number, at_least=0),
+    "std": functools.partial(checks.finite_number, at_least=0),
     "activation": lambda name, value: activations.get(value),
-    "depth": whole_number,
-    "width": whole_number,
+    "depth": checks.whole_number,
+    "width": checks.whole_number,
     "optimizer": functools.partial(_maker, "an optimizer from a learning rate, as SGD does"),
-    "learning_rate": functools.partial(finite_number, at_least=0),
-    "seed": functools.partial(whole_number, at_least=0),
+    "learning_rate": functools.partial(checks.finite_number, at_least=0),
+    "seed": functools.partial(checks.whole_number, at_least=0),
 }
 
 
