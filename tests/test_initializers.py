@@ -408,9 +408,9 @@ def test_a_wrong_setting_is_refused_at_the_call(make, error, message):
 @pytest.mark.parametrize(
     ("shape", "error", "message"),
     [
-        ((5,), ValueError, r"shape=\(5,\) must be at least two axes"),
-        ((), ValueError, "at least two axes"),
-        (5, TypeError, "shape=5 must be a tuple"),
+        ((5,), ValueError, r"shape=\(5,\) must be a tuple \(\.\.\., fan_in"),
+        ((), ValueError, "must be a tuple"),
+        (5, ValueError, "shape=5 must be a tuple"),
         ((5, 0), ValueError, "axis of shape=0 must be a whole number of at least 1"),
         ((5, -2), ValueError, "axis of shape=-2"),
         ((5.0, 2), TypeError, r"axis of shape=5\.0 must be a whole number"),

@@ -83,10 +83,8 @@ class Scheme(ABC):
 
 def checked_shape(shape: Shape) -> Shape:
     """Return ``shape`` as a tuple ``(..., fan_in, fan_out)`` of whole numbers of at least 1."""
-    if not isinstance(shape, (tuple, list)):
-        raise TypeError(f"shape={shape!r} must be a tuple (..., fan_in, fan_out)")
-    if len(shape) < 2:
-        raise ValueError(f"shape={shape!r} must be at least two axes, (..., fan_in, fan_out)")
+    if not isinstance(shape, (tuple, list)) or len(shape) < 2:
+        raise ValueError(f"shape={shape!r} must be a tuple (..., fan_in, fan_out)")
     return tuple(checks.whole_number("each axis of shape", size) for size in shape)
 
 
