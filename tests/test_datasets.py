@@ -119,30 +119,29 @@ def test_mnist_lies_where_the_package_lies(tmp_path, monkeypatch, module, data):
     assert f"MNIST is missing: there is no file {file.resolve()}" in str(caught.value)
     file.parent.mkdir(parents=True)
     file.write_bytes(b"short")
-    with pytest.raises(ValueError, match="MNIST is truncated") as caught:
+    with pytest.raises(ValueError, match="MNIST is truncated or altered") as caught:
         load_mnist()
     assert str(file.resolve()) in str(caught.value)
     assert "restore it with `git checkout -- data/mnist.npz`" in str(caught.value)
 
 
 DAMAGES = {
-    "truncated by a byte": (lambda content: content[:-1], "truncated"),
-    "truncated to nothing": (lambda content: b"", "truncated"),
-    "altered in one byte": (
-        lambda content: content[:5_000_000] + bytes([content[5_000_000] ^ 1]) + content[5_000_001:],
-        "altered",
+    "truncated by a byte": lambda content: content[:-1],
+    "truncated to nothing": lambda content: b"",
+    "altered in one byte": lambda content: (
+        content[:5_000_000] + bytes([content[5_000_000] ^ 1]) + content[5_000_001:]
     ),
-    "appended to": (lambda content: content + b"\0", "altered"),
-    "another file": (lambda content: b"version https://git-lfs" * 600_000, "altered"),
+    "appended to": lambda content: content + b"\0",
+    "another file": lambda content: b"version https://git-lfs" * 600_000,
 }
 
 
-@pytest.mark.parametrize(("damage", "word"), DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path, damage, word):
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path, damage):
     file = tmp_path / "mnist.npz"
     content = damage(MNIST_FILE.read_bytes())
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=f"^MNIST is {word}: ") as caught:
+    with pytest.raises(ValueError, match=r"^MNIST is truncated or altered: ") as caught:
         load_mnist(file)
     assert str(file) in str(caught.value)
     assert "git checkout -- data/mnist.npz" in str(caught.value)
@@ -174,9 +173,8 @@ def test_nothing_is_unpickled_even_from_a_file_that_passes_the_checksum(tmp_path
     file, mark = tmp_path / "mnist.npz", tmp_path / "mark"
     np.savez(file, x_train=np.array([Intruder(mark)], dtype=object))
     content = file.read_bytes()
-    with pytest.raises(ValueError, match="MNIST is truncated"):
+    with pytest.raises(ValueError, match="MNIST is truncated or altered"):
         load_mnist(file)
-    monkeypatch.setattr(datasets, "MNIST_BYTES", len(content))
     monkeypatch.setattr(datasets, "MNIST_SHA256", hashlib.sha256(content).hexdigest())
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_mnist(file)
@@ -275,7 +273,7 @@ def test_a_folder_with_the_name_of_a_file_is_no_file(tmp_path):
 def test_two_data_sets_in_one_folder_are_a_conflict(tmp_path):
     write_idx(tmp_path, SMALL)
     write_idx(tmp_path, SMALL, names="as EMNIST")
-    with pytest.raises(ValueError, match="more than one file of train images: ") as caught:
+    with pytest.raises(ValueError, match="more than one of train-images: ") as caught:
         load_idx(tmp_path)
     message = str(caught.value)
     assert str(tmp_path) in message
@@ -306,7 +304,7 @@ def test_a_truncated_file_is_refused_naming_it_wherever_it_was_cut(tmp_path, key
     }
     for length in ranges[place]:
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match=r"IDX|truncated|gzip") as caught:
+        with pytest.raises(ValueError, match="is damaged") as caught:
             load_idx(tmp_path)
         assert str(path) in str(caught.value), f"cut after {length} bytes"
 
@@ -314,19 +312,18 @@ def test_a_truncated_file_is_refused_naming_it_wherever_it_was_cut(tmp_path, key
 def test_a_file_that_is_too_long_is_refused(tmp_path):
     path = write_idx(tmp_path, SMALL)["x_test"]
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(ValueError, match="has 77 bytes, but its header promises 76") as caught:
+    with pytest.raises(ValueError, match=r"is damaged .*cannot reshape array") as caught:
         load_idx(tmp_path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("start", [b"\0\0\x07\x03", b"\0\1\x08\x03", b"\x89PNG", b"<htm"])
-def test_a_file_that_is_no_idx_is_refused_saying_how_it_begins(tmp_path, start):
+def test_a_file_that_is_no_idx_is_refused_naming_it(tmp_path, start):
     path = write_idx(tmp_path, SMALL)["x_train"]
     path.write_bytes(start + path.read_bytes()[4:])
-    with pytest.raises(ValueError, match="is not an IDX file: it begins with") as caught:
+    with pytest.raises(ValueError, match="is not an IDX file of whole numbers") as caught:
         load_idx(tmp_path)
     assert str(path) in str(caught.value)
-    assert start.hex(" ") in str(caught.value)
 
 
 @pytest.mark.parametrize("where", [11, 40, -6])
@@ -335,49 +332,42 @@ def test_a_damaged_gzip_file_is_refused_naming_it(tmp_path, where):
     content = bytearray(path.read_bytes())
     content[where] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is a damaged gzip file") as caught:
+    with pytest.raises(ValueError, match="is damaged") as caught:
         load_idx(tmp_path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("key", "name"),
+    ("key", "stem"),
     [
-        ("x_train", "train-images-idx3-ubyte"),
-        ("y_train", "train-labels-idx1-ubyte"),
-        ("x_test", "t10k-images-idx3-ubyte"),
-        ("y_test", "t10k-labels-idx1-ubyte"),
+        ("x_train", "train-images"),
+        ("y_train", "train-labels"),
+        ("x_test", "t10k-images"),
+        ("y_test", "t10k-labels"),
     ],
 )
-def test_a_missing_file_is_named(tmp_path, key, name):
+def test_a_missing_file_is_named(tmp_path, key, stem):
     write_idx(tmp_path, SMALL)[key].unlink()
-    with pytest.raises(FileNotFoundError, match=f"expected {name} or the same with .gz") as caught:
+    with pytest.raises(FileNotFoundError, match=f"has no file {stem}-idx.*gz") as caught:
         load_idx(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 
 def test_a_missing_folder_is_named(tmp_path):
     folder = tmp_path / "nowhere"
-    with pytest.raises(FileNotFoundError, match="there is no such folder") as caught:
+    with pytest.raises(FileNotFoundError) as caught:
         load_idx(folder)
-    assert repr(str(folder)) in str(caught.value)
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="there is no such folder"):
-        load_idx(tmp_path / "file")
+    assert str(folder) in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"y_train": SMALL["y_train"][:6]}, "one whole number for each of the 7 images"),
-        ({"x_train": SMALL["x_train"][:6]}, "one whole number for each of the 6 images"),
-        ({"y_test": SMALL["y_train"]}, "one whole number for each of the 5 images"),
-        ({"y_test": SMALL["y_test"][:, None]}, r"uint8 of shape \(5, 1\); expected one whole"),
-        (
-            {"x_train": SMALL["x_train"][:0], "y_train": SMALL["y_train"][:0]},
-            r"holds uint8 of shape \(0, 4, 3\); expected pixels",
-        ),
-        ({"x_train": SMALL["y_train"]}, r"holds uint8 of shape \(7,\); expected pixels"),
+        ({"y_train": SMALL["y_train"][:6]}, r"x_train of shape \(7, 12\) and y_train .*\(6,\)"),
+        ({"x_train": SMALL["x_train"][:6]}, r"x_train of shape \(6, 12\) and y_train .*\(7,\)"),
+        ({"y_test": SMALL["y_train"]}, r"x_test of shape \(5, 12\) and y_test .*\(7,\)"),
+        ({"y_test": SMALL["y_test"][:, None]}, r"y_test has shape \(5, 1\); expected one label"),
+        ({"x_train": SMALL["y_train"]}, r"x_test of shape \(5, 12\).*\(examples, 1\)"),
         ({"x_test": SMALL["x_test"][:, :2]}, r"x_test of shape \(5, 6\).*\(examples, 12\)"),
     ],
 )
@@ -390,19 +380,18 @@ def test_files_that_do_not_fit_each_other_are_refused(tmp_path, changed, message
 @pytest.mark.parametrize(
     ("key", "code", "array", "message"),
     [
-        ("x_train", 0x0D, np.zeros((7, 4, 3), ">f4"), "holds float32 .*; expected pixels"),
-        ("x_train", 0x09, np.zeros((7, 4, 3), ">i1"), "holds int8 .*; expected pixels"),
-        ("y_train", 0x0E, np.zeros(7, ">f8"), r"holds float64 of shape \(7,\); expected one whole"),
-        ("y_train", 0x0B, np.arange(-1, 6).astype(">i2"), "holds the label -1; labels start at 0"),
+        ("x_train", 0x0D, np.zeros((7, 4, 3), ">f4"), "not an IDX file of whole numbers"),
+        ("x_train", 0x09, np.zeros((7, 4, 3), ">i1"), "images must be unsigned bytes"),
+        ("y_train", 0x0E, np.zeros(7, ">f8"), "not an IDX file of whole numbers"),
+        ("y_train", 0x0B, np.arange(-1, 6).astype(">i2"), "y_train holds -1, but classes are"),
     ],
 )
 def test_files_that_hold_the_wrong_numbers_are_refused(tmp_path, key, code, array, message):
     path = write_idx(tmp_path, SMALL)[key]
     header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     path.write_bytes(header + array.tobytes())
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=message):
         load_idx(tmp_path)
-    assert str(path) in str(caught.value)
 
 
 # --------------------------------------------------------------------------------------- OpenML
@@ -540,14 +529,10 @@ def test_an_unreachable_openml_is_a_connection_error_with_a_way_out(monkeypatch)
     [
         ({"test_size": 0}, ValueError, "test_size=0 must be a finite number above 0"),
         ({"test_size": -0.5}, ValueError, r"test_size=-0\.5 must be"),
-        ({"test_size": 1}, ValueError, r"test_size=1\.0 must be a share below 1"),
-        ({"test_size": 10}, ValueError, r"test_size=10\.0 must be a share below 1"),
+        ({"test_size": 1}, ValueError, "test_size=1 must be a finite number above 0 and below 1"),
+        ({"test_size": 10}, ValueError, "test_size=10 must be a finite number above 0 and below 1"),
         ({"test_size": "0.5"}, TypeError, "test_size='0.5' must be a real number"),
-        ({"test_size": 0.001}, ValueError, "leaves one part of 70 examples empty"),
-        ({"test_size": 0.999}, ValueError, "leaves one part of 70 examples empty"),
         ({"rng": 0}, TypeError, "rng=0 must be a numpy"),
-        ({"name": ""}, TypeError, "name='' must be the name"),
-        ({"name": 554}, TypeError, "name=554 must be the name"),
     ],
     ids=str,
 )
@@ -766,7 +751,7 @@ def test_targets_of_a_regression_are_floats_with_an_axis_more():
 
 def test_examples_are_looked_at_once_and_not_at_each_training(monkeypatch):
     dataset, looked = small(), []
-    monkeypatch.setattr(training, "check_finite", lambda *_: looked.append(1))
+    monkeypatch.setattr(training.checks, "check_finite", lambda *_: looked.append(1))
     network = MLP([4, 3], activation="relu", weight_init=he_normal(), rng=np.random.default_rng(0))
     call = {"optimizer": SGD(0.1), "steps": 1, "batch_size": 2, "rng": np.random.default_rng(0)}
     train(network, dataset, **call)

@@ -230,24 +230,24 @@ def test_a_wrong_setting_of_dense_is_refused(settings, error, message):
 
 
 @pytest.mark.parametrize(
-    ("stack", "shape", "expected"),
+    ("stack", "shape"),
     [
-        ((), (4, 3), "(batch, 5)"),
-        ((), (5, 4), "(batch, 5)"),
-        ((), (2, 4, 5), "(batch, 5)"),
-        ((2,), (4, 3), "(2, batch, 5) or (batch, 5)"),
-        ((2,), (3, 4, 5), "(2, batch, 5) or (batch, 5)"),
-        ((2,), (1, 4, 5), "(2, batch, 5) or (batch, 5)"),
-        ((2, 3), (3, 4, 5), "(2, 3, batch, 5) or (batch, 5)"),
+        ((), (4, 3)),
+        ((), (5, 4)),
+        ((), (2, 4, 5)),
+        ((2,), (4, 3)),
+        ((2,), (3, 4, 5)),
+        ((2,), (1, 4, 5)),
+        ((2, 3), (3, 4, 5)),
     ],
     ids=str,
 )
-def test_inputs_that_do_not_fit_are_refused_naming_both_shapes(stack, shape, expected):
+def test_inputs_that_do_not_fit_are_refused_naming_both_shapes(stack, shape):
     with pytest.raises(ValueError, match="doesn't fit") as caught:
         dense(stack=stack).forward(np.zeros(shape))
     message = str(caught.value)
-    assert f"x of shape {shape} doesn't fit weights of shape {(*stack, 5, 3)}" in message
-    assert message.endswith(f"expected {expected}")
+    assert f"x of shape {shape} doesn't fit parameters of shape {(*stack, 5, 3)}" in message
+    assert message.endswith("expected (..., batch, 5)")
 
 
 @pytest.mark.parametrize(

@@ -443,7 +443,6 @@ def test_a_block_prints_as_what_it_is(layer, shown):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Normalize(4), TypeError, "take one of them"),
         (lambda: LayerNorm(0), ValueError, "features=0 must be a whole number of at least 1"),
         (lambda: LayerNorm(2.5), TypeError, r"features=2\.5 must be a whole number"),
         (lambda: LayerNorm(4, epsilon=0), ValueError, "epsilon=0 must be a finite number above"),
@@ -452,18 +451,6 @@ def test_a_block_prints_as_what_it_is(layer, shown):
         (lambda: BatchNorm(4, momentum=0), ValueError, "momentum=0 must be a finite number abo"),
         (lambda: BatchNorm(4, momentum=1.5), ValueError, r"momentum=1\.5 must.* and at most 1"),
         (lambda: BatchNorm(4, momentum="0.1"), TypeError, r"momentum='0\.1' must be a real"),
-        (lambda: Residual([]), ValueError, r"layers=\[\]: a branch needs at least one layer"),
-        (lambda: Residual(dense()), TypeError, r"layers=Dense\(4 -> 4\) must be a list of lay"),
-        (
-            lambda: Residual([dense(), "relu"]),
-            TypeError,
-            "layers holds 'relu'; each must be a",
-        ),
-        (
-            lambda: Residual([Dense]),
-            TypeError,
-            "layers holds <class .*Dense'>; each must be a",
-        ),
     ],
 )
 def test_a_block_is_not_made_from_what_is_none(make, error, message):
@@ -475,10 +462,10 @@ def test_a_block_is_not_made_from_what_is_none(make, error, message):
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
-        (np.ones((6, 5)), ValueError, r"x of shape \(6, 5\) doesn't fit: expected 4 features$"),
+        (np.ones((6, 5)), ValueError, r"\(6, 5\) doesn't fit .*\(1, 4\): expected .*batch, 4"),
         (np.ones(4), ValueError, r"x has shape \(4,\), but needs at least 2 dimensions"),
         (np.ones((6, 4), int), TypeError, r"x has dtype int\d+, but floats are needed"),
-        (np.ones((2, 6, 4)), ValueError, r"x of shape \(2, 6, 4\) doesn't fit: expected 4 feat"),
+        (np.ones((2, 6, 4)), ValueError, r"\(2, 6, 4\) doesn't fit .*\(1, 4\)"),
     ],
 )
 def test_inputs_that_do_not_fit_a_normalization_are_refused(kind, x, error, message):
@@ -488,13 +475,11 @@ def test_inputs_that_do_not_fit_a_normalization_are_refused(kind, x, error, mess
 
 @each_norm
 def test_inputs_of_another_stack_are_refused(kind):
-    with pytest.raises(ValueError, match=r"\(3, 6, 4\).*expected 4 features of a stack of 2"):
+    with pytest.raises(ValueError, match=r"\(3, 6, 4\) doesn't fit .*\(2, 1, 4\)"):
         norm(kind, stack=(2,)).forward(np.ones((3, 6, 4)))
 
 
-def test_no_examples_have_no_mean():
-    with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one example"):
-        BatchNorm(4).forward(np.ones((0, 4)))
+def test_no_examples_are_no_problem_where_nothing_is_averaged():
     layer = BatchNorm(4)
     layer.inference = True
     assert layer.forward(np.ones((0, 4))).shape == LayerNorm(4).forward(np.ones((0, 4))).shape
@@ -521,7 +506,7 @@ def test_gradients_that_do_not_fit_are_refused_and_no_average_moves(name, grad, 
 @pytest.mark.parametrize(
     ("layers", "x", "error", "message"),
     [
-        ([dense(4, 3)], np.ones((6, 4)), ValueError, "a branch maps 4 features to 3"),
+        ([dense(4, 3)], np.ones((6, 4)), ValueError, "a branch must keep 4 features, not 3"),
         ([dense()], np.ones((6, 5)), ValueError, r"x of shape \(6, 5\) doesn't fit"),
         ([Activation(tanh)], np.ones((6, 4), int), TypeError, r"x has dtype int\d+"),
         ([Activation(tanh)], np.array(1.0), ValueError, re.escape("x has shape ()")),

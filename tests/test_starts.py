@@ -212,11 +212,6 @@ def test_outputs_that_are_not_finite_are_refused_without_a_warning():
         ({"x": np.ones((3, 5), int)}, TypeError, "x has dtype int"),
         ({"x": np.ones((3, 4))}, ValueError, r"x of shape \(3, 4\) doesn't fit"),
         ({"x": np.ones(5)}, ValueError, r"x has shape \(5,\), but needs at least 2 dimensions"),
-        (
-            {"x": np.ones((0, 5))},
-            ValueError,
-            r"x has shape \(0, 5\); expected at least one example",
-        ),
         ({"tolerance": 0}, ValueError, "tolerance=0 must be a finite number above 0"),
         ({"tolerance": "1 %"}, TypeError, "tolerance='1 %' must be a real number"),
         ({"rounds": 0}, ValueError, "rounds=0 must be a whole number of at least 1"),

@@ -517,8 +517,6 @@ def test_a_file_that_cannot_be_is_refused_before_anything_is_trained(tmp_path, m
     sizes = trained(monkeypatch)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         swept(file=tmp_path / "no such folder" / "rows.csv")
-    with pytest.raises(IsADirectoryError, match="name a file in it"):
-        swept(file=tmp_path)
     for wrong in (3, b"rows.csv"):
         with pytest.raises(TypeError):
             swept(file=wrong)
@@ -556,11 +554,7 @@ def test_rows_are_handed_over_as_they_are_finished(table):
 
 WRONG = [
     ({"axes": [1, 2]}, TypeError, "axes=.* must be a dict"),
-    ({"axes": {"seed": 2**63}}, ValueError, "axes\\['seed'\\]=9223372036854775808 must be a"),
     ({"axes": {"seed": {"a": 1}}}, TypeError, "must be a list, without names"),
-    ({"axes": {"initializer": {"a\rb": init.zeros()}}}, TypeError, "must be a name"),
-    ({"axes": {"initializer": {"\udc80": init.zeros()}}}, TypeError, "must be a name"),
-    ({"axes": {"initializer": {1: init.zeros()}}}, TypeError, "1 must be a name"),
     (
         {"axes": {"initializer": [init.normal(0.1), init.normal(0.1000000001)]}},
         ValueError,
@@ -588,7 +582,7 @@ WRONG = [
     ({"axes": {"initializer": "he_normal"}}, TypeError, "='he_normal' must be an init"),
     ({"axes": {"initializer": init.he_normal}}, TypeError, "he_normal: call it first"),
     ({"axes": {"initializer": [None]}}, TypeError, "=None must be an initializer"),
-    ({"axes": {"std": 1, "initializer": init.zeros()}}, ValueError, "std is that of Gaussian"),
+    ({"axes": {"std": 1, "initializer": init.zeros()}}, ValueError, "std or initializer, not both"),
     ({"axes": {"seed": [1, 2, 1]}}, ValueError, "two are called 1"),
     ({"steps": 0}, ValueError, "steps=0"),
     ({"batch_size": 61}, ValueError, "batch_size=61"),
@@ -598,8 +592,6 @@ WRONG = [
     ({"bias_init": 0.1}, TypeError, "bias_init=0.1 must be an initializer"),
     ({"dtype": np.int64}, TypeError, "dtype="),
     ({"dataset": "mnist"}, TypeError, "dataset, of type str, must be a Dataset"),
-    ({"on_results": 3}, TypeError, "on_results=3"),
-    ({"progress": "bar"}, TypeError, "progress='bar' must be True"),
 ]
 
 
@@ -827,15 +819,12 @@ WRONG_MAKERS = [
     ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP' must make a network, as MLP"),
     ({"axes": {"network": {}}}, ValueError, r"\['network'\] must hold at least one value"),
     ({"axes": {"network": {"a": 3}}}, TypeError, r"\['network'\]=3 must make a network"),
-    ({"axes": {"network": {"": MLP}}}, TypeError, "'' must be a name"),
-    ({"axes": {"network": {"a\nb": MLP}}}, TypeError, r"'a\\nb' must be a name"),
     ({"axes": {"optimizer": {"a": SGD(0.1)}}}, TypeError, r"=SGD\(0\.1\) must make an optimizer"),
     (
         {"axes": {"optimizer": {"a": lambda rate: 3}}},
         TypeError,
         "optimizer=3 must be an optimizer",
     ),
-    ({"where": "seed"}, TypeError, "where='seed' must be a function"),
     ({"where": lambda at: False}, ValueError, "where: it leaves no point of the grid"),
     ({"where": lambda at: None}, ValueError, "where: it leaves no point of the grid"),
     ({"where": lambda at: at["sed"]}, KeyError, "sed"),

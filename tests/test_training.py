@@ -816,8 +816,6 @@ WRONG = [
     ({"x": X[:0], "y": Y[:0]}, ValueError, r"x_train has shape \(0, 4\)"),
     ({"x": with_one(np.nan)}, ValueError, "x_train holds NaN or infinite values"),
     ({"x": with_one(np.inf)}, ValueError, "x_train holds NaN or infinite values"),
-    ({"x": X.tolist()}, TypeError, "must be NumPy arrays"),
-    ({"y": Y.tolist()}, TypeError, "must be NumPy arrays"),
     ({"x": (X * 255).astype(np.uint8)}, TypeError, r"x_train has dtype uint8.*astype\(np\.float32"),
     ({"batch_size": 61}, ValueError, "batch_size=61 is larger than the data: .* 60 examples"),
     ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
@@ -827,8 +825,6 @@ WRONG = [
     ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e\.g\. SGD"),
     ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
     ({"loss": "cross-entropy"}, TypeError, "loss='cross-entropy' must be a loss function"),
-    ({"progress": 1}, TypeError, "progress=1 must be True, for a bar, or False"),
-    ({"progress": print}, TypeError, "progress=<built-in function print> must be True"),
     ({"loss": mean_squared_error}, TypeError, "has dtype int64, but floats are needed"),
     ({"loss": mean_squared_error, "y": np.ones((60, 2))}, ValueError, r"shape \(\d+, 2\)"),
 ]
@@ -894,7 +890,7 @@ def test_the_same_network_twice_a_stack_and_nothing_are_refused():
 def test_what_is_no_network_and_no_dataset_is_refused():
     with pytest.raises(TypeError, match="network='MLP' must be an MLP"):
         train("MLP", examples(), **settings())
-    with pytest.raises(TypeError, match=r"networks=MLP.* must be a dict or list.*train\(\)"):
+    with pytest.raises(TypeError, match=r"networks=MLP.* must be a dict or a list"):
         train_together(network(), examples(), **settings())
     with pytest.raises(TypeError, match="network=3 must be an MLP"):
         train_together([network(), 3], examples(), **settings())
@@ -1316,11 +1312,6 @@ def test_equal_generators_share_one_batch(monkeypatch):
             {"rngs": np.random.default_rng(0)},
             TypeError,
             "rngs=Generator.* must be a dict",
-        ),
-        (
-            {"rngs": dict(enumerate(np.random.default_rng(0).spawn(2)))},
-            ValueError,
-            "rngs has entries",
         ),
         ({"rngs": [np.random.default_rng(0), 1]}, TypeError, r"rng=1 must be a numpy\.random"),
     ],

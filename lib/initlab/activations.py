@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import finite_number, float_array, known_name
+from initlab._engine import checks
 from initlab._engine.types import FloatArray
 
 
@@ -100,7 +100,7 @@ class ActivationFunction:
 def _as_floats(z: Any) -> Any:
     if isinstance(z, (int, float)) and not isinstance(z, bool):
         return np.float64(z)  # so that sigmoid(0) works at the prompt
-    return float_array("z", z)
+    return checks.float_array("z", z)
 
 
 def _finite(z: Any) -> Any:
@@ -178,10 +178,7 @@ def leaky_relu_with(slope: float) -> ActivationFunction:
     Source: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
     models". The gain, sqrt(2 / (1 + slope**2)), is from He et al. (2015), equation 15.
     """
-    slope = finite_number("slope", slope)
-    if abs(slope) > 1e6:
-        raise ValueError(f"slope={slope!r} must be a number between -1e6 and 1e6")
-    return _leaky_relu(slope)
+    return _leaky_relu(checks.finite_number("slope", slope, at_least=-1e6, at_most=1e6))
 
 
 @functools.cache  # one object per slope, so that equal networks compare equal
@@ -274,4 +271,4 @@ def get(activation: ActivationFunction | str) -> ActivationFunction:
     """Return the activation with this name; an ``ActivationFunction`` is returned unchanged."""
     if isinstance(activation, ActivationFunction):
         return activation
-    return ACTIVATIONS[known_name("activation", activation, ACTIVATIONS)]
+    return ACTIVATIONS[checks.known_name("activation", activation, ACTIVATIONS)]

@@ -16,24 +16,18 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from initlab._engine.checks import (
-    check_finite,
-    finite_number,
-    float_array,
-    float_dtype,
-    generator,
-    integer_labels,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.read_only import read_only
-from initlab._engine.types import DTypeLike, FloatArray, IntArray
+from initlab._engine.types import DTypeLike, FloatArray, IntArray, Rng
 
+Batches: TypeAlias = Iterator[tuple[Any, Any]]  # pairs of inputs and targets
+
+ARRAYS = "x_train", "y_train", "x_test", "y_test"
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
-MNIST_BYTES = 11_490_519
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +58,20 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Raise an error if an array is invalid, or the arrays don't fit each other."""
-        features = None
+        features = np.shape(self.x_train)[-1]
         for part in ("train", "test"):
             x_name, y_name = f"x_{part}", f"y_{part}"
-            x, y = float_array(x_name, getattr(self, x_name)), np.asarray(getattr(self, y_name))
-            features = x.shape[-1] if features is None and x.ndim else features
+            x = checks.float_array(x_name, getattr(self, x_name))
+            y = np.asarray(getattr(self, y_name))
             if x.ndim != 2 or y.shape[:1] != x.shape[:1] or x.shape[1] != features:
                 raise ValueError(
                     f"{self.name}: {x_name} of shape {x.shape} and {y_name} of shape {y.shape} "
                     f"don't fit; expected (examples, {features}) and (examples,)"
                 )
-            check_finite(x_name, x)
+            checks.check_finite(x_name, x)
             if y.dtype.kind == "f" and y.ndim > 1:
-                check_finite(y_name, float_array(y_name, y))
-            elif integer_labels(y_name, y).ndim > 1:
+                checks.check_finite(y_name, checks.float_array(y_name, y))
+            elif checks.integer_labels(y_name, y).ndim > 1:
                 raise ValueError(
                     f"{y_name} has shape {y.shape}; expected one label for each example; "
                     "for one-hot rows, take their argmax(axis=-1) first"
@@ -114,19 +108,18 @@ class Dataset:
 
 
 def gaussian_inputs(
-    count: int, features: int, *, rng: np.random.Generator, dtype: DTypeLike = np.float64
+    count: int, features: int, *, rng: Rng, dtype: DTypeLike = np.float64
 ) -> FloatArray:
     """Return standard normal examples, shape (count, features).
 
     The article uses 1000 rows of 100 features.
     """
-    shape = whole_number("count", count), whole_number("features", features)
-    return generator(rng).standard_normal(shape).astype(float_dtype(dtype), copy=False)
+    shape = checks.whole_number("count", count), checks.whole_number("features", features)
+    drawn = checks.generator(rng).standard_normal(shape)
+    return drawn.astype(checks.float_dtype(dtype), copy=False)
 
 
-def minibatches(
-    x: Any, y: Any, *, batch_size: int, steps: int, rng: np.random.Generator
-) -> Iterator[tuple[Any, Any]]:
+def minibatches(x: Any, y: Any, *, batch_size: int, steps: int, rng: Rng) -> Batches:
     """Yield ``steps`` minibatches; every example is used once before any is used again.
 
     Parameters
@@ -146,9 +139,9 @@ def minibatches(
     x_batch : array, shape (batch_size, features)
     y_batch : array, shape (batch_size, ...)
     """
-    batch_size = whole_number("batch_size", batch_size)
-    steps = whole_number("steps", steps)
-    generator(rng)
+    batch_size = checks.whole_number("batch_size", batch_size)
+    steps = checks.whole_number("steps", steps)
+    checks.generator(rng)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} examples, but y has {len(y)}")
     if batch_size > len(x):
@@ -158,15 +151,13 @@ def minibatches(
     return _shuffled_passes(np.asarray(x), np.asarray(y), batch_size, steps, rng)
 
 
-def skip_minibatches(count: int, *, batch_size: int, steps: int, rng: np.random.Generator) -> None:
+def skip_minibatches(count: int, *, batch_size: int, steps: int, rng: Rng) -> None:
     """Advance a generator as ``minibatches`` would in ``steps`` steps over ``count`` examples."""
     for _ in range(-(-steps * batch_size // count)):
         rng.permutation(count)
 
 
-def _shuffled_passes(
-    x: Any, y: Any, batch_size: int, steps: int, rng: np.random.Generator
-) -> Iterator[tuple[Any, Any]]:
+def _shuffled_passes(x: Any, y: Any, batch_size: int, steps: int, rng: Rng) -> Batches:
     waiting = np.empty(0, dtype=np.intp)
     for _ in range(steps):
         if len(waiting) < batch_size:
@@ -214,7 +205,7 @@ def load_mnist(path: str | PathLike[str] | None = None) -> Dataset:
     ((60000, 784), array([5, 0, 4, 1, 9]))
     """
     with _mnist_lock:
-        return _read_mnist(_mnist_path() if path is None else _checked_path("path", path).resolve())
+        return _read_mnist(_mnist_path() if path is None else Path(path).resolve())
 
 
 _mnist_lock = threading.Lock()
@@ -223,21 +214,15 @@ _mnist_lock = threading.Lock()
 @cache
 def _read_mnist(path: Path) -> Dataset:
     restore = "restore it with `git checkout -- data/mnist.npz`, or install initlab again"
-    if path != _mnist_path():
-        restore += "; or leave path out"
     if not path.is_file():
         raise FileNotFoundError(f"MNIST is missing: there is no file {path}; {restore}")
     content = path.read_bytes()
-    if len(content) < MNIST_BYTES:
-        raise ValueError(
-            f"MNIST is truncated: {path} has {len(content)} of {MNIST_BYTES} bytes; {restore}"
-        )
     if hashlib.sha256(content).hexdigest() != MNIST_SHA256:
-        raise ValueError(f"MNIST is altered: {path} fails its SHA-256 checksum; {restore}")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return _from_pixels(
-            "MNIST", *(arrays[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+        raise ValueError(
+            f"MNIST is truncated or altered: {path} fails its SHA-256 checksum; {restore}"
         )
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return _from_pixels("MNIST", *(arrays[name] for name in ARRAYS))
 
 
 def _mnist_path() -> Path:
@@ -245,12 +230,6 @@ def _mnist_path() -> Path:
     checkout = room.parents[2]
     inside = (checkout / "pyproject.toml").is_file()  # if not, the data were installed with initlab
     return (checkout if inside else room.parent) / "data" / "mnist.npz"
-
-
-def _checked_path(name: str, value: Any) -> Path:
-    if not isinstance(value, (str, PathLike)):
-        raise TypeError(f"{name}={value!r} must be a path")
-    return Path(value)
 
 
 def _from_pixels(name: str, x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Dataset:
@@ -266,7 +245,7 @@ def _from_pixels(name: str, x_train: Any, y_train: Any, x_test: Any, y_test: Any
 
 # ---------------------------------------------------------------------- MNIST's file format, IDX
 
-_IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_IDX_TYPES = {b"\0\0\x08": ">u1", b"\0\0\x09": ">i1", b"\0\0\x0b": ">i2", b"\0\0\x0c": ">i4"}
 
 
 def load_idx(folder: str | PathLike[str]) -> Dataset:
@@ -289,84 +268,50 @@ def load_idx(folder: str | PathLike[str]) -> Dataset:
     FileNotFoundError
         If the folder or one of the four files is missing.
     ValueError
-        If a file is truncated or not in IDX format, or if the four don't fit each other.
+        If a file is damaged or not in IDX format, or if the four don't fit each other.
 
     Notes
     -----
     Source of the format: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
     """
-    folder = _checked_path("folder", folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"folder={str(folder)!r}: there is no such folder")
-    parts = {}
-    for part in ("train", "test"):
-        images_path = _find_idx(folder, part, "images")
-        labels_path = _find_idx(folder, part, "labels")
-        images, labels = _read_idx(images_path), _read_idx(labels_path)
-        if images.dtype != np.uint8 or images.ndim < 2 or images.size == 0:
-            raise ValueError(
-                f"{images_path} holds {images.dtype} of shape {images.shape}; "
-                "expected pixels, unsigned bytes of shape (images, rows, columns)"
-            )
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "ui":
-            raise ValueError(
-                f"{labels_path} holds {labels.dtype} of shape {labels.shape}; expected "
-                f"one whole number for each of the {len(images)} images in {images_path.name}"
-            )
-        if labels.size and labels.min() < 0:
-            raise ValueError(f"{labels_path} holds the label {labels.min()}; labels start at 0")
-        parts[part] = images, labels
-    return _from_pixels(folder.resolve().name, *parts["train"], *parts["test"])
+    folder = Path(folder)
+    x_train, x_test = (_read_idx(folder, f"{part}-images") for part in ("train", "t10k"))
+    y_train, y_test = (_read_idx(folder, f"{part}-labels") for part in ("train", "t10k"))
+    if x_train.dtype != np.uint8 or x_test.dtype != np.uint8:
+        raise ValueError(f"{folder}: images must be unsigned bytes, as pixels are divided by 255")
+    return _from_pixels(folder.resolve().name, x_train, y_train, x_test, y_test)
 
 
-def _find_idx(folder: Path, part: str, kind: str) -> Path:
-    which = {"train": "train", "test": "(t10k|test)"}[part]
-    pattern = re.compile(rf"(.*-)?{which}-{kind}[-.]idx\d-\w+(\.gz)?", re.IGNORECASE)
+def _read_idx(folder: Path, stem: str) -> Any:
+    path = _find_idx(folder, stem)
+    content = path.read_bytes()
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        dtype, dimensions = _IDX_TYPES[content[:3]], content[3]
+        start = 4 + 4 * dimensions
+        shape = np.frombuffer(content[4:start], dtype=">u4")
+        return np.frombuffer(content, dtype, offset=start).reshape(shape)
+    except (LookupError, ValueError, EOFError, OSError, zlib.error) as error:
+        raise ValueError(
+            f"{path} is not an IDX file of whole numbers, or is damaged ({error}); fetch it again"
+        ) from error
+
+
+def _find_idx(folder: Path, stem: str) -> Path:
+    pattern = re.compile(
+        rf"(.*-)?{stem.replace('t10k', '(t10k|test)')}[-.]idx\d-\w+(\.gz)?", re.IGNORECASE
+    )
     found = sorted(
         path for path in folder.iterdir() if path.is_file() and pattern.fullmatch(path.name)
     )
-    if not found:
-        stem = {"train": "train", "test": "t10k"}[part]
-        digit = {"images": 3, "labels": 1}[kind]
-        raise FileNotFoundError(
-            f"{folder} has no file of {part} {kind}; expected {stem}-{kind}-idx{digit}-ubyte "
-            "or the same with .gz"
-        )
     # A file may be there both unpacked and gzipped, but a folder must not hold two data sets.
-    if len({path.name.removesuffix(".gz") for path in found}) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ValueError(f"{folder} has more than one file of {part} {kind}: {names}; keep one")
+    names = sorted({path.name.removesuffix(".gz") for path in found})
+    if not names:
+        raise FileNotFoundError(f"{folder} has no file {stem}-idx*-ubyte, or the same with .gz")
+    if len(names) > 1:
+        raise ValueError(f"{folder} has more than one of {stem}: {', '.join(names)}; keep one")
     return found[0]
-
-
-def _read_idx(path: Path) -> Any:
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{path} is a damaged gzip file ({error}); fetch it again") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _IDX_TYPES:
-        raise ValueError(
-            f"{path} is not an IDX file: it begins with {content[:4].hex(' ')}, "
-            "expected 00 00, a type from 08 to 0e, and the number of dimensions"
-        )
-    dtype, dimensions = np.dtype(_IDX_TYPES[content[2]]), content[3]
-    start = 4 + 4 * dimensions
-    if not 1 <= dimensions <= 4 or len(content) < start:
-        raise ValueError(
-            f"{path} has {len(content)} bytes and promises {dimensions} dimensions; "
-            "expected 1 to 4 and a size for each: it is truncated or altered, fetch it again"
-        )
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start], dtype=">u4"))
-    expected = start + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-    if len(content) != expected:
-        raise ValueError(
-            f"{path} has {len(content)} bytes, but its header promises {expected} "
-            f"for shape {shape}; it is truncated or altered, fetch it again"
-        )
-    array = np.frombuffer(content, dtype=dtype, offset=start).reshape(shape)
-    return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 # -------------------------------------------------------------------------------------- OpenML
@@ -378,7 +323,7 @@ def load_openml(
     version: int | str = "active",
     test_size: float = 1 / 7,
     data_home: str | PathLike[str] | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
 ) -> Dataset:
     """Download a data set from openml.org by name, or read it from scikit-learn's cache.
 
@@ -414,11 +359,7 @@ def load_openml(
     Source: Vanschoren, van Rijn, Bischl, Torgo (2013), "OpenML: networked science in machine
     learning"; fetched by ``sklearn.datasets.fetch_openml``.
     """
-    if not isinstance(name, str) or not name:
-        raise TypeError(f"name={name!r} must be the name of an OpenML data set")
-    test_size = finite_number("test_size", test_size, above=0)
-    if test_size >= 1:
-        raise ValueError(f"test_size={test_size} must be a share below 1")
+    test_size = checks.finite_number("test_size", test_size, above=0, below=1)
     from urllib.error import URLError
 
     from sklearn.datasets import fetch_openml  # slow to import, and rarely needed
@@ -434,19 +375,17 @@ def load_openml(
             f"name={name!r}: OpenML cannot be reached ({error}), and the data set is not in the "
             "cache; load_mnist() needs no network"
         ) from error
-    x, y = fetched.data, fetched.target
+    x, y = fetched.data, np.asarray(fetched.target)
     x = x.toarray() if hasattr(x, "toarray") else x  # mostly-zero data come as a sparse matrix
-    if getattr(x, "dtype", np.dtype(object)).kind not in "fiu" or not np.isfinite(x).all():
+    if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
         raise ValueError(f"name={name!r}: its features are not all numbers, or some are missing")
-    if y is None or np.asarray(y).ndim != 1 or np.asarray(y).dtype.kind == "f":
+    if y.ndim != 1 or y.dtype.kind == "f":
         raise ValueError(f"name={name!r}: its targets are not classes")
-    order = np.arange(len(x)) if rng is None else generator(rng).permutation(len(x))
+    order = np.arange(len(x)) if rng is None else checks.generator(rng).permutation(len(x))
     split = len(x) - round(test_size * len(x))
-    if not 0 < split < len(x):
-        raise ValueError(f"test_size={test_size} leaves one part of {len(x)} examples empty")
     low, high = x.min(), x.max()
     x = ((x[order] - low) / max(high - low, np.finfo(np.float32).tiny)).astype(np.float32)
-    y = _class_numbers(np.asarray(y))[order]
+    y = _class_numbers(y)[order]
     return Dataset(x[:split], y[:split], x[split:], y[split:], name)
 
 

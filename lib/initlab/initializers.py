@@ -27,15 +27,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from initlab._engine.checks import (
-    finite_number,
-    float_dtype,
-    generator,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
-from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab._engine import checks
+from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 
 # ------------------------------------------------------------------------------ what all share
 
@@ -47,9 +40,7 @@ class Initializer(Protocol):
     hold independent draws of it. What comes back has this shape and this dtype.
     """
 
-    def __call__(
-        self, rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float64
-    ) -> FloatArray:
+    def __call__(self, rng: Rng, shape: Shape, dtype: DTypeLike = np.float64) -> FloatArray:
         """Draw weights."""
         ...
 
@@ -63,7 +54,7 @@ class Scheme(ABC):
     """
 
     @abstractmethod
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         """Return float64 weights of this shape."""
 
     @abstractmethod
@@ -74,9 +65,7 @@ class Scheme(ABC):
     def __repr__(self) -> str:
         """Return the call that makes this scheme."""
 
-    def __call__(
-        self, rng: np.random.Generator, shape: Shape, dtype: DTypeLike = np.float64
-    ) -> FloatArray:
+    def __call__(self, rng: Rng, shape: Shape, dtype: DTypeLike = np.float64) -> FloatArray:
         """Draw weights of this shape, ``(..., fan_in, fan_out)``, in this precision.
 
         Raises
@@ -84,9 +73,9 @@ class Scheme(ABC):
         ValueError
             If the weights are too large for ``dtype``.
         """
-        dtype = float_dtype(dtype)
-        with overflow_allowed():
-            drawn = self._draw(generator(rng), checked_shape(shape))
+        dtype = checks.float_dtype(dtype)
+        with checks.overflow_allowed():
+            drawn = self._draw(checks.generator(rng), checked_shape(shape))
         if np.abs(drawn).max() > np.finfo(dtype).max:
             raise ValueError(f"{self!r} draws weights too large for {dtype}")
         return drawn.astype(dtype, copy=False)
@@ -94,11 +83,9 @@ class Scheme(ABC):
 
 def checked_shape(shape: Shape) -> Shape:
     """Return ``shape`` as a tuple ``(..., fan_in, fan_out)`` of whole numbers of at least 1."""
-    if not isinstance(shape, (tuple, list)):
-        raise TypeError(f"shape={shape!r} must be a tuple (..., fan_in, fan_out)")
-    if len(shape) < 2:
-        raise ValueError(f"shape={shape!r} must be at least two axes, (..., fan_in, fan_out)")
-    return tuple(whole_number("each axis of shape", size) for size in shape)
+    if not isinstance(shape, (tuple, list)) or len(shape) < 2:
+        raise ValueError(f"shape={shape!r} must be a tuple (..., fan_in, fan_out)")
+    return tuple(checks.whole_number("each axis of shape", size) for size in shape)
 
 
 def _call(function: str, **arguments: Any) -> str:
@@ -117,15 +104,15 @@ def _call(function: str, **arguments: Any) -> str:
 TRUNCATED_NORMAL_STD = 0.87962566103423978
 
 
-def _standard_normal(rng: np.random.Generator, shape: Shape) -> FloatArray:
+def _standard_normal(rng: Rng, shape: Shape) -> FloatArray:
     return rng.standard_normal(shape)
 
 
-def _standard_uniform(rng: np.random.Generator, shape: Shape) -> FloatArray:
+def _standard_uniform(rng: Rng, shape: Shape) -> FloatArray:
     return rng.uniform(-math.sqrt(3), math.sqrt(3), shape)  # U(-a, a) has variance a**2 / 3
 
 
-def _standard_truncated_normal(rng: np.random.Generator, shape: Shape) -> FloatArray:
+def _standard_truncated_normal(rng: Rng, shape: Shape) -> FloatArray:
     values = rng.standard_normal(shape)
     while (outside := np.abs(values) > 2).any():
         values[outside] = rng.standard_normal(np.count_nonzero(outside))
@@ -133,7 +120,7 @@ def _standard_truncated_normal(rng: np.random.Generator, shape: Shape) -> FloatA
 
 
 # Each draws with mean 0 and variance 1; an initializer multiplies by the std it wants.
-_UNIT_DRAWS: dict[str, Callable[[np.random.Generator, Shape], FloatArray]] = {
+_UNIT_DRAWS: dict[str, Callable[[Rng, Shape], FloatArray]] = {
     "normal": _standard_normal,
     "uniform": _standard_uniform,
     "truncated_normal": _standard_truncated_normal,
@@ -147,7 +134,7 @@ class _FixedSpread(Scheme):
     distribution: str
     fixed_std: float
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         return self.fixed_std * _UNIT_DRAWS[self.distribution](rng, shape)
 
     def std(self, shape: Shape) -> float:
@@ -160,7 +147,7 @@ class _FixedSpread(Scheme):
 
 def normal(std: float) -> Scheme:
     """Gaussian weights N(0, std**2): what the article starts from."""
-    return _FixedSpread("normal", finite_number("std", std, at_least=0))
+    return _FixedSpread("normal", checks.finite_number("std", std, at_least=0))
 
 
 def uniform(std: float) -> Scheme:
@@ -169,7 +156,7 @@ def uniform(std: float) -> Scheme:
     Most frameworks take the limit: their ``limit=0.05`` is ``uniform(0.05 / math.sqrt(3))`` here.
     So ``uniform(s)`` and ``normal(s)`` have the same variance.
     """
-    return _FixedSpread("uniform", finite_number("std", std, at_least=0))
+    return _FixedSpread("uniform", checks.finite_number("std", std, at_least=0))
 
 
 def truncated_normal(std: float) -> Scheme:
@@ -177,14 +164,14 @@ def truncated_normal(std: float) -> Scheme:
 
     Cutting alone would leave 0.88 of the std; many libraries forget to correct this.
     """
-    return _FixedSpread("truncated_normal", finite_number("std", std, at_least=0))
+    return _FixedSpread("truncated_normal", checks.finite_number("std", std, at_least=0))
 
 
 @dataclass(frozen=True, repr=False)
 class _Constant(Scheme):
     value: float
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         return np.full(shape, self.value)
 
     def std(self, shape: Shape) -> float:
@@ -197,7 +184,7 @@ class _Constant(Scheme):
 
 def constant(value: float) -> Scheme:
     """Every weight the same. Layers that start like this stay equivalent to a single neuron."""
-    return _Constant(finite_number("value", value))
+    return _Constant(checks.finite_number("value", value))
 
 
 def zeros() -> Scheme:
@@ -225,7 +212,7 @@ class _VarianceScaling(Scheme):
         fan_in, fan_out = checked_shape(shape)[-2:]
         return math.sqrt(self.scale / _FANS[self.mode](fan_in, fan_out))
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         return self.std(shape) * _UNIT_DRAWS[self.distribution](rng, shape)
 
     def __repr__(self) -> str:
@@ -250,9 +237,9 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
         The shape of the distribution. All three have exactly the variance asked for.
     """
     return _VarianceScaling(
-        finite_number("scale", scale, at_least=0),
-        known_name("mode", mode, _FANS),
-        known_name("distribution", distribution, _UNIT_DRAWS),
+        checks.finite_number("scale", scale, at_least=0),
+        checks.known_name("mode", mode, _FANS),
+        checks.known_name("distribution", distribution, _UNIT_DRAWS),
     )
 
 
@@ -274,9 +261,9 @@ def xavier_uniform(gain: float = 1.0) -> Scheme:
 
 
 def _xavier(gain: float, distribution: str) -> Scheme:
-    gain = finite_number("gain", gain, at_least=0)
+    gain = checks.finite_number("gain", gain, at_least=0)
     name = _call(f"xavier_{distribution}", gain=None if gain == 1 else gain)
-    return _VarianceScaling(_squared("gain", gain), "fan_avg", distribution, name)
+    return _VarianceScaling(gain * gain, "fan_avg", distribution, name)
 
 
 def he_normal(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
@@ -311,20 +298,14 @@ def he_uniform(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
 
 
 def _he(slope: float, mode: str, distribution: str) -> Scheme:
-    slope = finite_number("slope", slope)
-    mode = known_name("mode", mode, _FANS)
+    slope = checks.finite_number("slope", slope)
+    mode = checks.known_name("mode", mode, _FANS)
     name = _call(
         f"he_{distribution}",
         slope=None if slope == 0 else slope,
         mode=None if mode == "fan_in" else mode,
     )
-    return _VarianceScaling(2 / (1 + _squared("slope", slope)), mode, distribution, name)
-
-
-def _squared(name: str, value: float) -> float:
-    if not math.isfinite(value * value):
-        raise ValueError(f"{name}={value!r}: its square, which the variance needs, is not finite")
-    return value * value
+    return _VarianceScaling(2 / (1 + slope * slope), mode, distribution, name)
 
 
 def lecun_normal() -> Scheme:
@@ -349,7 +330,7 @@ kaiming_normal, kaiming_uniform = he_normal, he_uniform
 class _Orthogonal(Scheme):
     gain: float
 
-    def _draw(self, rng: np.random.Generator, shape: Shape) -> FloatArray:
+    def _draw(self, rng: Rng, shape: Shape) -> FloatArray:
         *stack, fan_in, fan_out = shape
         tall = (*stack, max(fan_in, fan_out), min(fan_in, fan_out))
         q, r = np.linalg.qr(rng.standard_normal(tall))
@@ -371,7 +352,7 @@ def orthogonal(gain: float = 1.0) -> Scheme:
     (2013); the correction of signs: Mezzadri (2007), "How to generate random matrices from the
     classical compact groups", section 5.
     """
-    return _Orthogonal(finite_number("gain", gain, at_least=0))
+    return _Orthogonal(checks.finite_number("gain", gain, at_least=0))
 
 
 # -------------------------------------------------------------- where all others take them from

@@ -19,14 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from initlab import activations
-from initlab._engine.checks import (
-    fitting_gradient,
-    float_array,
-    float_dtype,
-    generator,
-    whole_number,
-)
-from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab._engine import checks
+from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 from initlab.initializers import Initializer, zeros
 
 
@@ -94,11 +88,11 @@ class Dense:
         *,
         weight_init: Initializer,
         bias_init: Initializer | None = None,
-        rng: np.random.Generator,
+        rng: Rng,
         dtype: DTypeLike = np.float64,
     ):
-        shape = whole_number("fan_in", fan_in), whole_number("fan_out", fan_out)
-        dtype, rng = float_dtype(dtype), generator(rng)
+        shape = checks.whole_number("fan_in", fan_in), checks.whole_number("fan_out", fan_out)
+        dtype, rng = checks.float_dtype(dtype), checks.generator(rng)
         bias_init = zeros() if bias_init is None else bias_init
         self.weight = _drawn("weight_init", weight_init, rng, shape, dtype)
         self.bias = _drawn("bias_init", bias_init, rng, (1, fan_out), dtype)
@@ -120,14 +114,7 @@ class Dense:
         -------
         array, shape (..., batch, fan_out)
         """
-        x = float_array("x", x, dtype=self.weight.dtype, min_dimensions=2)
-        *stack, fan_in, _ = self.weight.shape
-        if x.shape[-1] != fan_in or x.shape[:-2] not in ((), tuple(stack)):
-            raise ValueError(
-                f"x of shape {x.shape} doesn't fit weights of shape {self.weight.shape}: "
-                f"expected {_shape_words([*stack, 'batch', fan_in])}"
-                + (f" or (batch, {fan_in})" if stack else "")
-            )
+        x = checks.fitting_input(x, self.weight, self.weight.shape[-2])
         z = x @ self.weight
         z += self.bias  # in place: a second array of this size would cost more than the sum
         self.x, self.output_shape = x, z.shape
@@ -154,7 +141,7 @@ class Dense:
         -------
         array, shape (..., batch, fan_in), or None if ``input_grad`` is False
         """
-        grad = fitting_gradient(grad, self.output_shape, self.weight.dtype)
+        grad = checks.fitting_gradient(grad, self.output_shape, self.weight.dtype)
         self.weight_grad = None  # frees the old array, so that its memory can be reused
         self.weight_grad = np.swapaxes(self.x, -1, -2) @ grad
         # Column sums as a product with a row of ones: twice as fast as grad.sum(axis=-2).
@@ -188,13 +175,13 @@ class Activation:
 
     def forward(self, z: FloatArray) -> FloatArray:
         """Return f(z); argument and result have shape (..., batch, features)."""
-        self.z = float_array("z", z)
+        self.z = checks.float_array("z", z)
         return self.function(self.z)
 
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dz, given dL/dh: h_bj depends only on z_bj, so dL/dz = dL/dh f'(z)."""
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
-        grad = fitting_gradient(grad, shape, dtype)
+        grad = checks.fitting_gradient(grad, shape, dtype)
         return grad * self.function.derivative(self.z)
 
     def __repr__(self) -> str:
@@ -217,14 +204,7 @@ class Residual:
     """
 
     def __init__(self, layers: Sequence[Layer]):
-        if not isinstance(layers, (list, tuple)):
-            raise TypeError(f"layers={layers!r} must be a list of layers")
         self.layers = list(layers)
-        if not self.layers:
-            raise ValueError("layers=[]: a branch needs at least one layer")
-        for layer in self.layers:
-            if isinstance(layer, type) or not hasattr(layer, "backward"):
-                raise TypeError(f"layers holds {layer!r}; each must be a layer, such as Dense")
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored in the branch."""
@@ -233,19 +213,16 @@ class Residual:
 
     def forward(self, x: FloatArray, observe: Observer | None = None) -> FloatArray:
         """Return x + f(x), shape (..., batch, features) like x, in the precision of f(x)."""
-        x = float_array("x", x, min_dimensions=2)
+        x = checks.float_array("x", x, min_dimensions=2)
         branch = run_forward(self.layers, x, observe)
         if branch.shape[-1] != x.shape[-1]:
-            raise ValueError(
-                f"a branch maps {x.shape[-1]} features to {branch.shape[-1]}; it must preserve the "
-                "width"
-            )
+            raise ValueError(f"a branch must keep {x.shape[-1]} features, not {branch.shape[-1]}")
         return x.astype(branch.dtype, copy=False) + branch
 
     def backward(self, grad: FloatArray, observe: Observer | None = None) -> FloatArray:
         """Return dL/dx = dL/dy + f'(x)^T dL/dy: past the branch, and through it."""
         branch = run_backward(self.layers, grad, observe)
-        return float_array("grad", grad, dtype=branch.dtype) + branch
+        return checks.float_array("grad", grad, dtype=branch.dtype) + branch
 
     def __repr__(self) -> str:
         """Return the layers of the branch."""
@@ -289,8 +266,8 @@ def _observed(observe: Observer | None, layer: Layer, given: Any, returned: Any)
     return returned if replaced is None else replaced
 
 
-def checked_initializer(argument: str, initializer: Any) -> None:
-    """Raise an error unless ``initializer`` can be called to draw weights."""
+def checked_initializer(argument: str, initializer: Any) -> Initializer:
+    """Return ``initializer`` if it can be called to draw weights."""
     if not callable(initializer) or isinstance(initializer, type):
         raise TypeError(f"{argument}={initializer!r} must be an initializer, e.g. he_normal()")
     if getattr(initializer, "__module__", None) == zeros.__module__ and hasattr(
@@ -298,21 +275,14 @@ def checked_initializer(argument: str, initializer: Any) -> None:
     ):
         name = initializer.__name__
         raise TypeError(f"{argument}={name}: call it first, {name}(...)")
+    return initializer
 
 
-def _drawn(
-    argument: str, initializer: Any, rng: np.random.Generator, shape: Shape, dtype: Any
-) -> FloatArray:
-    checked_initializer(argument, initializer)
-    drawn = np.array(
-        initializer(rng, shape, dtype=dtype), dtype=dtype
-    )  # a copy: training changes it
+def _drawn(argument: str, initializer: Any, rng: Rng, shape: Shape, dtype: Any) -> FloatArray:
+    drawn = checked_initializer(argument, initializer)(rng, shape, dtype=dtype)
+    drawn = np.array(drawn, dtype=dtype)  # a copy: training changes it
     if drawn.shape != shape:
         raise ValueError(
             f"{argument}={initializer!r} returned shape {drawn.shape} instead of {shape}"
         )
     return drawn
-
-
-def _shape_words(sizes: Sequence[Any]) -> str:
-    return f"({', '.join(str(size) for size in sizes)})"

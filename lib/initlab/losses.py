@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from initlab._engine.checks import float_array, integer_labels, overflow_allowed
+from initlab._engine import checks
 from initlab._engine.types import FloatArray, Floats, IntArray
 
 
@@ -55,16 +55,16 @@ def softmax_cross_entropy(logits: FloatArray, labels: IntArray) -> tuple[Floats,
     >>> gradient
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
-    logits = float_array("logits", logits, min_dimensions=2)
+    logits = checks.float_array("logits", logits, min_dimensions=2)
     batch, classes = logits.shape[-2:]
-    labels = integer_labels("labels", labels, num_classes=classes)
+    labels = checks.integer_labels("labels", labels, num_classes=classes)
     if labels.shape not in ((batch,), logits.shape[:-1]) or batch == 0:
         raise ValueError(
             f"labels of shape {labels.shape} don't fit logits of shape {logits.shape}: "
             f"expected one label a row, shape ({batch},), and at least one row; "
             "for one-hot rows, take their argmax(axis=-1) first"
         )
-    with overflow_allowed():  # a gap too large for a float becomes -inf, and exp(-inf) = 0
+    with checks.overflow_allowed():  # a gap too large for a float becomes -inf, and exp(-inf) = 0
         shifted = logits - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     sums = exponentials.sum(axis=-1, keepdims=True)
@@ -97,8 +97,8 @@ def mean_squared_error(outputs: FloatArray, targets: FloatArray) -> tuple[Floats
     Source: Rumelhart, Hinton, Williams (1986), "Learning representations by back-propagating
     errors", equation 3, but as a mean rather than half the sum.
     """
-    outputs = float_array("outputs", outputs, min_dimensions=2)
-    targets = float_array("targets", targets, dtype=outputs.dtype)
+    outputs = checks.float_array("outputs", outputs, min_dimensions=2)
+    targets = checks.float_array("targets", targets, dtype=outputs.dtype)
     if targets.shape not in (outputs.shape[-2:], outputs.shape) or 0 in outputs.shape:
         raise ValueError(
             f"targets of shape {targets.shape} don't fit outputs of shape {outputs.shape}"

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
 from initlab import activations
-from initlab._engine.checks import float_dtype, generator, overflow_allowed, whole_number
-from initlab._engine.types import DTypeLike, FloatArray, Shape
+from initlab._engine import checks
+from initlab._engine.types import DTypeLike, FloatArray, Rng, Shape
 from initlab.activations import ActivationFunction
 from initlab.initializers import Initializer
 from initlab.layers import Activation, Dense, Layer, Observer, Residual, run_backward, run_forward
@@ -30,7 +30,7 @@ def checked_sizes(sizes: Sequence[int]) -> list[int]:
         raise TypeError(f"sizes={sizes!r} must be a list, e.g. [784, 100, 10]")
     if len(sizes) < 2:
         raise ValueError(f"sizes={sizes!r} must hold at least inputs and outputs")
-    return [whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
+    return [checks.whole_number(f"sizes[{i}]", size) for i, size in enumerate(sizes)]
 
 
 class MLP:
@@ -90,7 +90,7 @@ class MLP:
         *,
         activation: ActivationFunction | str,
         weight_init: Initializer,
-        rng: np.random.Generator,
+        rng: Rng,
         bias_init: Initializer | None = None,
         output_activation: ActivationFunction | str = activations.identity,
         normalization: Callable[..., Any] | None = None,
@@ -100,13 +100,11 @@ class MLP:
         self.sizes = checked_sizes(sizes)
         self.activation = activations.get(activation)
         self.output_activation = activations.get(output_activation)
-        self.dtype = float_dtype(dtype)
+        self.dtype = checks.float_dtype(dtype)
         if normalization is not None and not callable(normalization):
-            raise TypeError(
-                f"normalization={normalization!r} must be BatchNorm or LayerNorm, or None"
-            )
+            raise TypeError(f"normalization={normalization!r} must be BatchNorm or LayerNorm")
         if residual_block_size is not None:
-            residual_block_size = whole_number("residual_block_size", residual_block_size)
+            residual_block_size = checks.whole_number("residual_block_size", residual_block_size)
             if len(set(self.sizes[1:-1])) > 1:
                 raise ValueError(
                     f"sizes={self.sizes}: what is added to a branch's input must be as wide, so "
@@ -116,7 +114,7 @@ class MLP:
         pairs = list(pairwise(self.sizes))
         dense = [
             Dense(*pair, weight_init=weight_init, bias_init=bias_init, rng=child, dtype=self.dtype)
-            for pair, child in zip(pairs, generator(rng).spawn(len(pairs)), strict=True)
+            for pair, child in zip(pairs, checks.generator(rng).spawn(len(pairs)), strict=True)
         ]
         # The first Dense layer is followed by units of (normalization,) activation, Dense layer.
         units = []
@@ -126,12 +124,12 @@ class MLP:
         hidden, last = units[:-1], units[-1:]
         self.layers: list[Layer] = [dense[0]]
         if residual_block_size is None:
-            self.layers += _row(hidden)
+            self.layers += chain(*hidden)
         else:
-            size = residual_block_size
-            starts = range(0, len(hidden), size)
-            self.layers += [Residual(_row(hidden[start : start + size])) for start in starts]
-        self.layers += _row(last)
+            starts = range(0, len(hidden), residual_block_size)
+            blocks = [hidden[start : start + residual_block_size] for start in starts]
+            self.layers += [Residual([*chain(*block)]) for block in blocks]
+        self.layers += chain(*last)
         if self.output_activation is not activations.identity:
             self.layers.append(Activation(self.output_activation))
 
@@ -166,7 +164,7 @@ class MLP:
         -------
         array, shape (..., batch, outputs)
         """
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return run_forward(self.layers, x, observe)
 
     def backward(
@@ -187,7 +185,7 @@ class MLP:
         -------
         array, shape (..., batch, inputs), or None if ``input_grad`` is False
         """
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return run_backward(self.layers, grad, observe, input_grad=input_grad)
 
     def parameters(self) -> list[FloatArray]:
@@ -196,14 +194,14 @@ class MLP:
         Weights have shape (..., fan_in, fan_out) and biases (..., 1, fan_out). A normalization
         layer contributes scale and shift, each of shape (..., 1, features).
         """
-        return [getattr(layer, name) for layer, name in self._learned()]
+        return [getattr(layer, name) for layer, name in self._slots("PARAMETERS")]
 
     def gradients(self) -> list[FloatArray]:
         """Return the gradients from the last ``backward``, in the order of ``parameters()``.
 
         Before the first ``backward``, the entries are None.
         """
-        return [getattr(layer, f"{name}_grad") for layer, name in self._learned()]
+        return [getattr(layer, f"{name}_grad") for layer, name in self._slots("PARAMETERS")]
 
     def state(self) -> list[FloatArray]:
         """Return everything that training changes: ``parameters()``, then the running averages.
@@ -211,15 +209,11 @@ class MLP:
         These are the arrays themselves, not copies. The averages are those of ``BatchNorm`` layers,
         of shape (..., 1, features). (PyTorch's ``state_dict`` holds the same.)
         """
-        return self.parameters() + [getattr(layer, name) for layer, name in self._averaged()]
+        averages = [getattr(layer, name) for layer, name in self._slots("AVERAGES")]
+        return self.parameters() + averages
 
-    def _learned(self) -> list[tuple[Layer, str]]:
-        leaves = self.flat_layers
-        return [(leaf, name) for leaf in leaves for name in getattr(leaf, "PARAMETERS", ())]
-
-    def _averaged(self) -> list[tuple[Layer, str]]:
-        leaves = self.flat_layers
-        return [(leaf, name) for leaf in leaves for name in getattr(leaf, "AVERAGES", ())]
+    def _slots(self, kind: str) -> list[tuple[Layer, str]]:
+        return [(leaf, name) for leaf in self.flat_layers for name in getattr(leaf, kind, ())]
 
     def copy(self) -> MLP:
         """Return an independent network with equal parameters and nothing stored yet."""
@@ -231,7 +225,7 @@ class MLP:
         Running data through the view leaves this network's gradients, the values stored in its
         layers and its running averages untouched, so it can be measured in the middle of training.
         """
-        averages = [getattr(layer, name).copy() for layer, name in self._averaged()]
+        averages = [getattr(layer, name).copy() for layer, name in self._slots("AVERAGES")]
         return self._with(self.parameters() + averages)
 
     def for_inference(self) -> MLP:
@@ -250,7 +244,7 @@ class MLP:
     def _with(self, arrays: list[FloatArray]) -> MLP:
         other = copy.copy(self)
         other.layers = [_without_memory(layer) for layer in self.layers]
-        slots = other._learned() + other._averaged()
+        slots = other._slots("PARAMETERS") + other._slots("AVERAGES")
         for (layer, name), array in zip(slots, arrays, strict=True):
             setattr(layer, name, array)
         return other
@@ -267,11 +261,7 @@ class MLP:
 
         The networks must not be stacks themselves. They are copied, not changed.
         """
-        if isinstance(networks, MLP):
-            raise TypeError(f"networks={networks!r} must be a list of MLPs")
         networks = list(networks)
-        if not networks:
-            raise ValueError("networks=[]: there is nothing to stack")
         for network in networks:
             if check_mlp("network", network).stack_shape:
                 raise ValueError(f"{network!r} is a stack already; stack its .unstack()")
@@ -310,10 +300,6 @@ def check_mlp(name: str, network: Any) -> MLP:
     if not isinstance(network, MLP):
         raise TypeError(f"{name}={network!r} must be an MLP")
     return network
-
-
-def _row(units: list[list[Layer]]) -> list[Layer]:
-    return [layer for unit in units for layer in unit]
 
 
 def _leaves(layers: list[Layer]) -> Iterator[Layer]:

@@ -8,13 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import (
-    finite_number,
-    fitting_gradient,
-    float_array,
-    float_dtype,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.types import DTypeLike, FloatArray
 
 
@@ -41,7 +35,7 @@ class Normalize:
     """
 
     PARAMETERS = ("scale", "shift")
-    AXIS: int | None = None  # the axis over which mean and variance are taken
+    AXIS: int  # the axis over which mean and variance are taken
 
     # None until something is stored.
     normalized: Any
@@ -51,11 +45,9 @@ class Normalize:
     shift_grad: Any
 
     def __init__(self, features: int, *, epsilon: float = 1e-5, dtype: DTypeLike = np.float64):
-        if self.AXIS is None:
-            raise TypeError("Normalize is what BatchNorm and LayerNorm share; take one of them")
-        dtype = float_dtype(dtype)
-        shape = 1, whole_number("features", features)
-        self.epsilon = finite_number("epsilon", epsilon, above=0)
+        dtype = checks.float_dtype(dtype)
+        shape = 1, checks.whole_number("features", features)
+        self.epsilon = checks.finite_number("epsilon", epsilon, above=0)
         self.scale: FloatArray = np.ones(shape, dtype)
         self.shift: FloatArray = np.zeros(shape, dtype)
         self.clear_cache()
@@ -76,11 +68,7 @@ class Normalize:
         -------
         array, shape (..., batch, features), in the precision of the parameters
         """
-        x = float_array("x", x, dtype=self.scale.dtype, min_dimensions=2)
-        *stack, _, features = self.scale.shape
-        if x.shape[-1] != features or x.shape[:-2] not in ((), tuple(stack)):
-            of = f" of a stack of {stack[0]}" if stack else ""
-            raise ValueError(f"x of shape {x.shape} doesn't fit: expected {features} features{of}")
+        x = checks.fitting_input(x, self.scale, self.scale.shape[-1])
         mean, variance = self._statistics(x)
         self.std = np.sqrt(variance + self.epsilon)
         self.normalized = (x - mean) / self.std
@@ -111,7 +99,7 @@ class Normalize:
         -------
         array of the same shape
         """
-        grad = fitting_gradient(grad, self.output_shape, self.scale.dtype)
+        grad = checks.fitting_gradient(grad, self.output_shape, self.scale.dtype)
         self.scale_grad = (grad * self.normalized).sum(axis=-2, keepdims=True)
         self.shift_grad = grad.sum(axis=-2, keepdims=True)
         return self._input_grad(grad * self.scale)
@@ -185,9 +173,7 @@ class BatchNorm(Normalize):
         dtype: DTypeLike = np.float64,
     ):
         super().__init__(features, epsilon=epsilon, dtype=dtype)
-        self.momentum = finite_number("momentum", momentum, above=0)
-        if self.momentum > 1:
-            raise ValueError(f"momentum={momentum!r} must be a number above 0 and at most 1")
+        self.momentum = checks.finite_number("momentum", momentum, above=0, at_most=1)
         self.running_mean, self.running_variance = self.shift.copy(), self.scale.copy()
         self.inference = False
 
@@ -199,8 +185,6 @@ class BatchNorm(Normalize):
     def _statistics(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.inference:
             return self.running_mean, self.running_variance
-        if x.shape[-2] == 0:
-            raise ValueError(f"x has shape {x.shape}; expected at least one example")
         self.batch_mean, self.batch_variance = super()._statistics(x)
         return self.batch_mean, self.batch_variance
 

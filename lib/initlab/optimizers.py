@@ -5,19 +5,20 @@ velocity, running means) belongs to the list of parameters it is called with.
 """
 
 import copy
-from collections.abc import Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from initlab._engine.checks import finite_number, whole_number
+from initlab._engine import checks
 from initlab._engine.types import FloatArray
+
+Arrays: TypeAlias = list[FloatArray]
 
 
 class Optimizer(Protocol):
     """A rule for changing parameters, given their gradients."""
 
-    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+    def step(self, parameters: Arrays, gradients: Arrays) -> None:
         """Change the parameters in place; both lists hold arrays of equal shapes in the same order.
 
         In a stack of networks each array has a leading axis of length K. Nothing may be reduced
@@ -31,11 +32,12 @@ class Optimizer(Protocol):
         ...
 
 
-def check_optimizer(optimizer: Any) -> None:
-    """Raise an error unless ``optimizer`` is an instance with ``step`` and ``reset_copy``."""
+def check_optimizer(optimizer: Any) -> Any:
+    """Return ``optimizer`` if it is an instance with ``step`` and ``reset_copy``."""
     methods = hasattr(optimizer, "step") and hasattr(optimizer, "reset_copy")
     if isinstance(optimizer, type) or not methods:
         raise TypeError(f"optimizer={optimizer!r} must be an optimizer, e.g. SGD(0.01)")
+    return optimizer
 
 
 class _Optimizer:
@@ -50,22 +52,17 @@ class _Optimizer:
         other._clear()
         return other
 
-    def _fitting(
-        self,
-        parameters: list[FloatArray],
-        gradients: list[FloatArray],
-        *memories: list[FloatArray],
-    ) -> Iterator[Any]:
-        """Check the shapes, and return the lists zipped together."""
-        shapes = [np.shape(parameter) for parameter in parameters]
-        for name, arrays in [("gradients", gradients), *(("memory", kept) for kept in memories)]:
-            found = [np.shape(array) for array in arrays]
-            if found != shapes:
-                hint = "run backward first" if name == "gradients" else "take its reset_copy()"
-                raise ValueError(
-                    f"{name} of shapes {found} don't fit parameters of shapes {shapes}; {hint}"
-                )
-        return zip(parameters, gradients, *memories, strict=True)
+
+def _check_shapes(parameters: Arrays, gradients: Arrays, memory: Arrays | None) -> None:
+    """Raise an error unless all arrays fit each other; there may be no memory yet."""
+    shapes = [np.shape(array) for array in parameters]
+    for name, arrays in {"gradients": gradients, "memory": memory or parameters}.items():
+        found = [np.shape(array) for array in arrays]
+        if found != shapes:
+            raise ValueError(
+                f"{name} of shapes {found} don't fit parameters of shapes {shapes}; "
+                "run backward first, or take the optimizer's reset_copy()"
+            )
 
 
 class SGD(_Optimizer):
@@ -93,22 +90,23 @@ class SGD(_Optimizer):
     """
 
     def __init__(self, learning_rate: float, momentum: float = 0.0):
-        self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
-        self.momentum = _fraction("momentum", momentum)
+        self.learning_rate = checks.finite_number("learning_rate", learning_rate, at_least=0)
+        self.momentum = checks.finite_number("momentum", momentum, at_least=0, below=1)
         self._clear()
 
     def _clear(self) -> None:
-        self.velocities: list[FloatArray] | None = None
+        self.velocities: Arrays | None = None
 
-    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+    def step(self, parameters: Arrays, gradients: Arrays) -> None:
         """Change the parameters in place; see ``Optimizer.step``."""
+        _check_shapes(parameters, gradients, self.velocities)
         if self.momentum == 0:
-            for parameter, gradient in self._fitting(parameters, gradients):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter -= self.learning_rate * gradient
             return
-        self._fitting(parameters, gradients)  # before anything is stored
         self.velocities = self.velocities or [np.zeros_like(p) for p in parameters]
-        for parameter, gradient, velocity in self._fitting(parameters, gradients, self.velocities):
+        together = zip(parameters, gradients, self.velocities, strict=True)
+        for parameter, gradient, velocity in together:
             velocity *= self.momentum
             velocity += gradient
             parameter -= self.learning_rate * velocity
@@ -144,23 +142,23 @@ class Adam(_Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
     ):
-        self.learning_rate = finite_number("learning_rate", learning_rate, at_least=0)
-        self.beta1 = _fraction("beta1", beta1)
-        self.beta2 = _fraction("beta2", beta2)
-        self.epsilon = finite_number("epsilon", epsilon, above=0)
+        self.learning_rate = checks.finite_number("learning_rate", learning_rate, at_least=0)
+        self.beta1 = checks.finite_number("beta1", beta1, at_least=0, below=1)
+        self.beta2 = checks.finite_number("beta2", beta2, at_least=0, below=1)
+        self.epsilon = checks.finite_number("epsilon", epsilon, above=0)
         self._clear()
 
     def _clear(self) -> None:
-        self.means: list[FloatArray] | None = None
-        self.squares: list[FloatArray] | None = None
+        self.means: Arrays | None = None
+        self.squares: Arrays | None = None
         self.steps = 0
 
-    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+    def step(self, parameters: Arrays, gradients: Arrays) -> None:
         """Change the parameters in place; see ``Optimizer.step``."""
-        self._fitting(parameters, gradients)  # before anything is stored
+        _check_shapes(parameters, gradients, self.means)
         self.means = self.means or [np.zeros_like(p) for p in parameters]
         self.squares = self.squares or [np.zeros_like(p) for p in parameters]
-        together = self._fitting(parameters, gradients, self.means, self.squares)
+        together = zip(parameters, gradients, self.means, self.squares, strict=True)
         self.steps += 1
         # Both means start at 0; these factors correct the bias towards 0 of the first steps.
         mean_correction = 1 / (1 - self.beta1**self.steps)
@@ -199,9 +197,9 @@ class WarmUp:
     """
 
     def __init__(self, optimizer: Any, steps: int):
-        check_optimizer(optimizer)
-        self.optimizer, self.steps = optimizer.reset_copy(), whole_number("steps", steps)
-        self.learning_rate, self.taken = self.optimizer.learning_rate, 0
+        self.optimizer = check_optimizer(optimizer).reset_copy()
+        self.steps, self.taken = checks.whole_number("steps", steps), 0
+        self.learning_rate = self.optimizer.learning_rate
 
     def reset_copy(self) -> "WarmUp":
         """Return an optimizer with the same settings and fresh state."""
@@ -209,7 +207,7 @@ class WarmUp:
         other.learning_rate = self.learning_rate
         return other
 
-    def step(self, parameters: list[FloatArray], gradients: list[FloatArray]) -> None:
+    def step(self, parameters: Arrays, gradients: Arrays) -> None:
         """Change the parameters in place as the optimizer does, at this step's learning rate."""
         share = min(1.0, (self.taken + 1) / self.steps)
         self.optimizer.learning_rate = share * self.learning_rate
@@ -222,10 +220,3 @@ class WarmUp:
     def __repr__(self) -> str:
         """Return the call that creates this optimizer."""
         return f"WarmUp({self.optimizer!r}, steps={self.steps})"
-
-
-def _fraction(name: str, value: Any) -> float:
-    value = finite_number(name, value, at_least=0)
-    if value >= 1:
-        raise ValueError(f"{name}={value!r} must be a number of at least 0 and below 1")
-    return value

@@ -10,16 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import (
-    float_array,
-    generator,
-    known_name,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.parallel import one_blas_thread
 from initlab._engine.progress import reporting
-from initlab._engine.types import DTypeLike, FloatArray
+from initlab._engine.types import DTypeLike, FloatArray, Rng
 from initlab.activations import sigmoid
 from initlab.datasets import minibatches
 from initlab.initializers import Initializer, normal, xavier_normal
@@ -58,13 +52,13 @@ class RBM:
         visible: int,
         hidden: int,
         *,
-        rng: np.random.Generator,
+        rng: Rng,
         weight_init: Initializer | None = None,
         dtype: DTypeLike = np.float64,
     ):
         dense = Dense(
-            whole_number("visible", visible),
-            whole_number("hidden", hidden),
+            checks.whole_number("visible", visible),
+            checks.whole_number("hidden", hidden),
             weight_init=normal(0.01) if weight_init is None else weight_init,
             rng=rng,
             dtype=dtype,
@@ -85,8 +79,8 @@ class RBM:
         array, shape (batch, hidden)
             The output of a Dense layer with this weight and bias, followed by sigmoid.
         """
-        v = float_array("v", v, dtype=self.weight.dtype)
-        with overflow_allowed():
+        v = checks.float_array("v", v, dtype=self.weight.dtype)
+        with checks.overflow_allowed():
             return sigmoid(v @ self.weight + self.hidden_bias)
 
     def visible_probabilities(self, h: FloatArray) -> FloatArray:
@@ -100,13 +94,11 @@ class RBM:
         -------
         array, shape (batch, visible)
         """
-        h = float_array("h", h, dtype=self.weight.dtype)
-        with overflow_allowed():
+        h = checks.float_array("h", h, dtype=self.weight.dtype)
+        with checks.overflow_allowed():
             return sigmoid(h @ self.weight.T + self.visible_bias)
 
-    def gradients(
-        self, v: FloatArray, *, rng: np.random.Generator
-    ) -> tuple[float, list[FloatArray]]:
+    def gradients(self, v: FloatArray, *, rng: Rng) -> tuple[float, list[FloatArray]]:
         """Return the reconstruction error and the gradients of contrastive divergence (CD-1).
 
         The hidden units see the data and are sampled; the visible units are reconstructed from the
@@ -133,17 +125,14 @@ class RBM:
         """
         v = _units("v", v, self.weight.shape[0], self.weight.dtype)
         awake = self.hidden_probabilities(v)
-        decided = (generator(rng).random(awake.shape) < awake).astype(v.dtype)
+        decided = (checks.generator(rng).random(awake.shape) < awake).astype(v.dtype)
         dream_v = self.visible_probabilities(decided)
         dream_h = self.hidden_probabilities(dream_v)
-        with overflow_allowed():
-            together = (dream_v.T @ dream_h - v.T @ awake) / len(v)
-        gradients = [
-            together,
-            (dream_v - v).mean(axis=0, keepdims=True),
-            (dream_h - awake).mean(axis=0, keepdims=True),
-        ]
-        return float(np.square(dream_v - v).mean()), gradients
+        with checks.overflow_allowed():
+            weight_grad = (dream_v.T @ dream_h - v.T @ awake) / len(v)
+        visible_grad = (dream_v - v).mean(axis=0, keepdims=True)
+        hidden_grad = (dream_h - awake).mean(axis=0, keepdims=True)
+        return float(np.square(dream_v - v).mean()), [weight_grad, visible_grad, hidden_grad]
 
     def parameters(self) -> list[FloatArray]:
         """Return the arrays themselves, not copies: weight, visible_bias, hidden_bias."""
@@ -188,11 +177,11 @@ class Autoencoder:
         visible: int,
         hidden: int,
         *,
-        rng: np.random.Generator,
+        rng: Rng,
         weight_init: Initializer | None = None,
         dtype: DTypeLike = np.float64,
     ):
-        shape = whole_number("visible", visible), whole_number("hidden", hidden)
+        shape = checks.whole_number("visible", visible), checks.whole_number("hidden", hidden)
         self.network = MLP(
             [*shape, visible],
             activation=sigmoid,
@@ -202,9 +191,7 @@ class Autoencoder:
             dtype=dtype,
         )
 
-    def gradients(
-        self, v: FloatArray, *, rng: np.random.Generator | None = None
-    ) -> tuple[float, list[FloatArray]]:
+    def gradients(self, v: FloatArray, *, rng: Rng | None = None) -> tuple[float, list[FloatArray]]:
         """Return the reconstruction error and its gradients, by backpropagation.
 
         Parameters
@@ -255,7 +242,7 @@ def pretrain(
     batch_size: int = 128,
     optimizer: Optimizer | None = None,
     weight_init: Initializer | None = None,
-    rng: np.random.Generator,
+    rng: Rng,
     progress: bool = False,
     callback: Callable[[int, float], object] | None = None,
 ) -> FloatArray:
@@ -301,26 +288,20 @@ def pretrain(
     networks"; Bengio, Lamblin, Popovici, Larochelle (2007), "Greedy layer-wise training of deep
     networks".
     """
-    learner_class, usual = METHODS[known_name("method", method, METHODS)]
+    learner_class, usual = METHODS[checks.known_name("method", method, METHODS)]
     hidden = _sigmoid_layers(network)
     x = _units("x", x, network.sizes[0], network.dtype)
-    optimizer = usual if optimizer is None else optimizer
-    check_optimizer(optimizer)
-    errors = np.full((len(hidden), whole_number("steps", steps)), np.nan)
-    children = generator(rng).spawn(len(hidden))
+    optimizer = check_optimizer(usual if optimizer is None else optimizer)
+    errors = np.full((len(hidden), checks.whole_number("steps", steps)), np.nan)
+    children = checks.generator(rng).spawn(len(hidden))
     learners = [
         learner_class(*dense.weight.shape, rng=child, weight_init=weight_init, dtype=network.dtype)
         for dense, child in zip(hidden, children, strict=True)
     ]
-    with (
-        reporting(progress, errors.size, "pretraining") as report,
-        overflow_allowed(),
-        one_blas_thread(),
-    ):
-        for depth, (dense, learner, child) in enumerate(
-            zip(hidden, learners, children, strict=True)
-        ):
-            step_maker = optimizer.reset_copy()
+    bar = reporting(progress, errors.size, "pretraining")
+    with bar as report, checks.overflow_allowed(), one_blas_thread():
+        for depth, (dense, learner) in enumerate(zip(hidden, learners, strict=True)):
+            step_maker, child = optimizer.reset_copy(), children[depth]
             below = network.view().layers[: 2 * depth]
             batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
             for step, (v, _) in enumerate(batches):
@@ -349,19 +330,14 @@ def _sigmoid_layers(network: MLP) -> list[Dense]:
     if check_mlp("network", network).stack_shape:
         raise ValueError(f"{network!r} is a stack; pretrain each network of its .unstack()")
     if network.activation is not sigmoid:
-        raise ValueError(
-            f"{network!r} has {network.activation}; pretraining needs sigmoid: "
-            "it describes a layer by units that are on or off, from 0 to 1"
-        )
+        raise ValueError(f"{network!r}: pretraining needs sigmoid, for units from 0 to 1")
     if not all(isinstance(layer, (Dense, Activation)) for layer in network.layers):
         raise ValueError(f"{network!r}: pretraining needs Dense layers with sigmoid, and no others")
-    if len(network.dense) < 2:
-        raise ValueError(f"{network!r} has no hidden layer to pretrain")
     return network.dense[:-1]
 
 
 def _units(name: str, value: Any, count: int, dtype: Any) -> FloatArray:
-    value = float_array(name, value, dtype=dtype, min_dimensions=2)
+    value = checks.float_array(name, value, dtype=dtype, min_dimensions=2)
     if value.ndim != 2 or value.shape[1] != count or len(value) == 0:
         raise ValueError(f"{name} has shape {value.shape}; expected (examples, {count})")
     low, high = value.min(), value.max()

@@ -5,7 +5,6 @@ whether the spread comes from the inputs or from the neurons, and whether a smal
 everywhere or zero almost everywhere. So each layer is measured in several ways.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
@@ -13,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import float_array, generator, known_name, overflow_allowed
-from initlab._engine.types import FloatArray, Floats
+from initlab._engine import checks
+from initlab._engine.types import FloatArray, Floats, Rng
 from initlab.activations import ActivationFunction, identity
 from initlab.layers import Activation, Dense, Residual
 from initlab.network import MLP, check_mlp
@@ -59,7 +58,7 @@ class LayerSignals:
     @cached_property
     def pooled_std(self) -> Any:
         """The standard deviation of all activations of the layer: the width of a histogram."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return self.h.std(axis=(-2, -1), dtype=np.float64)
 
     @cached_property
@@ -70,7 +69,7 @@ class LayerSignals:
         sum of across_input_std**2 and the variance of the units' means: a layer whose units sit at
         different heights but never move has a wide histogram, yet cannot tell inputs apart.
         """
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.sqrt(self.h.var(axis=-2, dtype=np.float64).mean(axis=-1))
 
     @cached_property
@@ -87,7 +86,7 @@ class LayerSignals:
     @cached_property
     def dead_fraction(self) -> Any:
         """The fraction of units whose slope is exactly 0 for every input: they pass no gradient."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             flat = self.activation.derivative(self.z) == 0
         return self._share(flat.all(axis=-2).mean(axis=-1))
 
@@ -98,13 +97,13 @@ class LayerSignals:
     @cached_property
     def gradient_rms(self) -> Any:
         """The root mean square of dL/dz, which a few large gradients can dominate."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.sqrt(np.square(self.gradient, dtype=np.float64).mean(axis=(-2, -1)))
 
     @cached_property
     def gradient_median(self) -> Any:
         """The median of the absolute value of dL/dz: the gradient of a typical unit."""
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.median(np.abs(self.gradient), axis=(-2, -1)).astype(np.float64)
 
     def __str__(self) -> str:
@@ -140,7 +139,7 @@ class Signals:
         name : str
             One of ``MEASUREMENTS``.
         """
-        known_name("name", name, MEASUREMENTS)
+        checks.known_name("name", name, MEASUREMENTS)
         return np.array([getattr(layer, name) for layer in self.layers])
 
     def __str__(self) -> str:
@@ -152,7 +151,7 @@ def measure_signals(
     network: MLP,
     x: FloatArray,
     *,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
     output_gradient: FloatArray | None = None,
 ) -> Signals:
     """Send inputs forward and a gradient backward through a network, and record both.
@@ -186,8 +185,6 @@ def measure_signals(
     if (rng is None) == (output_gradient is None):
         raise TypeError("measure_signals needs either rng or output_gradient, and not both")
     check_mlp("network", network)
-    if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
-        raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
     view = network.view()
     outputs: dict[Any, FloatArray] = {}
 
@@ -197,8 +194,8 @@ def measure_signals(
 
     y = view.forward(x, note_output)
     if output_gradient is None:
-        output_gradient = generator(rng).standard_normal(y.shape[-2:])
-    gradient = float_array("output_gradient", output_gradient, dtype=y.dtype)
+        output_gradient = checks.generator(rng).standard_normal(y.shape[-2:])
+    gradient = checks.float_array("output_gradient", output_gradient, dtype=y.dtype)
     if gradient.shape not in (y.shape, y.shape[-2:]):
         raise ValueError(
             f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {y.shape}"
@@ -212,23 +209,18 @@ def measure_signals(
             # The activation between this Dense layer and the next, if there is one.
             following = takewhile(lambda leaf: not isinstance(leaf, Dense), leaves[index + 1 :])
             bend = next((leaf for leaf in following if isinstance(leaf, Activation)), None)
-            measured.append(
-                LayerSignals(
-                    number=len(measured) + 1,
-                    activation=bend.function if bend else identity,
-                    z=bend.z if bend else outputs[layer],
-                    h=outputs[bend or layer],
-                    gradient=gradients[layer],
-                )
-            )
+            function, z = (bend.function, bend.z) if bend else (identity, outputs[layer])
+            h, gradient = outputs[bend or layer], gradients[layer]
+            measured.append(LayerSignals(len(measured) + 1, function, z, h, gradient))
     return Signals(tuple(measured))
 
 
 def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense, FloatArray]:
     """Return dL/dz of each Dense layer, taken after its normalization if it has one."""
+    branches = [layer.layers for layer in network.layers if isinstance(layer, Residual)]
     normalized = {
         after: layer
-        for row in _rows(network.layers)
+        for row in [network.layers, *branches]
         for layer, after in pairwise(row)
         if isinstance(layer, Dense) and isinstance(after, Normalize)
     }
@@ -246,13 +238,6 @@ def _gradients_at_dense_layers(network: MLP, gradient: FloatArray) -> dict[Dense
 
     network.backward(gradient, note_gradient)
     return found
-
-
-def _rows(layers: list[Any]) -> Iterator[list[Any]]:
-    yield layers
-    for layer in layers:
-        if isinstance(layer, Residual):
-            yield from _rows(layer.layers)
 
 
 def jacobian(network: MLP, x: FloatArray) -> FloatArray:
@@ -280,7 +265,7 @@ def jacobian(network: MLP, x: FloatArray) -> FloatArray:
     in deep linear neural networks", section 3.
     """
     check_mlp("network", network)
-    x = float_array("x", x)
+    x = checks.float_array("x", x)
     if x.shape != (network.sizes[0],):
         raise ValueError(f"x has shape {x.shape}; expected one input, ({network.sizes[0]},)")
     view, outputs = network.for_inference(), network.sizes[-1]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from initlab._engine.checks import finite_number, float_array, whole_number
+from initlab._engine import checks
 from initlab._engine.types import FloatArray
 from initlab.layers import Dense, Residual
 from initlab.network import MLP, check_mlp
@@ -52,11 +52,9 @@ def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 
     Source: Mishkin, Matas (2016), "All you need is a good init", algorithm 1.
     """
     check_mlp("network", network)
-    x = float_array("x", x, dtype=network.dtype, min_dimensions=2)
-    if x.shape[-2] == 0:
-        raise ValueError(f"x has shape {x.shape}; expected at least one example")
-    tolerance = finite_number("tolerance", tolerance, above=0)
-    rounds = whole_number("rounds", rounds)
+    x = checks.float_array("x", x, dtype=network.dtype, min_dimensions=2)
+    tolerance = checks.finite_number("tolerance", tolerance, above=0)
+    rounds = checks.whole_number("rounds", rounds)
     scaled = network.copy()
     numbers = {layer: number for number, layer in enumerate(scaled.dense, start=1)}
 

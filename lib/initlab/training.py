@@ -8,26 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from initlab._engine.checks import (
-    check_finite,
-    float_array,
-    generator,
-    integer_labels,
-    overflow_allowed,
-    whole_number,
-)
+from initlab._engine import checks
 from initlab._engine.parallel import as_completed, one_blas_thread
 from initlab._engine.progress import Report, reporting
 from initlab._engine.stacks import make_stacks, step_cost
-from initlab._engine.types import FloatArray, Floats, IntArray
-from initlab.datasets import Dataset, minibatches, skip_minibatches
+from initlab._engine.types import FloatArray, Floats, IntArray, Rng
+from initlab.datasets import Batches, Dataset, minibatches, skip_minibatches
 from initlab.losses import Loss, mean_squared_error, softmax_cross_entropy
 from initlab.network import MLP, check_mlp
 from initlab.optimizers import Optimizer, check_optimizer
@@ -59,8 +51,8 @@ class History:
 
         It is not finite if the run diverged.
         """
-        with overflow_allowed():
-            return self.loss[-whole_number("last", last) :].mean(axis=0)
+        with checks.overflow_allowed():
+            return self.loss[-checks.whole_number("last", last) :].mean(axis=0)
 
     def smoothed(self, window: int = 50) -> FloatArray:
         """Return the running mean of the loss over the last ``window`` steps.
@@ -68,9 +60,9 @@ class History:
         The mean is taken over fewer steps at the beginning. The result is float64 and has the shape
         of ``loss``.
         """
-        window = whole_number("window", window)
+        window = checks.whole_number("window", window)
         ends = range(1, len(self.loss) + 1)
-        with overflow_allowed():
+        with checks.overflow_allowed():
             return np.array([self.loss[max(0, end - window) : end].mean(axis=0) for end in ends])
 
     def of(self, k: int) -> History:
@@ -105,7 +97,7 @@ def train(
     optimizer: Optimizer,
     steps: int,
     batch_size: int,
-    rng: np.random.Generator,
+    rng: Rng,
     loss: Loss = softmax_cross_entropy,
     record_gradients: bool = False,
     progress: bool = False,
@@ -160,27 +152,19 @@ def train(
     batches = minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng)
     with reporting(progress, steps, "training") as report:
         return _run_steps(
-            network,
-            batches,
-            optimizer,
-            steps=steps,
-            loss=loss,
-            record_gradients=record_gradients,
-            report=report,
-            callback=callback,
+            network, batches, optimizer, steps, loss, record_gradients, report, callback
         )
 
 
 def _run_steps(
     network: MLP,
-    batches: Iterable[tuple[FloatArray, Any]],
+    batches: Batches,
     optimizer: Optimizer,
-    *,
     steps: int,
     loss: Loss,
     record_gradients: bool,
     report: Report,
-    callback: Callable[[int, Any], Any] | None = None,
+    callback: Callable[[int, Any], object] | None = None,
 ) -> History:
     """Run the training loop: forward, loss, backward, step. All arguments are already checked."""
     optimizer = optimizer.reset_copy()
@@ -190,7 +174,7 @@ def _run_steps(
     # Matrices of a hundred rows gain nothing from several BLAS threads, and lose much when the
     # cores are busy.
     try:
-        with overflow_allowed(), one_blas_thread():
+        with checks.overflow_allowed(), one_blas_thread():
             for step, (x, y) in enumerate(batches):
                 losses[step], grad = loss(network.forward(x), y)
                 if divergence.is_complete(step, losses[step]):
@@ -246,14 +230,14 @@ def _rms(array: FloatArray) -> Any:
 
 
 def train_together(
-    networks: Mapping[Any, MLP] | Sequence[MLP],
+    networks: dict[Any, MLP] | Sequence[MLP],
     dataset: Dataset,
     *,
     optimizer: Optimizer,
     steps: int,
     batch_size: int,
-    rng: np.random.Generator | None = None,
-    rngs: Mapping[Any, np.random.Generator] | Sequence[np.random.Generator] | None = None,
+    rng: Rng | None = None,
+    rngs: dict[Any, Rng] | Sequence[Rng] | None = None,
     loss: Loss = softmax_cross_entropy,
     record_gradients: bool = False,
     progress: bool = False,
@@ -287,32 +271,20 @@ def train_together(
     processes, ``backend="dask"`` a cluster. Peak extra memory is three times the parameters plus
     the activations; momentum adds the size of the parameters once, Adam about three times.
     """
-    if isinstance(networks, MLP):
-        raise TypeError(
-            f"networks={networks!r} must be a dict or list of MLPs; one goes to train()"
-        )
-    named = isinstance(networks, Mapping)
     keyed = _keyed("networks", networks)
-    members, generators = list(keyed.values()), _one_each(networks, keyed, rng, rngs)
+    members, generators = list(keyed.values()), _one_each(keyed, rng, rngs)
     _check_members(members)
-    for network in {(network.sizes[0], network.sizes[-1]): network for network in members}.values():
+    for network in members:
         x, y = check_training(network.sizes, dataset, optimizer, loss)
-    for each in generators:  # only to check the arguments
-        minibatches(x, y, batch_size=batch_size, steps=steps, rng=each)
+    # Only to check the arguments.
+    minibatches(x, y, batch_size=batch_size, steps=steps, rng=generators[0])
 
     settings = {"steps": steps, "batch_size": batch_size, "loss": loss}
     settings["record_gradients"] = record_gradients
     histories: list[Any] = [None] * len(members)
     with reporting(progress, 1, "training") as report:
-        stacks = train_stacks(
-            members,
-            (x, y),
-            rngs=generators,
-            optimizers=[optimizer] * len(members),
-            settings=settings,
-            finish=_state,
-            report=report,
-        )
+        optimizers = [optimizer] * len(members)
+        stacks = train_stacks(members, (x, y), generators, optimizers, settings, _state, report)
         with contextlib.closing(stacks):
             done = list(stacks)
     # The networks and generators are changed only now, when nothing can go wrong any more.
@@ -321,32 +293,32 @@ def train_together(
             for array, result in zip(members[place].state(), stack.finished, strict=True):
                 array[...] = result[k]
             histories[place] = stack.history.of(k)
-    taken: dict[int, int] = {}  # a shared generator advances as in the longest of its runs
+    taken: dict[Rng, int] = {}  # a shared generator advances as in the longest of its runs
     for each, history in zip(generators, histories, strict=True):
         own = steps if history.diverged_at is None else history.diverged_at + 1
-        taken[id(each)] = max(own, taken.get(id(each), 0))
-    for each in {id(each): each for each in generators}.values():
-        skip_minibatches(len(x), batch_size=batch_size, steps=taken[id(each)], rng=each)
-    return dict(zip(keyed, histories, strict=True)) if named else histories
+        taken[each] = max(own, taken.get(each, 0))
+    for each, own in taken.items():
+        skip_minibatches(len(x), batch_size=batch_size, steps=own, rng=each)
+    return dict(zip(keyed, histories, strict=True)) if isinstance(networks, dict) else histories
 
 
 def _keyed(name: str, values: Any) -> dict[Any, Any]:
     """Return a dict unchanged, and a list as a dict keyed by index."""
-    if not isinstance(values, (Mapping, list, tuple)):
+    if not isinstance(values, (dict, list, tuple)):
         raise TypeError(f"{name}={values!r} must be a dict or a list")
-    return dict(values if isinstance(values, Mapping) else enumerate(values))
+    return values if isinstance(values, dict) else dict(enumerate(values))
 
 
-def _one_each(networks: Any, keyed: Any, rng: Any, rngs: Any) -> list[np.random.Generator]:
+def _one_each(keyed: dict[Any, Any], rng: Any, rngs: Any) -> list[Rng]:
     """Return one generator per network, in the order of the networks."""
     if (rng is None) == (rngs is None):
         raise TypeError("train_together needs either rng or rngs, and not both")
     if rngs is None:
-        return [generator(rng)] * len(keyed)
+        return [checks.generator(rng)] * len(keyed)
     found = _keyed("rngs", rngs)
-    if isinstance(rngs, Mapping) != isinstance(networks, Mapping) or found.keys() != keyed.keys():
+    if found.keys() != keyed.keys():
         raise ValueError(f"rngs has entries {list(found)}, but networks has {list(keyed)}")
-    return [generator(found[key]) for key in keyed]
+    return [checks.generator(found[key]) for key in keyed]
 
 
 def _check_members(members: list[Any]) -> None:
@@ -373,8 +345,7 @@ class TrainedStack(NamedTuple):
 def train_stacks(
     members: list[MLP],
     arrays: tuple[Any, ...],
-    *,
-    rngs: list[np.random.Generator],
+    rngs: list[Rng],
     optimizers: list[Optimizer],
     settings: dict[str, Any],
     finish: Callable[..., Any],
@@ -411,8 +382,8 @@ def train_stacks(
         )
         for places in stacks
     ]
-    work = functools.partial(_train_stack, settings=settings, finish=finish)
-    for number, trained in as_completed(work, tasks, arrays, report=report):
+    shared = settings, finish, *arrays
+    for number, trained in as_completed(_train_stack, tasks, shared, report=report):
         yield TrainedStack(stacks[number], *trained)
 
 
@@ -420,7 +391,7 @@ class _Task(NamedTuple):
     """What a worker needs to train one stack, and its share of the whole work."""
 
     networks: list[MLP]
-    rngs: list[np.random.Generator]
+    rngs: list[Rng]
     optimizer: Optimizer
     share: float
 
@@ -430,48 +401,38 @@ def _state(stack: MLP, *arrays: Any) -> list[FloatArray]:
 
 
 def _train_stack(
-    task: _Task,
-    report: Report,
-    x: FloatArray,
-    y: Any,
-    *others: Any,
-    settings: dict[str, Any],
-    finish: Callable[..., Any],
+    task: _Task, report: Report, settings: dict[str, Any], finish: Callable[..., Any], *arrays: Any
 ) -> tuple[History, Any]:
     """Train networks as one stack; runs in a worker, possibly in another process."""
-    stack, steps = MLP.stack(task.networks), settings["steps"]
+    stack, (x, y) = MLP.stack(task.networks), arrays[:2]
+    steps, batch_size = settings["steps"], settings["batch_size"]
+    loss, record_gradients = settings["loss"], settings["record_gradients"]
     rngs = copy.deepcopy(task.rngs)  # in one call, so that shared generators stay shared
-    batches = _batches_of_stack(x, y, rngs, batch_size=settings["batch_size"], steps=steps)
+    batches = _batches_of_stack(x, y, rngs, batch_size=batch_size, steps=steps)
+
+    def report_steps(done: float) -> None:
+        report(done * task.share / steps)
+
     history = _run_steps(
-        stack,
-        batches,
-        task.optimizer,
-        steps=steps,
-        loss=settings["loss"],
-        record_gradients=settings["record_gradients"],
-        report=lambda done: report(done * task.share / steps),
+        stack, batches, task.optimizer, steps, loss, record_gradients, report_steps
     )
     taken = np.isfinite(history.loss).any(axis=1).sum()
-    report(float(steps - taken) * task.share / steps)  # steps skipped because all had diverged
-    return history, finish(stack, x, y, *others)
+    report_steps(float(steps - taken))  # steps skipped because all had diverged
+    return history, finish(stack, *arrays)
 
 
-def _batches_of_stack(
-    x: FloatArray, y: Any, rngs: list[np.random.Generator], *, batch_size: int, steps: int
-) -> Iterator[tuple[FloatArray, Any]]:
+def _batches_of_stack(x: Any, y: Any, rngs: list[Rng], *, batch_size: int, steps: int) -> Batches:
     """Yield minibatches for a stack, shapes (K, batch_size, features) and (K, batch_size, ...).
 
     If all networks share one generator, they share each batch, and the first axis is omitted.
     """
-    streams = {
-        id(rng): minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng) for rng in rngs
-    }
+    streams = {rng: minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng) for rng in rngs}
     if len(streams) == 1:
-        yield from streams[id(rngs[0])]
+        yield from streams[rngs[0]]
         return
     for batches in zip(*streams.values(), strict=True):
         batch_of = dict(zip(streams, batches, strict=True))
-        x_each, y_each = zip(*(batch_of[id(rng)] for rng in rngs), strict=True)
+        x_each, y_each = zip(*(batch_of[rng] for rng in rngs), strict=True)
         yield np.stack(x_each), np.stack(y_each)
 
 
@@ -493,14 +454,15 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
         The mean cross-entropy in nats, and the fraction of examples whose largest logit is the
         correct one. An example with a NaN logit counts as wrong.
     """
-    batch_size = whole_number("batch_size", batch_size)
-    x, y = _fitting(check_mlp("network", network).sizes, ("x", "y"), x, y)
+    batch_size = checks.whole_number("batch_size", batch_size)
+    sizes = check_mlp("network", network).sizes
+    x, y = _fitting(sizes, x, y, softmax_cross_entropy, "x", "y")
     view = network.for_inference()
     loss: Any = np.float64(0)
     correct: Any = np.float64(0)
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        with overflow_allowed():  # if the network diverged, its loss shows it
+        with checks.overflow_allowed():  # if the network diverged, its loss shows it
             logits = view.forward(x[part])
             mean = softmax_cross_entropy(logits, y[part])[0]
             loss = loss + np.asarray(mean, np.float64) * len(y[part])
@@ -542,38 +504,31 @@ def check_examples(
             kind = type(dataset).__name__
             raise TypeError(f"dataset, of type {kind}, has no {name}; it must be a Dataset")
     x, y = getattr(dataset, f"x_{part}"), getattr(dataset, f"y_{part}")
-    names = f"dataset.x_{part}", f"dataset.y_{part}"
-    return _fitting(sizes, names, x, y, loss, finite=isinstance(dataset, Dataset))
+    x, y = _fitting(sizes, x, y, loss, f"dataset.x_{part}", f"dataset.y_{part}")
+    if not isinstance(dataset, Dataset):
+        checks.check_finite(f"dataset.x_{part}", x)
+    return x, y
 
 
 def _fitting(
-    sizes: Sequence[int],
-    names: tuple[str, str],
-    x: Any,
-    y: Any,
-    loss: Loss = softmax_cross_entropy,
-    *,
-    finite: bool = False,
+    sizes: Sequence[int], x: Any, y: Any, loss: Loss, x_name: str, y_name: str
 ) -> tuple[FloatArray, Any]:
-    (x_name, y_name), inputs = names, sizes[0]
-    if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
-        raise TypeError(f"{x_name} and {y_name} must be NumPy arrays; np.asarray makes them so")
-    x, y = float_array(x_name, x), np.asarray(y)
+    x, y, inputs = checks.float_array(x_name, x), np.asarray(y), sizes[0]
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
         raise ValueError(
             f"{x_name} has shape {x.shape}, but sizes {list(sizes)} take (examples, {inputs})"
         )
     if y.shape[:1] != (len(x),):
         raise ValueError(f"{y_name} has shape {y.shape}, but {x_name} has shape {x.shape}")
-    if not finite:
-        check_finite(x_name, x)
-    if loss is mean_squared_error and float_array(y_name, y).shape != (len(x), sizes[-1]):
+    if loss is mean_squared_error and checks.float_array(y_name, y).shape != (len(x), sizes[-1]):
         raise ValueError(
             f"{y_name} has shape {y.shape}, but sizes {list(sizes)} give ({len(x)}, {sizes[-1]})"
         )
-    if loss is softmax_cross_entropy and integer_labels(y_name, y, num_classes=sizes[-1]).ndim != 1:
-        raise ValueError(
-            f"{y_name} has shape {y.shape}; expected ({len(x)},); "
-            "for one-hot rows, take their argmax(axis=-1) first"
-        )
+    if loss is softmax_cross_entropy:
+        checks.integer_labels(y_name, y, num_classes=sizes[-1])
+        if y.ndim != 1:
+            raise ValueError(
+                f"{y_name} has shape {y.shape}; expected ({len(x)},); "
+                "for one-hot rows, take their argmax(axis=-1) first"
+            )
     return x, y

@@ -16,33 +16,30 @@ from initlab._engine.types import FloatArray, IntArray, Shape
 
 
 def finite_number(
-    name: str, value: Any, *, above: float | None = None, at_least: float | None = None
+    name: str,
+    value: Any,
+    *,
+    above: float = -math.inf,
+    at_least: float = -math.inf,
+    below: float = math.inf,
+    at_most: float = math.inf,
 ) -> float:
-    """Return ``value`` as a Python float; it must be finite and within the stated bound."""
-    # Never a NumPy scalar, since np.float64 would promote float32 arrays to float64.
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    """Return ``value`` as a Python float; it must be finite and within the stated bounds."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r} must be a real number")
-    bound = ""
-    if above is not None:
-        bound = f" above {above}"
-    elif at_least is not None:
-        bound = f" of at least {at_least}"
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if (
-        not math.isfinite(number)
-        or (above is not None and number <= above)
-        or (at_least is not None and number < at_least)
-    ):
-        raise ValueError(f"{name}={value!r} must be a finite number{bound}")
+    # Never a NumPy scalar, since np.float64 would promote float32 arrays to float64.
+    number = float(value)
+    if not (above < number < below and at_least <= number <= at_most):
+        bounds = {"above": above, "of at least": at_least, "below": below, "at most": at_most}
+        stated = [f"{words} {bound}" for words, bound in bounds.items() if math.isfinite(bound)]
+        must = f"must be a finite number {' and '.join(stated)}".rstrip()
+        raise ValueError(f"{name}={value!r} {must}")
     return number
 
 
 def whole_number(name: str, value: Any, *, at_least: int = 1) -> int:
     """Return ``value`` as a Python int of at least ``at_least``."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}={value!r} must be a whole number")
     if value < at_least:
         raise ValueError(f"{name}={value!r} must be a whole number of at least {at_least}")
@@ -82,13 +79,9 @@ def generator(value: Any) -> np.random.Generator:
 
 def float_dtype(value: Any) -> np.dtype[Any]:
     """Return ``value`` as a NumPy dtype; it must be float32 or float64."""
-    try:
-        name = np.dtype(value).name if value is not None else None
-    except TypeError:
-        name = None
-    if name not in ("float32", "float64"):
+    if value is None or np.dtype(value) not in (np.float32, np.float64):
         raise TypeError(f"dtype={value!r} must be np.float32 (to train) or np.float64 (to check)")
-    return np.dtype(name)
+    return np.dtype(value)
 
 
 def float_array(name: str, value: Any, *, dtype: Any = None, min_dimensions: int = 0) -> FloatArray:
@@ -135,6 +128,20 @@ def integer_labels(name: str, value: Any, *, num_classes: int | None = None) -> 
             classes = f"{num_classes} classes go from 0 to {num_classes - 1}"
         raise ValueError(f"{name} holds {low if low < 0 else high}, but {classes}")
     return labels
+
+
+def fitting_input(x: Any, parameter: FloatArray, features: int) -> FloatArray:
+    """Return ``x`` in the precision of a layer's parameter; it must have as many features.
+
+    If the parameter is that of a stack, ``x`` may have the leading axes of the stack, or none.
+    """
+    x = float_array("x", x, dtype=parameter.dtype, min_dimensions=2)
+    if x.shape[-1] != features or x.shape[:-2] not in ((), parameter.shape[:-2]):
+        raise ValueError(
+            f"x of shape {x.shape} doesn't fit parameters of shape {parameter.shape}: "
+            f"expected (..., batch, {features})"
+        )
+    return x
 
 
 def fitting_gradient(grad: Any, output_shape: Shape | None, dtype: Any) -> FloatArray:

@@ -6,6 +6,7 @@ this process, unless ``joblib.parallel_config`` selects another backend, such as
 """
 
 import contextlib
+import functools
 import sys
 import threading
 import warnings
@@ -17,8 +18,6 @@ from initlab._engine.progress import Report
 _lock = threading.Lock()
 _inside = 0
 _limits: Any = None
-_controller: Any = None
-_modules = 0  # the number of imported modules when the controller looked for libraries
 
 
 @contextlib.contextmanager
@@ -32,7 +31,7 @@ def one_blas_thread() -> Iterator[None]:
     with _lock:
         if _inside == 0:
             _let_any_thread_decide()
-            _limits = _blas().limit(limits=1, user_api="blas")
+            _limits = _blas(len(sys.modules)).limit(limits=1, user_api="blas")
         _inside += 1
     try:
         yield
@@ -43,19 +42,15 @@ def one_blas_thread() -> Iterator[None]:
                 _let_any_thread_decide()
                 _limits.restore_original_limits()
                 _let_any_thread_decide()
-                _limits = None
 
 
-def _blas() -> Any:
+@functools.lru_cache(maxsize=1)
+def _blas(modules: int) -> Any:
     # Searching for BLAS libraries takes thirty times as long as setting a limit. It is repeated
     # only if modules have been imported since, which may have loaded a library of their own.
-    global _controller, _modules
-    if _controller is None or len(sys.modules) != _modules:
-        from threadpoolctl import ThreadpoolController  # not needed before the first training run
+    from threadpoolctl import ThreadpoolController  # not needed before the first training run
 
-        _controller = ThreadpoolController()
-        _modules = len(sys.modules)
-    return _controller
+    return ThreadpoolController()
 
 
 def _let_any_thread_decide() -> None:
@@ -94,12 +89,12 @@ class _Reports:
     def __init__(self, report: Report):
         self.report = report
         self.turn, self.stopped = threading.Lock(), threading.Event()
-        self.why: BaseException | None = None
+        self.why: Any = None  # an error and its cause, which joblib overwrites
 
     def stop(self, why: BaseException) -> None:
         """Stop all tasks of this process; the first error is stored as the reason."""
         if not self.stopped.is_set():
-            self.why = why
+            self.why = why, why.__cause__
             self.stopped.set()
 
     def go_on(self) -> None:
@@ -175,8 +170,8 @@ def as_completed(
                 warnings.simplefilter("ignore")  # joblib's warnings about unfinished tasks
                 results.close()
         # Not the error of a task that stopped because another had failed.
-        why = reports.why or error
-        raise why from why.__cause__
+        why, cause = reports.why
+        raise why from cause
 
 
 def _here(

@@ -4,8 +4,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 Report = Callable[[float], object]
 
 
@@ -55,18 +53,10 @@ def progress_bar(total: float, description: str) -> Iterator[Report]:
             clear_output()
 
 
-@contextlib.contextmanager
-def reporting(progress: bool, total: float, description: str) -> Iterator[Report]:
-    """Yield a function that reports progress: to a bar, or to nothing."""
-    check_progress(progress)
+def reporting(
+    progress: bool, total: float, description: str
+) -> contextlib.AbstractContextManager[Report]:
+    """Return a context with a function that reports progress: to a bar, or to nothing."""
     if progress:
-        with progress_bar(total, description) as update:
-            yield update
-    else:
-        yield lambda done: None
-
-
-def check_progress(progress: bool) -> None:
-    """Raise an error unless ``progress`` is True or False."""
-    if not isinstance(progress, (bool, np.bool_)):
-        raise TypeError(f"progress={progress!r} must be True, for a bar, or False")
+        return progress_bar(total, description)
+    return contextlib.nullcontext(lambda done: None)

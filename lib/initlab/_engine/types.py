@@ -10,5 +10,6 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 # A float for a single network, an array for a stack.
 Floats: TypeAlias = float | np.floating[Any] | FloatArray
 Shape: TypeAlias = tuple[int, ...]
+Rng: TypeAlias = np.random.Generator
 
-__all__ = ["DTypeLike", "FloatArray", "Floats", "IntArray", "Shape"]
+__all__ = ["DTypeLike", "FloatArray", "Floats", "IntArray", "Rng", "Shape"]

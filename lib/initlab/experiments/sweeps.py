@@ -6,6 +6,7 @@ and if interrupted it resumes from there.
 """
 
 import contextlib
+import csv
 import functools
 import io
 import itertools
@@ -17,9 +18,9 @@ import numpy as np
 
 from initlab import activations
 from initlab import initializers as init
-from initlab._engine.checks import finite_number, float_dtype, known_name, whole_number
+from initlab._engine import checks
 from initlab._engine.fingerprint import fingerprint
-from initlab._engine.progress import check_progress, reporting
+from initlab._engine.progress import reporting
 from initlab.activations import ActivationFunction, relu
 from initlab.datasets import Dataset, minibatches
 from initlab.layers import checked_initializer
@@ -145,31 +146,28 @@ def sweep(
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(f"dataset, of type {type(dataset).__name__}, must be a Dataset")
-    check_progress(progress)
-    for name, function in {"where": where, "on_results": on_results}.items():
-        if function is not None and not callable(function):
-            raise TypeError(f"{name}={function!r} must be a function")
     bias_init = init.zeros() if bias_init is None else bias_init
-    checked_initializer("bias_init", bias_init)
     most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
-        "steps": whole_number("steps", steps),
-        "batch_size": whole_number("batch_size", batch_size),
-        "eval_size": min(whole_number("eval_size", eval_size), most),
-        "dtype": float_dtype(dtype).name,
-        "bias_init": bias_init,
+        "steps": checks.whole_number("steps", steps),
+        "batch_size": checks.whole_number("batch_size", batch_size),
+        "eval_size": min(checks.whole_number("eval_size", eval_size), most),
+        "dtype": checks.float_dtype(dtype).name,
+        "bias_init": checked_initializer("bias_init", bias_init),
     }
     points = _points(axes, optimizer, where)
-    optimizers = {}
-    for point in points:
-        if point.optimizer not in optimizers:
-            optimizers[point.optimizer] = point.values["optimizer"](point.values["learning_rate"])
+    optimizers = {
+        point.optimizer: point.values["optimizer"](point.values["learning_rate"])
+        for point in points
+    }
     ends = dataset.x_train.shape[1], dataset.num_classes
+    loss = softmax_cross_entropy
     for made in optimizers.values():
-        x, y = check_training(ends, dataset, made, softmax_cross_entropy)
+        x, y = check_training(ends, dataset, made, loss)
     # Only to check the arguments.
     minibatches(x, y, batch_size=batch_size, steps=steps, rng=np.random.default_rng(0))
     arrays = x, y, *check_examples(ends, dataset, "test")
+    loop = {"steps": steps, "batch_size": batch_size, "loss": loss, "record_gradients": False}
     for point in points:
         behind = sorted(point.values.items()), optimizers[point.optimizer], settings
         point.row["fingerprint"] = fingerprint(*behind, dataset.fingerprint)
@@ -185,12 +183,7 @@ def sweep(
                 arrays,
                 rngs=[rngs[seed] for seed in seeds],
                 optimizers=[optimizers[point.optimizer] for point in todo],
-                settings={
-                    "steps": steps,
-                    "batch_size": batch_size,
-                    "loss": softmax_cross_entropy,
-                    "record_gradients": False,
-                },
+                settings=loop,
                 finish=functools.partial(_judged, eval_size=settings["eval_size"]),
                 report=report,
             )
@@ -245,26 +238,22 @@ def _points(axes, optimizer, where):
     if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r} must be a dict of names and values, e.g. {{'depth': 4}}")
     for axis in axes:
-        known_name("axis", axis, _CHECKS)
+        checks.known_name("axis", axis, _CHECKS)
     if "std" in axes and "initializer" in axes:
-        raise ValueError(
-            "axes: std is that of Gaussian weights, so there is no initializer beside it; put "
-            "normal(std) among the initializers"
-        )
+        raise ValueError("axes: std or initializer, not both; normal(std) is an initializer too")
     lists = {axis: _labelled(axis, values) for axis, values in axes.items()}
     if "optimizer" not in axes:
         _CHECKS["optimizer"]("optimizer", optimizer)
     usual = AXIS_DEFAULTS | {"optimizer": optimizer}
-    usual = {axis: _labelled(axis, [value]) for axis, value in usual.items() if axis not in axes}
+    lists |= {axis: _labelled(axis, [usual[axis]]) for axis in usual if axis not in axes}
     points = []
     for labels in itertools.product(*lists.values()):
         row = dict(zip(lists, labels, strict=True))
-        if where is not None and not where(dict(row)):
+        if where is not None and not where({axis: row[axis] for axis in axes}):
             continue
-        row |= {axis: label for axis, values in usual.items() for label in values}
-        values = {axis: (lists | usual)[axis][label] for axis, label in row.items()}
+        values = {axis: lists[axis][label] for axis, label in row.items()}
         if "std" in row:
-            values["initializer"] = values.pop("std")
+            values["initializer"] = init.normal(values.pop("std"))
             row["initializer"] = repr(values["initializer"])
         elif isinstance(values["initializer"], init.Scheme):
             row["std"] = values["initializer"].std((values["width"], values["width"]))
@@ -282,14 +271,11 @@ def _labelled(axis, values):
     if isinstance(values, dict):
         if axis not in ("network", "initializer", "optimizer"):
             raise TypeError(f"{name}={values!r} must be a list, without names")
-        for label in values:
-            if not isinstance(label, str) or not label or not label.isprintable():
-                raise TypeError(f"{name}: {label!r} must be a name, a text of one line")
-        pairs = [(label, check(name, value)) for label, value in values.items()]
+        pairs = [(str(label), check(name, value)) for label, value in values.items()]
     else:
-        alone = isinstance(values, (str, ActivationFunction)) or not np.iterable(values)
+        alone = isinstance(values, str) or not np.iterable(values)
         checked = [check(name, value) for value in ([values] if alone else values)]
-        pairs = [(_label(axis, value), value) for value in checked]
+        pairs = [(_label(value), value) for value in checked]
     if not pairs:
         raise ValueError(f"{name} must hold at least one value")
     labels = [label for label, _ in pairs]
@@ -299,10 +285,8 @@ def _labelled(axis, values):
     return dict(pairs)
 
 
-def _label(axis, value):
+def _label(value):
     """Return what the table calls a value that has no name."""
-    if axis == "std":
-        return value.std((1, 1))
     if isinstance(value, (ActivationFunction, init.Scheme)):
         return repr(value)
     if not callable(value):
@@ -311,37 +295,22 @@ def _label(axis, value):
     return getattr(made_by, "__name__", type(value).__name__)
 
 
-def _maker(what):
-    def checked(name, value):
-        if not callable(value):
-            raise TypeError(f"{name}={value!r} must make {what}")
-        return value
-
-    return checked
-
-
-def _initializer(name, value):
-    checked_initializer(name, value)
+def _maker(what, name, value):
+    if not callable(value):
+        raise TypeError(f"{name}={value!r} must make {what}")
     return value
 
 
-def _seed(name, value):
-    seed = whole_number(name, value, at_least=0)
-    if seed >= 2**63:
-        raise ValueError(f"{name}={value!r} must be a whole number below 2**63")
-    return seed
-
-
 _CHECKS = {
-    "network": _maker("a network, as MLP does"),
-    "initializer": _initializer,
-    "std": lambda name, value: init.normal(finite_number(name, value, at_least=0)),
+    "network": functools.partial(_maker, "a network, as MLP does"),
+    "initializer": checked_initializer,
+    "std": functools.partial(checks.finite_number, at_least=0),
     "activation": lambda name, value: activations.get(value),
-    "depth": whole_number,
-    "width": whole_number,
-    "optimizer": _maker("an optimizer from a learning rate, as SGD does"),
-    "learning_rate": functools.partial(finite_number, at_least=0),
-    "seed": _seed,
+    "depth": checks.whole_number,
+    "width": checks.whole_number,
+    "optimizer": functools.partial(_maker, "an optimizer from a learning rate, as SGD does"),
+    "learning_rate": functools.partial(checks.finite_number, at_least=0),
+    "seed": functools.partial(checks.whole_number, at_least=0),
 }
 
 
@@ -400,52 +369,41 @@ def _saved(file):
     path = Path(file).expanduser().resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"file={str(file)!r}: there is no folder {path.parent}; make it")
-    if path.is_dir():
-        raise IsADirectoryError(f"file={str(file)!r} is a folder; name a file in it")
-    lock = FileLock(f"{path}.lock")
+
+    def save(rows):
+        with path.open("a", encoding="utf-8", newline="") as opened:
+            csv.DictWriter(opened, COLUMNS, lineterminator="\n").writerows(rows)
+
     try:
-        lock.acquire(blocking=False)
+        with FileLock(f"{path}.lock", timeout=0):
+            yield {_key(row): row for row in _read(path)}, save
     except Timeout:
         raise BlockingIOError(
             f"file={str(path)!r}: another sweep is writing it; wait for it, or name another"
         ) from None
-    try:
-        yield (
-            {_key(row): row for row in _read(path)},
-            lambda rows: _frame(rows).to_csv(
-                path, mode="a", header=False, index=False, na_rep="nan", lineterminator="\n"
-            ),
-        )
-    finally:
-        lock.release()
 
 
 def _read(path):
     """Return the rows of a file; a last line that was cut off is removed from it."""
-    import pandas as pd
-
     head = (",".join(COLUMNS) + "\n").encode()
     data = path.read_bytes() if path.exists() else b""
     whole = data[: data.rfind(b"\n") + 1]
+    text = whole or (head if head.startswith(data) else data)
     try:
-        if not whole and not head.startswith(data):
+        # (Excel adds a byte order mark.)
+        first, *lines = csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""))
+        if first != list(COLUMNS):
             raise ValueError("other columns")
-        table = pd.read_csv(
-            io.BytesIO(whole or head),
-            # pandas' own parser of floats isn't exact in all versions.
-            converters={name: float for name, kind in COLUMNS.items() if kind is float},
-            dtype={name: kind for name, kind in COLUMNS.items() if kind is not float},
-            index_col=False,
-            keep_default_na=False,  # "nan" and "None" may be names
-            encoding="utf-8-sig",  # Excel adds a byte order mark
-        )
-        if list(table) != list(COLUMNS):
-            raise ValueError("other columns")
-    except ValueError as error:  # pandas' errors are ValueErrors
+        rows = [
+            {name: kind(part) for (name, kind), part in zip(COLUMNS.items(), line, strict=True)}
+            for line in lines
+            if line
+        ]
+    except (ValueError, csv.Error) as error:
         raise ValueError(
             f"file={str(path)!r} isn't a file of a sweep, or is damaged ({error}); name another"
         ) from error
     with path.open("ab") as opened:  # if this fails, better now than after an hour
         opened.truncate(len(whole))
         opened.write(b"" if whole else head)
-    return table.to_dict("records")
+    return rows
