@@ -312,9 +312,7 @@ def test_same_settings_same_bytes_and_another_seed_other_bytes():
     assert packed(ActivationSettings(width=20, inputs=20, seed=1)) != first
 
 
-@pytest.mark.parametrize(
-    ("kind", "room"), [(ActivationSettings, 95_000), (SignalSettings, 60_000)]
-)
+@pytest.mark.parametrize(("kind", "room"), [(ActivationSettings, 95_000), (SignalSettings, 60_000)])
 def test_the_default_table_is_small(kind, room):
     assert len(packed(kind())) <= room
 

@@ -443,3 +443,11 @@ def test_only_single_and_double_precision_will_do(recipe, dtype):
 def test_weights_that_overflow_are_refused_without_a_warning(recipe):
     with pytest.raises(ValueError, match="draws weights too large for float64"):
         recipe(np.random.default_rng(0), (100, 100))
+
+
+def test_what_would_draw_only_zeros_or_overflow_is_refused():
+    for recipe in (init.he_normal, init.he_uniform):
+        with pytest.raises(ValueError, match=r"slope=1e\+200 must be a finite number"):
+            recipe(slope=1e200)
+    with pytest.raises(ValueError, match=r"gain=1e\+200 must be a finite number"):
+        init.xavier_normal(1e200)

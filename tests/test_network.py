@@ -334,6 +334,8 @@ def test_a_stack_is_not_stacked_again_and_one_is_not_unstacked():
     stack = MLP.stack([network(), network(1)])
     with pytest.raises(ValueError, match=r"2 x MLP\(4-6-5-3.* is a stack already.*\.unstack\(\)"):
         MLP.stack([stack, stack])
+    with pytest.raises(ValueError, match="there is nothing to stack"):
+        MLP.stack([])
     with pytest.raises(ValueError, match=r"MLP\(4-6-5-3, tanh, float64\) is a single network"):
         network().unstack()
 

@@ -479,6 +479,13 @@ def test_inputs_of_another_stack_are_refused(kind):
         norm(kind, stack=(2,)).forward(np.ones((3, 6, 4)))
 
 
+def test_no_examples_have_no_mean():
+    with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one example"):
+        BatchNorm(4).forward(np.ones((0, 4)))
+    with pytest.raises(ValueError, match="layers is empty"):
+        Residual([])
+
+
 def test_no_examples_are_no_problem_where_nothing_is_averaged():
     layer = BatchNorm(4)
     layer.inference = True

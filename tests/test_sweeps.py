@@ -555,6 +555,13 @@ def test_rows_are_handed_over_as_they_are_finished(table):
 WRONG = [
     ({"axes": [1, 2]}, TypeError, "axes=.* must be a dict"),
     ({"axes": {"seed": {"a": 1}}}, TypeError, "must be a list, without names"),
+    ({"axes": {"seed": 2**63}}, ValueError, "axes\\['seed'\\]=9223372036854775808 must be a"),
+    ({"axes": {"initializer": {"a\rb": init.zeros()}}}, TypeError, "must be a name"),
+    ({"axes": {"initializer": {1: init.zeros()}}}, TypeError, "1 must be a name"),
+    ({"on_results": 3}, TypeError, "on_results=3 must be a function"),
+    ({"where": "seed"}, TypeError, "where='seed' must be a function"),
+    ({"progress": "bar"}, TypeError, "progress='bar' must be True"),
+    ({"file": Path(__file__).parent}, IsADirectoryError, "name a file in it"),
     (
         {"axes": {"initializer": [init.normal(0.1), init.normal(0.1000000001)]}},
         ValueError,

@@ -261,7 +261,7 @@ def xavier_uniform(gain: float = 1.0) -> Scheme:
 
 
 def _xavier(gain: float, distribution: str) -> Scheme:
-    gain = checks.finite_number("gain", gain, at_least=0)
+    gain = checks.finite_number("gain", gain, at_least=0, at_most=1e100)
     name = _call(f"xavier_{distribution}", gain=None if gain == 1 else gain)
     return _VarianceScaling(gain * gain, "fan_avg", distribution, name)
 
@@ -298,7 +298,7 @@ def he_uniform(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
 
 
 def _he(slope: float, mode: str, distribution: str) -> Scheme:
-    slope = checks.finite_number("slope", slope)
+    slope = checks.finite_number("slope", slope, at_least=-1e6, at_most=1e6)
     mode = checks.known_name("mode", mode, _FANS)
     name = _call(
         f"he_{distribution}",

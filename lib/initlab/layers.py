@@ -205,6 +205,8 @@ class Residual:
 
     def __init__(self, layers: Sequence[Layer]):
         self.layers = list(layers)
+        if not self.layers:
+            raise ValueError("layers is empty; a branch needs at least one layer")
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored in the branch."""

@@ -262,6 +262,8 @@ class MLP:
         The networks must not be stacks themselves. They are copied, not changed.
         """
         networks = list(networks)
+        if not networks:
+            raise ValueError("networks is empty: there is nothing to stack")
         for network in networks:
             if check_mlp("network", network).stack_shape:
                 raise ValueError(f"{network!r} is a stack already; stack its .unstack()")

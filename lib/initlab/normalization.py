@@ -185,6 +185,8 @@ class BatchNorm(Normalize):
     def _statistics(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.inference:
             return self.running_mean, self.running_variance
+        if x.shape[-2] == 0:
+            raise ValueError(f"x has shape {x.shape}; expected at least one example")
         self.batch_mean, self.batch_variance = super()._statistics(x)
         return self.batch_mean, self.batch_variance
 

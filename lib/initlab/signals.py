@@ -185,6 +185,8 @@ def measure_signals(
     if (rng is None) == (output_gradient is None):
         raise TypeError("measure_signals needs either rng or output_gradient, and not both")
     check_mlp("network", network)
+    if np.ndim(x) >= 2 and np.shape(x)[-2] == 0:
+        raise ValueError(f"x has shape {np.shape(x)}; expected at least one input")
     view = network.view()
     outputs: dict[Any, FloatArray] = {}
 

@@ -4,6 +4,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 Report = Callable[[float], object]
 
 
@@ -57,6 +59,8 @@ def reporting(
     progress: bool, total: float, description: str
 ) -> contextlib.AbstractContextManager[Report]:
     """Return a context with a function that reports progress: to a bar, or to nothing."""
+    if not isinstance(progress, (bool, np.bool_)):
+        raise TypeError(f"progress={progress!r} must be True, for a bar, or False")
     if progress:
         return progress_bar(total, description)
     return contextlib.nullcontext(lambda done: None)

@@ -146,6 +146,9 @@ def sweep(
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(f"dataset, of type {type(dataset).__name__}, must be a Dataset")
+    for name, function in {"where": where, "on_results": on_results}.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name}={function!r} must be a function")
     bias_init = init.zeros() if bias_init is None else bias_init
     most = max(len(dataset.x_train), len(dataset.x_test))
     settings = {
@@ -177,7 +180,7 @@ def sweep(
         seeds = [point.values["seed"] for point in todo]
         rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
         words = f"training {len(todo)} of {len(points)} networks"
-        with reporting(progress and bool(todo), 1, words) as report:
+        with reporting(progress if todo else False, 1, words) as report:
             stacks = train_stacks(
                 [point.network(ends, bias_init, settings["dtype"]) for point in todo],
                 arrays,
@@ -271,7 +274,10 @@ def _labelled(axis, values):
     if isinstance(values, dict):
         if axis not in ("network", "initializer", "optimizer"):
             raise TypeError(f"{name}={values!r} must be a list, without names")
-        pairs = [(str(label), check(name, value)) for label, value in values.items()]
+        for label in values:
+            if not isinstance(label, str) or not label.isprintable():
+                raise TypeError(f"{name}: {label!r} must be a name, a text of one line")
+        pairs = [(label, check(name, value)) for label, value in values.items()]
     else:
         alone = isinstance(values, str) or not np.iterable(values)
         checked = [check(name, value) for value in ([values] if alone else values)]
@@ -295,6 +301,13 @@ def _label(value):
     return getattr(made_by, "__name__", type(value).__name__)
 
 
+def _seed(name, value):
+    seed = checks.whole_number(name, value, at_least=0)
+    if seed >= 2**63:
+        raise ValueError(f"{name}={value!r} must be a whole number below 2**63")
+    return seed
+
+
 def _maker(what, name, value):
     if not callable(value):
         raise TypeError(f"{name}={value!r} must make {what}")
@@ -310,7 +323,7 @@ _CHECKS = {
     "width": checks.whole_number,
     "optimizer": functools.partial(_maker, "an optimizer from a learning rate, as SGD does"),
     "learning_rate": functools.partial(checks.finite_number, at_least=0),
-    "seed": functools.partial(checks.whole_number, at_least=0),
+    "seed": _seed,
 }
 
 
@@ -369,6 +382,8 @@ def _saved(file):
     path = Path(file).expanduser().resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"file={str(file)!r}: there is no folder {path.parent}; make it")
+    if path.is_dir():
+        raise IsADirectoryError(f"file={str(file)!r} is a folder; name a file in it")
 
     def save(rows):
         with path.open("a", encoding="utf-8", newline="") as opened:
