@@ -177,9 +177,7 @@ def _variance_across(
 # --------------------------------------------------------------------------------------- roots
 
 
-def _root(
-    function: Function, low: FloatArray, high: FloatArray, within: float, ends: Any = None
-) -> FloatArray:
+def _root(function: Function, low: Any, high: Any, within: float, ends: Any = None) -> FloatArray:
     # The place between ``low`` and ``high`` where a function changes from positive to negative; if
     # it doesn't, the end nearer to such a change. Found by regula falsi, where the value at an end
     # that is kept twice in a row is reduced (the Anderson-Björck method). ``ends`` holds the
@@ -187,19 +185,18 @@ def _root(
     at_low, at_high = ends or (function(low), function(high))
     low, high = np.where(at_high >= 0, high, low), np.where(at_low <= 0, low, high)
     was_up = np.full(low.shape, np.nan)
-    with overflow_allowed():
-        for _ in range(100):
-            share = at_low / (at_low - at_high)
-            middle = low + np.where(np.isfinite(share), share, 0.5) * (high - low)
-            at_middle = function(middle)
-            if ((np.abs(at_middle) < within) | (high - low < within)).all():
-                break
-            up = at_middle > 0
-            kept = 1 - at_middle / np.where(up, at_low, at_high)
-            again = np.where(up == was_up, np.where(kept > 0, kept, 0.5), 1.0)
-            low, at_low = np.where(up, middle, low), np.where(up, at_middle, at_low * again)
-            high, at_high = np.where(up, high, middle), np.where(up, at_high * again, at_middle)
-            was_up = up
+    for _ in range(100):
+        share = at_low / (at_low - at_high)
+        middle = low + np.where(np.isfinite(share), share, 0.5) * (high - low)
+        at_middle = function(middle)
+        if ((np.abs(at_middle) < within) | (high - low < within)).all():
+            break
+        up = at_middle > 0
+        kept = 1 - at_middle / np.where(up, at_low, at_high)
+        again = np.where(up == was_up, np.where(kept > 0, kept, 0.5), 1.0)
+        low, at_low = np.where(up, middle, low), np.where(up, at_middle, at_low * again)
+        high, at_high = np.where(up, high, middle), np.where(up, at_high * again, at_middle)
+        was_up = up
     return middle
 
 
@@ -255,7 +252,7 @@ def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
     2.2
     """
     f = activations.get(activation)
-    return _answer(_fixed_point(f, *_at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2))[0])
+    return _answer(_fixed_point(f, *_at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)))
 
 
 @functools.cache
@@ -265,34 +262,31 @@ def _mean_squares(f: ActivationFunction) -> tuple[FloatArray, FloatArray]:
     return log_q, _mean_square(f, np.exp(log_q))
 
 
-def _fixed_point(f: ActivationFunction, *variances: FloatArray) -> tuple[FloatArray, ...]:
-    # The fixed point, a q near it at which slopes can be computed, and chi there. Slopes at 0 and
-    # inf are understood as limits: a kink at 0 has no slope, and inf * 0 has no value.
-    sigma_w2, sigma_b2 = variances
-
+def _fixed_point(f: ActivationFunction, w2: FloatArray, b2: FloatArray) -> FloatArray:
     def growth(log_q: FloatArray) -> FloatArray:
         q = np.exp(log_q)
-        return (sigma_w2 * _mean_square(f, q) + sigma_b2) / q - 1
+        return (w2 * _mean_square(f, q) + b2) / q - 1
 
     log_q, means = _mean_squares(f)
-    rates = (np.multiply.outer(sigma_w2, means) + sigma_b2[..., np.newaxis]) / np.exp(log_q) - 1
-    last = np.minimum(((rates > 0) * np.arange(len(log_q))).max(axis=-1), len(log_q) - 2)
-    found = _root(growth, log_q[last], log_q[last + 1], within=1e-14)
+    with overflow_allowed():
+        rates = (np.multiply.outer(w2, means) + b2[..., np.newaxis]) / np.exp(log_q) - 1
+        last = np.minimum(((rates > 0) * np.arange(len(log_q))).max(axis=-1), len(log_q) - 2)
+        found = _root(growth, log_q[last], log_q[last + 1], within=1e-14)
     q = np.where(found > log_q[0], np.where(found < log_q[-1], np.exp(found), np.inf), 0.0)
-    q = np.where((np.abs(rates) < 1e-9).all(axis=-1), 1.0, q)
-    near = np.clip(q, 1e-30, 1e12)
-    return q, near, sigma_w2 * _mean_square(f.derivative, near)
+    return np.where((np.abs(rates) < 1e-9).all(axis=-1), 1.0, q)
+
+
+def _within_range(q: FloatArray) -> FloatArray:
+    # What is said of q = 0 and q = inf is meant as a limit: a kink at 0 has no slope, and inf * 0
+    # has no value.
+    return np.clip(q, 1e-30, 1e12)
 
 
 # ----------------------------------------------------------------------------- order and chaos
 
 
 def chi(
-    activation: ActivationLike,
-    sigma_w2: Floats,
-    sigma_b2: Floats = 0.0,
-    *,
-    q: Floats | None = None,
+    activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0, *, q: Floats | None = None
 ) -> Floats:
     """Return the factor by which a layer multiplies the mean square of the gradient.
 
@@ -316,9 +310,9 @@ def chi(
     """
     f = activations.get(activation)
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    if q is None:
-        return _answer(_fixed_point(f, w2, b2)[-1])
-    return _answer(w2 * _mean_square(f.derivative, *_at_least_zero(q=q)))
+    size = _within_range(_fixed_point(f, w2, b2)) if q is None else _at_least_zero(q=q)[0]
+    with overflow_allowed():
+        return _answer(w2 * _mean_square(f.derivative, size))
 
 
 def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
@@ -346,15 +340,18 @@ def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
     f = activations.get(activation)
     (b2,) = _at_least_zero(sigma_b2=sigma_b2)
 
-    def order(log_w2: FloatArray) -> FloatArray:
-        return 1 - _fixed_point(f, np.exp(log_w2), b2)[-1]
+    def log_growth(log_q: FloatArray) -> FloatArray:
+        # Where chi is 1, sigma_w2 is 1 / E[f'**2], and the next q is sigma_b2 + sigma_w2 E[f**2].
+        q = np.exp(log_q)
+        return np.log((b2 + _mean_square(f, q) / _mean_square(f.derivative, q)) / q)
 
-    low, high = (np.full(b2.shape, math.log(end)) for end in (1e-3, 1e5))
-    # Only the sign is used, since chi may have kinks and jumps.
-    root = _root(lambda log_w2: np.sign(order(log_w2)), low, high, within=1e-11)
-    crosses = np.maximum(np.abs(order(root - 1e-5)), np.abs(order(root + 1e-5))) < 1e-2
+    with overflow_allowed():
+        q = np.exp(_root(log_growth, math.log(1e-30), math.log(1e12), within=1e-14))
+        w2 = np.clip(1 / _mean_square(f.derivative, q), 1e-3, 1e5)
+    # If signals don't settle at this q, chi jumps across 1.
+    beside = [np.abs(chi(f, w2 * (1 + step), b2) - 1) for step in (-1e-5, 1e-5)]
     why_not = f"activation={f.name!r} has no critical line at {sigma_b2=}, where chi is never 1"
-    return _answer(np.where(crosses, np.exp(root), np.nan), why_not)
+    return _answer(np.where(np.maximum(*beside) < 1e-2, w2, np.nan), why_not)
 
 
 # --------------------------------------------------------------------- similarity of two inputs
@@ -391,7 +388,7 @@ def correlation_map(
     if not (np.abs(correlation) <= 1).all():
         raise ValueError(f"correlation={correlation!r} must be from -1 to 1")
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    size = _fixed_point(f, w2, b2)[1] if q is None else _at_least_zero(q=q)[0]
+    size = _within_range(_fixed_point(f, w2, b2)) if q is None else _at_least_zero(q=q)[0]
     variance = w2 * _mean_square(f, size) + b2
     with overflow_allowed():
         distance = 1 - np.asarray(correlation, np.float64)
@@ -474,12 +471,15 @@ def phase_diagram(
     """
     f = activations.get(activation)
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    point, q, factor = _fixed_point(f, w2, b2)
+    point = _fixed_point(f, w2, b2)
+    q = _within_range(point)
+    factor = w2 * _mean_square(f.derivative, q)
     distance, rate = np.zeros(w2.shape), np.array(factor)
     chaos = (factor > 1 + 1e-12) & np.isfinite(point)
     if chaos.any():
         chosen = (values[chaos] for values in (w2, b2, q, factor))
-        distance[chaos], rate[chaos] = _distance_and_rate(f, *chosen)
+        with overflow_allowed():
+            distance[chaos], rate[chaos] = _distance_and_rate(f, *chosen)
     with overflow_allowed():
         layers = np.abs(1 / np.log(np.where(rate < 1 - 1e-12, np.maximum(rate, 0), 1)))
     return PhaseDiagram(*map(_answer, (point, factor, 1 - distance, layers)))
