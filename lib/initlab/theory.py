@@ -15,9 +15,9 @@ Conventions shared by all functions:
 - If there is no answer, for instance because the critical line doesn't exist or the signal
   overflows, a ``ValueError`` is raised for a single network; in an array, the entry is NaN.
 
-For q up to 60, means over one z are accurate to 1e-10, means over a pair to 1e-9, and the variance
-across inputs to a relative error of 3e-7, however small it is and even with kinks at 0. At
-q = 10,000, where a sigmoid is nearly a step, the errors are 1e-5, 1e-6 and 1e-3.
+For q up to 60, means over one z have a relative error of 1e-10, and the variance across inputs one
+of 2e-9, however small it is and even with kinks at 0. At q = 10,000, where a sigmoid is nearly a
+step, the errors are 1e-5 and 1e-6.
 
 Sources: Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli (2016), "Exponential expressivity in deep
 neural networks through transient chaos"; Schoenholz, Gilmer, Ganguli, Sohl-Dickstein (2017), "Deep
@@ -89,9 +89,9 @@ def _in_blocks(compute: Callable[..., FloatArray], *arrays: FloatArray) -> Float
     # compute(*arrays), elementwise, in blocks so small that intermediate results fit in the cache.
     arrays = tuple(np.broadcast_arrays(*arrays))
     with overflow_allowed():
-        if arrays[0].size <= 24:
+        if arrays[0].size <= 32:
             return compute(*arrays)
-        split = (np.array_split(array.ravel(), array.size // 24 + 1) for array in arrays)
+        split = (np.array_split(array.ravel(), array.size // 32 + 1) for array in arrays)
         found = [compute(*parts) for parts in zip(*split, strict=True)]
     return np.concatenate(found).reshape(arrays[0].shape)
 
@@ -128,50 +128,54 @@ def gaussian_mean(function: Function, q: Floats = 1.0) -> Floats:
 def _towards_zero(count: int, length: Floats, steepness: Floats) -> tuple[FloatArray, FloatArray]:
     # Nodes and weights on (0, length) for functions that change over a distance of 1 / steepness
     # at 0 and are smooth elsewhere: a Gauss-Legendre rule on (0, 2 length), transformed by a tanh.
-    # Half of it is enough, since every function here is even about length, or 0 there.
+    # Half of it is enough, since every function here is even about length, or 0 there. The weights
+    # are scaled so that the rule is exact for constants.
     nodes, weights = (values[count:] for values in _legendre(2 * count))
     length = np.asarray(length)[..., np.newaxis]
     bend = np.arcsinh(np.asarray(steepness)[..., np.newaxis] * length) / 2 + 1e-4
-    cosh = np.cosh(bend * nodes)
-    z = length * np.sinh(bend * (1 - nodes)) / (np.sinh(bend) * cosh)
-    return z, length * weights * bend / (np.tanh(bend) * cosh**2)
+    bent = np.tanh(bend * nodes)
+    weights = weights * (1 - bent * bent)
+    scale = length / weights.sum(axis=-1, keepdims=True)
+    return length * (1 - bent / np.tanh(bend)), weights * scale
 
 
 @functools.cache
-def _radii(function: Function, count: int) -> tuple[FloatArray, FloatArray]:
-    # Radii of both signs, unless f(z) + f(-z) or f(z) - f(-z) is a constant, as for tanh and its
-    # slope: then one sign is enough.
-    r, weights = _towards_zero(2 * count, 8.0, count / 8)
+def _radii(f: ActivationFunction) -> tuple[FloatArray, FloatArray]:
+    # Radii of both signs, unless f(z) + f(-z) or f(z) - f(-z) is a constant, as for tanh: then one
+    # sign is enough.
+    r, weights = _towards_zero(23, 7.4, 1.6)
     weights = weights * r * np.exp(-r * r / 2) / (2 * math.pi)
     z = np.geomspace(1, 1e4, 5)[:, np.newaxis] * r
-    if min(np.ptp(function(z) + function(-z)), np.ptp(function(z) - function(-z))) < 1e-14:
+    if min(np.ptp(f(z) + f(-z)), np.ptp(f(z) - f(-z))) < 1e-14:
         return r, 2 * weights
     return np.concatenate([r, -r]), np.concatenate([weights, weights])
 
 
-def _variance_across(
-    function: Function, q: FloatArray, distance: FloatArray, count: int = 12
-) -> FloatArray:
+def _variance_across(f: ActivationFunction, q: FloatArray, distance: FloatArray) -> FloatArray:
     # Half the mean of (h - h')**2, where z and z' have variance q and correlation 1 - distance: the
     # variance of h across inputs. As a mean of differences, it stays accurate for tiny distances.
     # In polar coordinates, z and z' are r times the sines of two angles, and the correlation is the
-    # cosine of the angle between. All kinks and steep places lie where a sine is 0, so the arcs
-    # begin there: one where z and z' have the same sign, one where they have opposite signs. The
-    # rest of the circle contributes the same, with z and z' exchanged.
-    r, r_weights = _radii(function, count)
+    # cosine of the turn between them. All kinks and steep places lie where a sine is 0, so one arc
+    # begins there and turns left (z and z' have the same sign), and one turns right (opposite
+    # signs). The rest of the circle contributes the same, with z and z' exchanged.
+    # A bounded function resembles a step, and the more so the larger q. The others resemble ReLU,
+    # whose shape is the same at every size. All other constants here were found by trial.
+    steepest = 100.0 if f.saturation is None else 1e8
+    r, r_weights = _radii(f)
 
     def compute(q: FloatArray, distance: FloatArray) -> FloatArray:
-        between, root = 2 * np.arcsin(np.sqrt(np.minimum(distance / 2, 1))), np.sqrt(q)
-        lengths = np.stack([(math.pi - between) / 2, between / 2], axis=-1)
-        steepness = np.minimum(2 * root, 5 * count)[..., np.newaxis]
-        arcs, weights = _towards_zero(count, lengths, steepness)
-        arcs = arcs * [[1], [-1]]
-        angles = arcs + between[..., np.newaxis, np.newaxis], arcs
-        sizes = (root[..., np.newaxis, np.newaxis] * np.sin(each) for each in angles)
-        h, other = (function(size[..., np.newaxis] * r) for size in sizes)
-        return ((h - other) ** 2 @ r_weights * weights).sum(axis=(-2, -1))
+        root = np.sqrt(q)[..., np.newaxis]
+        turns = np.multiply.outer(2 * np.arcsin(np.sqrt(np.minimum(distance / 2, 1))), [1, -1])
+        steepness = np.minimum(3 * root, steepest)
+        angles, weights = _towards_zero(15, ([math.pi, 0] - turns) / 2, steepness)
+        sizes = root[..., np.newaxis] * np.sin([angles, angles + turns[..., np.newaxis]])
+        h, other = (f(np.multiply.outer(r, size)) for size in sizes)
+        squares = np.einsum("r,r...->...", r_weights, (h - other) ** 2)
+        return (squares * weights).sum(axis=(-2, -1))
 
-    return _in_blocks(compute, q, distance)
+    # The variance is proportional to tiny distances, but there h - h' is lost in rounding.
+    across = _in_blocks(compute, q, np.maximum(distance, 1e-16))
+    return across * np.minimum(distance / 1e-16, 1)
 
 
 # --------------------------------------------------------------------------------------- roots
@@ -473,32 +477,32 @@ def phase_diagram(
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
     point = _fixed_point(f, w2, b2)
     q = _within_range(point)
-    factor = w2 * _mean_square(f.derivative, q)
-    distance, rate = np.zeros(w2.shape), np.array(factor)
-    chaos = (factor > 1 + 1e-12) & np.isfinite(point)
-    if chaos.any():
-        chosen = (values[chaos] for values in (w2, b2, q, factor))
-        with overflow_allowed():
-            distance[chaos], rate[chaos] = _distance_and_rate(f, *chosen)
     with overflow_allowed():
+        factor = w2 * _mean_square(f.derivative, q)
+        distance, rate = np.zeros(w2.shape), np.array(factor)
+        chaos = (factor > 1 + 1e-12) & np.isfinite(point)
+        if chaos.any():
+            chosen = [values[chaos] for values in (q, factor, w2, b2)]
+            distance[chaos] = _in_blocks(functools.partial(_fixed_distance, f), *chosen)
+            # At a fixed point, the slope of the map is the same on logarithmic axes.
+            beside = np.multiply.outer(np.exp([-1e-4, 1e-4]), distance[chaos])
+            less, more = np.log(_variance_across(f, q[chaos], beside))
+            rate[chaos] = (more - less) / 2e-4
         layers = np.abs(1 / np.log(np.where(rate < 1 - 1e-12, np.maximum(rate, 0), 1)))
     return PhaseDiagram(*map(_answer, (point, factor, 1 - distance, layers)))
 
 
-def _distance_and_rate(f: ActivationFunction, *chaotic: FloatArray) -> tuple[FloatArray, ...]:
-    # 1 - c for the fixed point c of the correlation map, and the slope of the map there. A distance
-    # near 0 grows by the factor chi; a distance of 1 means that the two z are independent.
-    sigma_w2, sigma_b2, q, factor = chaotic
-    square = _mean_square(f, q)
-    variance = sigma_w2 * square + sigma_b2
+def _fixed_distance(f: ActivationFunction, *chaotic: FloatArray) -> FloatArray:
+    # 1 - c for the fixed point c of the correlation map. A distance near 0 grows by the factor chi;
+    # a distance of 1 means that the two z are independent.
+    q, factor, w2, b2 = chaotic
+    variance = w2 * _mean_square(f, q) + b2
 
     def growth(distance: FloatArray) -> FloatArray:
-        return 1 - distance * variance / (sigma_w2 * _variance_across(f, q, distance))
+        return 1 - distance * variance / (w2 * _variance_across(f, q, distance))
 
-    ends = 1 - 1 / factor, 1 - variance / (sigma_w2 * (square - _mean(f, q) ** 2))
-    distance = _root(growth, np.zeros(q.shape), np.ones(q.shape), 1e-10, ends)
-    across = _variance_across(f.derivative, q, distance, count=18)
-    return distance, factor - sigma_w2 * across
+    ends = 1 - 1 / factor, 1 - variance / (variance - b2 - w2 * _mean(f, q) ** 2)
+    return _root(growth, 0.0, 1.0, 1e-10, ends)
 
 
 # ------------------------------------------------------------------------------- layer by layer
