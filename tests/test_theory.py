@@ -671,6 +671,14 @@ def test_a_signal_that_overflows_is_an_error_for_one_network_and_nan_among_many(
         assert np.isfinite(found[:, 1]).all(), name
     assert np.isnan(many.gradient_rms[:, 0]).all()
     assert np.isfinite(many.gradient_rms[:, 1]).all()
+    for call in (
+        lambda w2: theory.variance_map(1e150, "relu", w2),
+        lambda w2: theory.correlation_map(0.5, "relu", w2, q=1e150),
+    ):
+        with pytest.raises(ValueError, match="overflows"):
+            call(1e60)
+        assert np.isnan(call([1.0, 1e60])).tolist() == [False, True]
+    assert theory.fixed_point("relu", 1e308) == math.inf
 
 
 def test_inputs_that_all_become_zero_have_no_correlation():

@@ -13,7 +13,8 @@ Conventions shared by all functions:
   negative or not finite raise a ``ValueError``.
 - Scalars give a Python float. Arrays are broadcast and give an array, one entry per network.
 - If there is no answer, for instance because the critical line doesn't exist or the signal
-  overflows, a ``ValueError`` is raised for a single network; in an array, the entry is NaN.
+  overflows (q exceeds 1e200), a ``ValueError`` is raised for a single network; in an array, the
+  entry is NaN.
 
 For q up to 60, means over one z have a relative error of 1e-10, and the variance across inputs one
 of 2e-9, however small it is and even with kinks at 0. At q = 10,000, where a sigmoid is nearly a
@@ -53,7 +54,7 @@ def _at_least_zero(**values: Any) -> list[FloatArray]:
     return list(np.broadcast_arrays(*values.values()))
 
 
-def _answer(values: FloatArray, why_not: str = "") -> Floats:
+def _answer(values: FloatArray, why_not: str = "the result is not a number") -> Floats:
     # The return value of a public function: a float for a single network, an array for several.
     if np.ndim(values) > 0:
         return values
@@ -228,8 +229,15 @@ def variance_map(
     Source: Poole et al. (2016), equation 3.
     """
     f = activations.get(activation)
-    q, sigma_w2, sigma_b2 = _at_least_zero(q=q, sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    return _answer(sigma_w2 * _mean_square(f, q) + sigma_b2)
+    q, w2, b2 = _at_least_zero(q=q, sigma_w2=sigma_w2, sigma_b2=sigma_b2)
+    return _answer(_next_q(w2, _mean_square(f, q), b2), "the signal overflows")
+
+
+def _next_q(w2: FloatArray, mean_square: Floats, b2: FloatArray) -> FloatArray:
+    # The mean of z**2 behind signals with this mean square, NaN if it overflows.
+    with overflow_allowed():
+        q = w2 * mean_square + b2
+    return np.where(q <= 1e200, q, np.nan)
 
 
 def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0) -> Floats:
@@ -393,11 +401,10 @@ def correlation_map(
         raise ValueError(f"correlation={correlation!r} must be from -1 to 1")
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
     size = _within_range(_fixed_point(f, w2, b2)) if q is None else _at_least_zero(q=q)[0]
-    variance = w2 * _mean_square(f, size) + b2
     with overflow_allowed():
-        distance = 1 - np.asarray(correlation, np.float64)
-        found: Any = 1 - w2 * _variance_across(f, size, distance) / variance
-    return _answer(found, f"sigma_w2={sigma_w2!r}, sigma_b2={sigma_b2!r}: z is always 0 there")
+        across = w2 * _variance_across(f, size, 1 - np.asarray(correlation, np.float64))
+        found: Any = 1 - across / _next_q(w2, _mean_square(f, size), b2)
+    return _answer(found, f"{sigma_w2=}, {sigma_b2=}: z is always 0 there, or overflows")
 
 
 def correlation_fixed_point(
@@ -496,7 +503,7 @@ def _fixed_distance(f: ActivationFunction, *chaotic: FloatArray) -> FloatArray:
     # 1 - c for the fixed point c of the correlation map. A distance near 0 grows by the factor chi;
     # a distance of 1 means that the two z are independent.
     q, factor, w2, b2 = chaotic
-    variance = w2 * _mean_square(f, q) + b2
+    variance = _next_q(w2, _mean_square(f, q), b2)
 
     def growth(distance: FloatArray) -> FloatArray:
         return 1 - distance * variance / (w2 * _variance_across(f, q, distance))
@@ -605,7 +612,6 @@ def layer_by_layer(
     Returns
     -------
     LayerTheory
-        A signal is said to overflow if q exceeds 1e200.
 
     Notes
     -----
@@ -632,9 +638,7 @@ def layer_by_layer(
     w2, b2 = (np.broadcast_to(values, (depth, *values.shape[1:])) for values in (w2, b2))
     q, squares = np.empty(w2.shape), np.empty(w2.shape)
     for layer in range(depth):
-        with overflow_allowed():
-            size = w2[layer] * (squares[layer - 1] if layer else square) + b2[layer]
-        q[layer] = np.where(size <= 1e200, size, np.nan)
+        q[layer] = _next_q(w2[layer], squares[layer - 1] if layer else square, b2[layer])
         squares[layer] = _mean_square(f, q[layer])
     if w2.ndim == 1 and np.isnan(q).any():
         number = np.isnan(q).argmax() + 1
