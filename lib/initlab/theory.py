@@ -250,9 +250,9 @@ def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
     Returns
     -------
     float or array
-        The largest attracting fixed point; 0 if signals die out; ``inf`` if they explode; 1 if
-        every q is a fixed point (ReLU with He's sigma_w2 = 2). GELU and SiLU may have another,
-        smaller one for smaller signals.
+        The largest attracting fixed point; 0 if signals die out (or it is below 1e-12); ``inf`` if
+        they explode (or it is above 1e12); 1 if every q is a fixed point (ReLU with He's
+        sigma_w2 = 2). GELU and SiLU may have another, smaller one for smaller signals.
 
     Notes
     -----
@@ -338,7 +338,8 @@ def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
     -------
     float or array
         There is no answer if chi doesn't cross 1 for sigma_w2 between 0.001 and 100,000, or jumps
-        across it, as for GELU and SiLU, whose signals go straight from dying out to exploding.
+        across it, as for GELU and SiLU with sigma_b2 below about 0.13 and 0.42, whose signals go
+        straight from staying small to exploding.
 
     Notes
     -----
@@ -412,9 +413,11 @@ def correlation_fixed_point(
 ) -> Floats:
     """Return the correlation that any two inputs approach in a deep network.
 
-    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase; of
-    ReLU, whose signals then explode, it is 1 there, too. Where signals die out (q = 0) the
-    differences between inputs do as well, and this is their limit for any bias above 0.
+    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase. Where
+    signals explode, it is 1, as for ReLU and its relatives (but not for the identity).
+
+    Where signals die out (q = 0), it is 1 as well, the limit for any sigma_b2 above 0. With none,
+    differences die out together with the signals, and the correlation may stay as it is (tanh).
 
     Parameters
     ----------
@@ -434,8 +437,9 @@ def correlation_fixed_point(
 def depth_scale(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0) -> Floats:
     """Return the number of layers over which differences between inputs are lost or scrambled.
 
-    The correlation of two inputs approaches its fixed point as exp(-layer / depth_scale). A network
-    several times deeper than this scale can hardly be trained.
+    The correlation of two inputs approaches its fixed point as exp(-layer / depth_scale). Where
+    signals die out (q = 0), it is the squared distance between inputs that falls like this. A
+    network several times deeper than this scale can hardly be trained.
 
     Parameters
     ----------
