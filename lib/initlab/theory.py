@@ -13,11 +13,12 @@ Conventions shared by all functions:
   negative or not finite raise a ``ValueError``.
 - Scalars give a Python float. Arrays are broadcast and give an array, one entry per network.
 - If there is no answer, for instance because the critical line doesn't exist or the signal
-  overflows, a ``ValueError`` is raised for a single network; in an array, the entry is NaN.
+  overflows (q exceeds 1e200), a ``ValueError`` is raised for a single network; in an array, the
+  entry is NaN.
 
-For q up to 60, means over one z are accurate to 1e-10, means over a pair to 1e-9, and the variance
-across inputs to a relative error of 3e-7, however small it is and even with kinks at 0. At
-q = 10,000, where a sigmoid is nearly a step, the errors are 1e-5, 1e-6 and 1e-3.
+For q up to 60, means over one z have a relative error of 1e-10, and the variance across inputs one
+of 2e-9, however small it is and even with kinks at 0. At q = 10,000, where a sigmoid is nearly a
+step, the errors are 1e-5 and 1e-6.
 
 Sources: Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli (2016), "Exponential expressivity in deep
 neural networks through transient chaos"; Schoenholz, Gilmer, Ganguli, Sohl-Dickstein (2017), "Deep
@@ -53,7 +54,7 @@ def _at_least_zero(**values: Any) -> list[FloatArray]:
     return list(np.broadcast_arrays(*values.values()))
 
 
-def _answer(values: FloatArray, why_not: str = "") -> Floats:
+def _answer(values: FloatArray, why_not: str = "the result is not a number") -> Floats:
     # The return value of a public function: a float for a single network, an array for several.
     if np.ndim(values) > 0:
         return values
@@ -89,9 +90,9 @@ def _in_blocks(compute: Callable[..., FloatArray], *arrays: FloatArray) -> Float
     # compute(*arrays), elementwise, in blocks so small that intermediate results fit in the cache.
     arrays = tuple(np.broadcast_arrays(*arrays))
     with overflow_allowed():
-        if arrays[0].size <= 24:
+        if arrays[0].size <= 32:
             return compute(*arrays)
-        split = (np.array_split(array.ravel(), array.size // 24 + 1) for array in arrays)
+        split = (np.array_split(array.ravel(), array.size // 32 + 1) for array in arrays)
         found = [compute(*parts) for parts in zip(*split, strict=True)]
     return np.concatenate(found).reshape(arrays[0].shape)
 
@@ -128,58 +129,60 @@ def gaussian_mean(function: Function, q: Floats = 1.0) -> Floats:
 def _towards_zero(count: int, length: Floats, steepness: Floats) -> tuple[FloatArray, FloatArray]:
     # Nodes and weights on (0, length) for functions that change over a distance of 1 / steepness
     # at 0 and are smooth elsewhere: a Gauss-Legendre rule on (0, 2 length), transformed by a tanh.
-    # Half of it is enough, since every function here is even about length, or 0 there.
+    # Half of it is enough, since every function here is even about length, or 0 there. The weights
+    # are scaled so that the rule is exact for constants.
     nodes, weights = (values[count:] for values in _legendre(2 * count))
     length = np.asarray(length)[..., np.newaxis]
     bend = np.arcsinh(np.asarray(steepness)[..., np.newaxis] * length) / 2 + 1e-4
-    cosh = np.cosh(bend * nodes)
-    z = length * np.sinh(bend * (1 - nodes)) / (np.sinh(bend) * cosh)
-    return z, length * weights * bend / (np.tanh(bend) * cosh**2)
+    bent = np.tanh(bend * nodes)
+    weights = weights * (1 - bent * bent)
+    scale = length / weights.sum(axis=-1, keepdims=True)
+    return length * (1 - bent / np.tanh(bend)), weights * scale
 
 
 @functools.cache
-def _radii(function: Function, count: int) -> tuple[FloatArray, FloatArray]:
-    # Radii of both signs, unless f(z) + f(-z) or f(z) - f(-z) is a constant, as for tanh and its
-    # slope: then one sign is enough.
-    r, weights = _towards_zero(2 * count, 8.0, count / 8)
+def _radii(f: ActivationFunction) -> tuple[FloatArray, FloatArray]:
+    # Radii of both signs, unless f(z) + f(-z) or f(z) - f(-z) is a constant, as for tanh: then one
+    # sign is enough.
+    r, weights = _towards_zero(23, 7.4, 1.6)
     weights = weights * r * np.exp(-r * r / 2) / (2 * math.pi)
     z = np.geomspace(1, 1e4, 5)[:, np.newaxis] * r
-    if min(np.ptp(function(z) + function(-z)), np.ptp(function(z) - function(-z))) < 1e-14:
+    if min(np.ptp(f(z) + f(-z)), np.ptp(f(z) - f(-z))) < 1e-14:
         return r, 2 * weights
     return np.concatenate([r, -r]), np.concatenate([weights, weights])
 
 
-def _variance_across(
-    function: Function, q: FloatArray, distance: FloatArray, count: int = 12
-) -> FloatArray:
+def _variance_across(f: ActivationFunction, q: FloatArray, distance: FloatArray) -> FloatArray:
     # Half the mean of (h - h')**2, where z and z' have variance q and correlation 1 - distance: the
     # variance of h across inputs. As a mean of differences, it stays accurate for tiny distances.
     # In polar coordinates, z and z' are r times the sines of two angles, and the correlation is the
-    # cosine of the angle between. All kinks and steep places lie where a sine is 0, so the arcs
-    # begin there: one where z and z' have the same sign, one where they have opposite signs. The
-    # rest of the circle contributes the same, with z and z' exchanged.
-    r, r_weights = _radii(function, count)
+    # cosine of the turn between them. All kinks and steep places lie where a sine is 0, so one arc
+    # begins there and turns left (z and z' have the same sign), and one turns right (opposite
+    # signs). The rest of the circle contributes the same, with z and z' exchanged.
+    # A bounded function resembles a step, and the more so the larger q. The others resemble ReLU,
+    # whose shape is the same at every size. All other constants here were found by trial.
+    steepest = 100.0 if f.saturation is None else 1e8
+    r, r_weights = _radii(f)
 
     def compute(q: FloatArray, distance: FloatArray) -> FloatArray:
-        between, root = 2 * np.arcsin(np.sqrt(np.minimum(distance / 2, 1))), np.sqrt(q)
-        lengths = np.stack([(math.pi - between) / 2, between / 2], axis=-1)
-        steepness = np.minimum(2 * root, 5 * count)[..., np.newaxis]
-        arcs, weights = _towards_zero(count, lengths, steepness)
-        arcs = arcs * [[1], [-1]]
-        angles = arcs + between[..., np.newaxis, np.newaxis], arcs
-        sizes = (root[..., np.newaxis, np.newaxis] * np.sin(each) for each in angles)
-        h, other = (function(size[..., np.newaxis] * r) for size in sizes)
-        return ((h - other) ** 2 @ r_weights * weights).sum(axis=(-2, -1))
+        root = np.sqrt(q)[..., np.newaxis]
+        turns = np.multiply.outer(2 * np.arcsin(np.sqrt(np.minimum(distance / 2, 1))), [1, -1])
+        steepness = np.minimum(3 * root, steepest)
+        angles, weights = _towards_zero(15, ([math.pi, 0] - turns) / 2, steepness)
+        sizes = root[..., np.newaxis] * np.sin([angles, angles + turns[..., np.newaxis]])
+        h, other = (f(np.multiply.outer(r, size)) for size in sizes)
+        squares = np.einsum("r,r...->...", r_weights, (h - other) ** 2)
+        return (squares * weights).sum(axis=(-2, -1))
 
-    return _in_blocks(compute, q, distance)
+    # The variance is proportional to tiny distances, but there h - h' is lost in rounding.
+    across = _in_blocks(compute, q, np.maximum(distance, 1e-16))
+    return across * np.minimum(distance / 1e-16, 1)
 
 
 # --------------------------------------------------------------------------------------- roots
 
 
-def _root(
-    function: Function, low: FloatArray, high: FloatArray, within: float, ends: Any = None
-) -> FloatArray:
+def _root(function: Function, low: Any, high: Any, within: float, ends: Any = None) -> FloatArray:
     # The place between ``low`` and ``high`` where a function changes from positive to negative; if
     # it doesn't, the end nearer to such a change. Found by regula falsi, where the value at an end
     # that is kept twice in a row is reduced (the Anderson-Björck method). ``ends`` holds the
@@ -187,19 +190,18 @@ def _root(
     at_low, at_high = ends or (function(low), function(high))
     low, high = np.where(at_high >= 0, high, low), np.where(at_low <= 0, low, high)
     was_up = np.full(low.shape, np.nan)
-    with overflow_allowed():
-        for _ in range(100):
-            share = at_low / (at_low - at_high)
-            middle = low + np.where(np.isfinite(share), share, 0.5) * (high - low)
-            at_middle = function(middle)
-            if ((np.abs(at_middle) < within) | (high - low < within)).all():
-                break
-            up = at_middle > 0
-            kept = 1 - at_middle / np.where(up, at_low, at_high)
-            again = np.where(up == was_up, np.where(kept > 0, kept, 0.5), 1.0)
-            low, at_low = np.where(up, middle, low), np.where(up, at_middle, at_low * again)
-            high, at_high = np.where(up, high, middle), np.where(up, at_high * again, at_middle)
-            was_up = up
+    for _ in range(100):
+        share = at_low / (at_low - at_high)
+        middle = low + np.where(np.isfinite(share), share, 0.5) * (high - low)
+        at_middle = function(middle)
+        if ((np.abs(at_middle) < within) | (high - low < within)).all():
+            break
+        up = at_middle > 0
+        kept = 1 - at_middle / np.where(up, at_low, at_high)
+        again = np.where(up == was_up, np.where(kept > 0, kept, 0.5), 1.0)
+        low, at_low = np.where(up, middle, low), np.where(up, at_middle, at_low * again)
+        high, at_high = np.where(up, high, middle), np.where(up, at_high * again, at_middle)
+        was_up = up
     return middle
 
 
@@ -227,8 +229,15 @@ def variance_map(
     Source: Poole et al. (2016), equation 3.
     """
     f = activations.get(activation)
-    q, sigma_w2, sigma_b2 = _at_least_zero(q=q, sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    return _answer(sigma_w2 * _mean_square(f, q) + sigma_b2)
+    q, w2, b2 = _at_least_zero(q=q, sigma_w2=sigma_w2, sigma_b2=sigma_b2)
+    return _answer(_next_q(w2, _mean_square(f, q), b2), "the signal overflows")
+
+
+def _next_q(w2: FloatArray, mean_square: Floats, b2: FloatArray) -> FloatArray:
+    # The mean of z**2 behind signals with this mean square, NaN if it overflows.
+    with overflow_allowed():
+        q = w2 * mean_square + b2
+    return np.where(q <= 1e200, q, np.nan)
 
 
 def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0) -> Floats:
@@ -241,9 +250,9 @@ def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
     Returns
     -------
     float or array
-        The largest attracting fixed point; 0 if signals die out; ``inf`` if they explode; 1 if
-        every q is a fixed point (ReLU with He's sigma_w2 = 2). GELU and SiLU may have another,
-        smaller one for smaller signals.
+        The largest attracting fixed point; 0 if signals die out (or it is below 1e-12); ``inf`` if
+        they explode (or it is above 1e12); 1 if every q is a fixed point (ReLU with He's
+        sigma_w2 = 2). GELU and SiLU may have another, smaller one for smaller signals.
 
     Notes
     -----
@@ -255,7 +264,7 @@ def fixed_point(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats =
     2.2
     """
     f = activations.get(activation)
-    return _answer(_fixed_point(f, *_at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2))[0])
+    return _answer(_fixed_point(f, *_at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)))
 
 
 @functools.cache
@@ -265,34 +274,31 @@ def _mean_squares(f: ActivationFunction) -> tuple[FloatArray, FloatArray]:
     return log_q, _mean_square(f, np.exp(log_q))
 
 
-def _fixed_point(f: ActivationFunction, *variances: FloatArray) -> tuple[FloatArray, ...]:
-    # The fixed point, a q near it at which slopes can be computed, and chi there. Slopes at 0 and
-    # inf are understood as limits: a kink at 0 has no slope, and inf * 0 has no value.
-    sigma_w2, sigma_b2 = variances
-
+def _fixed_point(f: ActivationFunction, w2: FloatArray, b2: FloatArray) -> FloatArray:
     def growth(log_q: FloatArray) -> FloatArray:
         q = np.exp(log_q)
-        return (sigma_w2 * _mean_square(f, q) + sigma_b2) / q - 1
+        return (w2 * _mean_square(f, q) + b2) / q - 1
 
     log_q, means = _mean_squares(f)
-    rates = (np.multiply.outer(sigma_w2, means) + sigma_b2[..., np.newaxis]) / np.exp(log_q) - 1
-    last = np.minimum(((rates > 0) * np.arange(len(log_q))).max(axis=-1), len(log_q) - 2)
-    found = _root(growth, log_q[last], log_q[last + 1], within=1e-14)
+    with overflow_allowed():
+        rates = (np.multiply.outer(w2, means) + b2[..., np.newaxis]) / np.exp(log_q) - 1
+        last = np.minimum(((rates > 0) * np.arange(len(log_q))).max(axis=-1), len(log_q) - 2)
+        found = _root(growth, log_q[last], log_q[last + 1], within=1e-14)
     q = np.where(found > log_q[0], np.where(found < log_q[-1], np.exp(found), np.inf), 0.0)
-    q = np.where((np.abs(rates) < 1e-9).all(axis=-1), 1.0, q)
-    near = np.clip(q, 1e-30, 1e12)
-    return q, near, sigma_w2 * _mean_square(f.derivative, near)
+    return np.where((np.abs(rates) < 1e-9).all(axis=-1), 1.0, q)
+
+
+def _within_range(q: FloatArray) -> FloatArray:
+    # What is said of q = 0 and q = inf is meant as a limit: a kink at 0 has no slope, and inf * 0
+    # has no value.
+    return np.clip(q, 1e-30, 1e12)
 
 
 # ----------------------------------------------------------------------------- order and chaos
 
 
 def chi(
-    activation: ActivationLike,
-    sigma_w2: Floats,
-    sigma_b2: Floats = 0.0,
-    *,
-    q: Floats | None = None,
+    activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0, *, q: Floats | None = None
 ) -> Floats:
     """Return the factor by which a layer multiplies the mean square of the gradient.
 
@@ -316,9 +322,9 @@ def chi(
     """
     f = activations.get(activation)
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    if q is None:
-        return _answer(_fixed_point(f, w2, b2)[-1])
-    return _answer(w2 * _mean_square(f.derivative, *_at_least_zero(q=q)))
+    size = _within_range(_fixed_point(f, w2, b2)) if q is None else _at_least_zero(q=q)[0]
+    with overflow_allowed():
+        return _answer(w2 * _mean_square(f.derivative, size))
 
 
 def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
@@ -332,7 +338,8 @@ def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
     -------
     float or array
         There is no answer if chi doesn't cross 1 for sigma_w2 between 0.001 and 100,000, or jumps
-        across it, as for GELU and SiLU, whose signals go straight from dying out to exploding.
+        across it, as for GELU and SiLU with sigma_b2 below about 0.13 and 0.42, whose signals go
+        straight from staying small to exploding.
 
     Notes
     -----
@@ -346,15 +353,18 @@ def critical_line(activation: ActivationLike, sigma_b2: Floats = 0.0) -> Floats:
     f = activations.get(activation)
     (b2,) = _at_least_zero(sigma_b2=sigma_b2)
 
-    def order(log_w2: FloatArray) -> FloatArray:
-        return 1 - _fixed_point(f, np.exp(log_w2), b2)[-1]
+    def log_growth(log_q: FloatArray) -> FloatArray:
+        # Where chi is 1, sigma_w2 is 1 / E[f'**2], and the next q is sigma_b2 + sigma_w2 E[f**2].
+        q = np.exp(log_q)
+        return np.log((b2 + _mean_square(f, q) / _mean_square(f.derivative, q)) / q)
 
-    low, high = (np.full(b2.shape, math.log(end)) for end in (1e-3, 1e5))
-    # Only the sign is used, since chi may have kinks and jumps.
-    root = _root(lambda log_w2: np.sign(order(log_w2)), low, high, within=1e-11)
-    crosses = np.maximum(np.abs(order(root - 1e-5)), np.abs(order(root + 1e-5))) < 1e-2
+    with overflow_allowed():
+        q = np.exp(_root(log_growth, math.log(1e-30), math.log(1e12), within=1e-14))
+        w2 = np.clip(1 / _mean_square(f.derivative, q), 1e-3, 1e5)
+    # If signals don't settle at this q, chi jumps across 1.
+    beside = [np.abs(chi(f, w2 * (1 + step), b2) - 1) for step in (-1e-5, 1e-5)]
     why_not = f"activation={f.name!r} has no critical line at {sigma_b2=}, where chi is never 1"
-    return _answer(np.where(crosses, np.exp(root), np.nan), why_not)
+    return _answer(np.where(np.maximum(*beside) < 1e-2, w2, np.nan), why_not)
 
 
 # --------------------------------------------------------------------- similarity of two inputs
@@ -391,12 +401,11 @@ def correlation_map(
     if not (np.abs(correlation) <= 1).all():
         raise ValueError(f"correlation={correlation!r} must be from -1 to 1")
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    size = _fixed_point(f, w2, b2)[1] if q is None else _at_least_zero(q=q)[0]
-    variance = w2 * _mean_square(f, size) + b2
+    size = _within_range(_fixed_point(f, w2, b2)) if q is None else _at_least_zero(q=q)[0]
     with overflow_allowed():
-        distance = 1 - np.asarray(correlation, np.float64)
-        found: Any = 1 - w2 * _variance_across(f, size, distance) / variance
-    return _answer(found, f"sigma_w2={sigma_w2!r}, sigma_b2={sigma_b2!r}: z is always 0 there")
+        across = w2 * _variance_across(f, size, 1 - np.asarray(correlation, np.float64))
+        found: Any = 1 - across / _next_q(w2, _mean_square(f, size), b2)
+    return _answer(found, f"{sigma_w2=}, {sigma_b2=}: z is always 0 there, or overflows")
 
 
 def correlation_fixed_point(
@@ -404,9 +413,11 @@ def correlation_fixed_point(
 ) -> Floats:
     """Return the correlation that any two inputs approach in a deep network.
 
-    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase; of
-    ReLU, whose signals then explode, it is 1 there, too. Where signals die out (q = 0) the
-    differences between inputs do as well, and this is their limit for any bias above 0.
+    It is 1 in the ordered phase (all inputs look alike) and less than 1 in the chaotic phase. Where
+    signals explode, it is 1, as for ReLU and its relatives (but not for the identity).
+
+    Where signals die out (q = 0), it is 1 as well, the limit for any sigma_b2 above 0. With none,
+    differences die out together with the signals, and the correlation may stay as it is (tanh).
 
     Parameters
     ----------
@@ -426,8 +437,9 @@ def correlation_fixed_point(
 def depth_scale(activation: ActivationLike, sigma_w2: Floats, sigma_b2: Floats = 0.0) -> Floats:
     """Return the number of layers over which differences between inputs are lost or scrambled.
 
-    The correlation of two inputs approaches its fixed point as exp(-layer / depth_scale). A network
-    several times deeper than this scale can hardly be trained.
+    The correlation of two inputs approaches its fixed point as exp(-layer / depth_scale). Where
+    signals die out (q = 0), it is the squared distance between inputs that falls like this. A
+    network several times deeper than this scale can hardly be trained.
 
     Parameters
     ----------
@@ -474,31 +486,34 @@ def phase_diagram(
     """
     f = activations.get(activation)
     w2, b2 = _at_least_zero(sigma_w2=sigma_w2, sigma_b2=sigma_b2)
-    point, q, factor = _fixed_point(f, w2, b2)
-    distance, rate = np.zeros(w2.shape), np.array(factor)
-    chaos = (factor > 1 + 1e-12) & np.isfinite(point)
-    if chaos.any():
-        chosen = (values[chaos] for values in (w2, b2, q, factor))
-        distance[chaos], rate[chaos] = _distance_and_rate(f, *chosen)
+    point = _fixed_point(f, w2, b2)
+    q = _within_range(point)
     with overflow_allowed():
+        factor = w2 * _mean_square(f.derivative, q)
+        distance, rate = np.zeros(w2.shape), np.array(factor)
+        chaos = (factor > 1 + 1e-12) & np.isfinite(point)
+        if chaos.any():
+            chosen = [values[chaos] for values in (q, factor, w2, b2)]
+            distance[chaos] = _in_blocks(functools.partial(_fixed_distance, f), *chosen)
+            # At a fixed point, the slope of the map is the same on logarithmic axes.
+            beside = np.multiply.outer(np.exp([-1e-4, 1e-4]), distance[chaos])
+            less, more = np.log(_variance_across(f, q[chaos], beside))
+            rate[chaos] = (more - less) / 2e-4
         layers = np.abs(1 / np.log(np.where(rate < 1 - 1e-12, np.maximum(rate, 0), 1)))
     return PhaseDiagram(*map(_answer, (point, factor, 1 - distance, layers)))
 
 
-def _distance_and_rate(f: ActivationFunction, *chaotic: FloatArray) -> tuple[FloatArray, ...]:
-    # 1 - c for the fixed point c of the correlation map, and the slope of the map there. A distance
-    # near 0 grows by the factor chi; a distance of 1 means that the two z are independent.
-    sigma_w2, sigma_b2, q, factor = chaotic
-    square = _mean_square(f, q)
-    variance = sigma_w2 * square + sigma_b2
+def _fixed_distance(f: ActivationFunction, *chaotic: FloatArray) -> FloatArray:
+    # 1 - c for the fixed point c of the correlation map. A distance near 0 grows by the factor chi;
+    # a distance of 1 means that the two z are independent.
+    q, factor, w2, b2 = chaotic
+    variance = _next_q(w2, _mean_square(f, q), b2)
 
     def growth(distance: FloatArray) -> FloatArray:
-        return 1 - distance * variance / (sigma_w2 * _variance_across(f, q, distance))
+        return 1 - distance * variance / (w2 * _variance_across(f, q, distance))
 
-    ends = 1 - 1 / factor, 1 - variance / (sigma_w2 * (square - _mean(f, q) ** 2))
-    distance = _root(growth, np.zeros(q.shape), np.ones(q.shape), 1e-10, ends)
-    across = _variance_across(f.derivative, q, distance, count=18)
-    return distance, factor - sigma_w2 * across
+    ends = 1 - 1 / factor, 1 - variance / (variance - b2 - w2 * _mean(f, q) ** 2)
+    return _root(growth, 0.0, 1.0, 1e-10, ends)
 
 
 # ------------------------------------------------------------------------------- layer by layer
@@ -601,7 +616,6 @@ def layer_by_layer(
     Returns
     -------
     LayerTheory
-        A signal is said to overflow if q exceeds 1e200.
 
     Notes
     -----
@@ -628,9 +642,7 @@ def layer_by_layer(
     w2, b2 = (np.broadcast_to(values, (depth, *values.shape[1:])) for values in (w2, b2))
     q, squares = np.empty(w2.shape), np.empty(w2.shape)
     for layer in range(depth):
-        with overflow_allowed():
-            size = w2[layer] * (squares[layer - 1] if layer else square) + b2[layer]
-        q[layer] = np.where(size <= 1e200, size, np.nan)
+        q[layer] = _next_q(w2[layer], squares[layer - 1] if layer else square, b2[layer])
         squares[layer] = _mean_square(f, q[layer])
     if w2.ndim == 1 and np.isnan(q).any():
         number = np.isnan(q).argmax() + 1
