@@ -41,7 +41,10 @@ def test_the_verdict_on_any_two_parts_and_three_seeds():
 
 @pytest.mark.parametrize(
     ("parts", "word"),
-    [([[True]], HOLDS), ([[False]], FALSE), ([[True], [False] * 3], HALF), ([[1, 0]], DEPENDS)],
+    [
+        *(([[True]], HOLDS), ([[False]], FALSE), ([[True], [False] * 3], HALF)),
+        *(([[1, 0]], DEPENDS), ([[0, 0], [1, 0]], DEPENDS)),
+    ],
 )
 def test_the_verdict_on_one_part_or_parts_of_other_lengths(parts, word):
     assert verdict(parts) == word
