@@ -241,6 +241,7 @@ def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):
 
 def test_nothing_is_left_of_a_closed_explorer(small):
     made = []
+    widgets.Widget.close_all()  # an explorer opens after that, too
     for kind in KINDS:
         small(kind)  # what all share is there from now on
         threads = set(threading.enumerate())
@@ -252,13 +253,6 @@ def test_nothing_is_left_of_a_closed_explorer(small):
         assert len(made) > 10
         assert [widget for widget in made if widget.comm is not None] == []
         assert set(threading.enumerate()) <= threads
-
-
-def test_an_explorer_opens_after_all_widgets_were_closed(small):
-    widgets.Widget.close_all()
-    explorer = small(ActivationExplorer)
-    explorer.wait()
-    assert all(said(explorer))
 
 
 def test_of_the_networks_that_were_drawn_only_the_latest_are_kept():
@@ -527,20 +521,9 @@ def test_the_slider_stands_exactly_at_the_named_stds(width):
     assert stds == sorted(stds)
     assert len(set(stds)) == len(stds) == 122
     assert set(named_stds(width).values()) <= set(stds)
-    assert positions[f"{(1 / width) ** 0.5:.4g} (Xavier)"] == pytest.approx(width**-0.5)
-    assert positions[f"{(2 / width) ** 0.5:.4g} (He)"] == pytest.approx((2 / width) ** 0.5)
-
-
-@pytest.mark.parametrize(
-    ("text", "std"), [("Xavier", 0.1), ("std 0.01", 0.01), ("0.01", 0.01), ("std 10", 10.0)]
-)
-def test_a_std_is_given_by_the_name_of_its_start(text, std):
-    explorer = ActivationExplorer(text, width=100, depth=1, inputs=10)
-    assert explorer.std.value == std
-    explorer.std.value = 1.0
-    explorer.state = f"std={text.replace(' ', '_')}"
-    assert explorer.std.value == std
-    explorer.close()
+    for name, square in (("Xavier", 1), ("He", 2)):
+        std = (square / width) ** 0.5
+        assert positions[f"{std:.4g} ({name})"] == pytest.approx(std)
 
 
 def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_changes(small):
@@ -553,19 +536,14 @@ def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_
     for width in (20, 500, 10):
         explorer.width.value = width
         assert explorer.std.label == "0.5012"
+    for name, std in {"Xavier": 0.1**0.5, "std 0.01": 0.01, "0.01": 0.01, "std 10": 10}.items():
+        explorer.state = f"std={name.replace(' ', '_')}"
+        assert explorer.std.value == std == small(ActivationExplorer, name, width=10).std.value
     explorer.named["Xavier"].click()
     for width in (20, 500, 10):
         explorer.width.value = width
         assert explorer.std.label.endswith(" (Xavier)")
         assert explorer.reading().std == width**-0.5
-
-
-def test_a_slider_moved_by_code_is_read_while_the_table_fills():
-    explorer = ActivationExplorer(depth=10)
-    explorer.std.value = 10.0
-    signals = experiments.five_layers(init.normal(10.0), depth=10, dtype=np.float32)
-    np.testing.assert_allclose(explorer.reading().pooled_std, signals.each("pooled_std"), rtol=1e-5)
-    explorer.close()
 
 
 def test_an_activation_that_the_dropdown_does_not_know_is_refused(small):
