@@ -1,4 +1,4 @@
-"""The explorers without a browser: tables, readings, captions, states."""
+"""The explorers without a browser: what all share, and those with a slider for the std."""
 
 import dataclasses
 import itertools
@@ -14,13 +14,16 @@ import pytest
 
 from initlab import Dataset, activations, experiments, explorers, theory
 from initlab import initializers as init
-from initlab.activations import leaky_relu_with
+from initlab.activations import ACTIVATIONS, leaky_relu_with
 from initlab.explorers import (
     ActivationExplorer,
     ActivationSettings,
     CompareExplorer,
+    PhaseExplorer,
+    PhaseSettings,
     SignalExplorer,
     SignalSettings,
+    TrainingExplorer,
     captions,
     scrub_table,
 )
@@ -36,6 +39,7 @@ KINDS = [
     for kind in vars(explorers).values()
     if isinstance(kind, type) and issubclass(kind, widgets.Box)
 ]
+SMALL = {"depth": 2, "width": 10, "inputs": 10}
 
 
 @pytest.fixture
@@ -45,13 +49,13 @@ def small(mnist, monkeypatch):
     monkeypatch.setattr("initlab.explorers.training.load_mnist", lambda: few)
     made = []
 
-    def make(kind):
-        explorer = kind()
+    def make(kind, *arguments, **settings):
+        explorer = kind(*arguments, **settings)
         made.append(explorer)
         explorer.state = " ".join(
             f"{name}={control.min}"
             for name, control in controls(explorer).items()
-            if isinstance(control, widgets.IntSlider)
+            if isinstance(control, widgets.IntSlider) and name not in settings
         )
         return explorer
 
@@ -78,7 +82,7 @@ def controls(explorer):
 
 
 def stops(control):
-    """Return where a control is looked at: all its options; of numbers the ends and the middle."""
+    """Return where a control is looked at: all its options, and the ends of numbers."""
     if isinstance(control, widgets.SelectionSlider):
         values = [value for _, value in control.options]
         return [values[0], values[len(values) // 2], values[-1]]
@@ -86,7 +90,7 @@ def stops(control):
         return control.options
     if isinstance(control, widgets.ToggleButton):
         return [True, False]
-    return [control.min, (control.min + control.max) // 2, control.max]
+    return [control.min, control.max]
 
 
 def names_of(kind):
@@ -97,11 +101,15 @@ def names_of(kind):
     return names
 
 
-STOPS = [
-    pytest.param(kind, name, id=f"{kind.__name__}.{name}")
-    for kind in KINDS
-    for name in names_of(kind)
-]
+each_kind = pytest.mark.parametrize("kind", KINDS)
+each_control = pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(kind, name, id=f"{kind.__name__}.{name}")
+        for kind in KINDS
+        for name in names_of(kind)
+    ],
+)
 
 
 def said(explorer):
@@ -113,10 +121,11 @@ def said(explorer):
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize(("kind", "name"), STOPS)
-def test_every_option_of_every_control_and_every_button(small, kind, name):
+@each_control
+def test_every_option_of_every_control_by_hand_and_pasted_and_every_button(small, kind, name):
     explorer = small(kind)
-    control = controls(explorer)[name]
+    explorer.wait()
+    other, control = small(kind), controls(explorer)[name]
     for value in stops(control):
         control.value = value
         assert control.value == value
@@ -130,38 +139,60 @@ def test_every_option_of_every_control_and_every_button(small, kind, name):
         assert all(said(explorer))
         assert explorer.state_text.value == explorer.state
         assert explorer.picture.message == ""
+        (part,) = (part for part in explorer.state.split() if part.startswith(f"{name}="))
+        other.state_text.value = part
+        assert other.picture.message == ""
+        assert getattr(other, name).value == getattr(explorer, name).value
     explorer.reset_button.click()
     assert explorer.state == kind().state
 
 
-@pytest.mark.parametrize(("kind", "name"), STOPS)
-def test_every_option_of_every_control_can_be_pasted(small, kind, name):
-    explorer, other = small(kind), small(kind)
-    for value in stops(controls(explorer)[name]):
-        getattr(explorer, name).value = value
-        (part,) = (part for part in explorer.state.split() if part.startswith(f"{name}="))
-        other.state_text.value = part
-        assert other.picture.message == ""
-        assert getattr(other, name).value == value
-        assert other.reading().caption
+@each_kind
+def test_the_state_is_all_that_the_reading_depends_on(small, kind):
+    explorer, other, rng = small(kind), small(kind), np.random.default_rng(0)
+    for _ in range(25):
+        for name, control in rng.permutation(list(controls(explorer).items()))[:2]:
+            values = stops(control)
+            if isinstance(control, widgets.IntSlider):
+                values = [control.min, (4 * control.min + control.max) // 5]
+            control.value = values[rng.integers(len(values))]
+            assert getattr(explorer, name).value in values
+        other.state = explorer.state
+        assert other.state == explorer.state == explorer.state_text.value
+        assert str(other.reading()) == str(explorer.reading())
+    again = explorer.state
+    explorer.reset()
+    explorer.state = again
+    assert str(other.reading()) == str(explorer.reading())
 
 
-@pytest.mark.parametrize("wrong", ["", "wrong", "-1", "1e999", "nan", "0.5.1", "None", "=1"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kind, wrong):
+@each_kind
+def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kind):
     explorer = small(kind)
     state = explorer.state
-    for name in controls(explorer):
+    for name, wrong in itertools.product(controls(explorer), ("", "wrong", "-1", "1e999", "nan")):
         explorer.state_text.value = f"{name}={wrong}"
-        assert explorer.picture.message.startswith(f"{name}=")
-        assert "must be " in explorer.picture.message
+        assert explorer.picture.message.startswith(f"{name}={wrong} must be ")
         assert explorer.state == state
     explorer.state_text.value = state
     assert explorer.picture.message == ""
-    explorer.state_text.value = "wrong"
-    assert explorer.picture.message
+    for wrong in ("colour=red", "seed", f"{state} seed=x"):
+        explorer.state_text.value = wrong
+        assert explorer.picture.message
+        with pytest.raises(ValueError, match=r"^state: .* is not known here|^seed=x"):
+            explorer.state = wrong
+        assert explorer.state == state
     explorer.seed.value += 1
     assert explorer.picture.message == ""
+
+
+@each_kind
+def test_what_no_control_can_show_is_refused_by_name(kind):
+    for name in set(names_of(kind)) - {"lock", "difference"}:
+        for value in (-1, "wrong", None):
+            if value is not None or name not in ("activation_b", "initializer_b"):  # as A's
+                with pytest.raises((ValueError, TypeError), match=f"^{name.removesuffix('_b')}.*="):
+                    kind(**{name: value})
 
 
 def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):
@@ -195,21 +226,22 @@ def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):
             assert explorer.std.label.endswith("(half)")
         assert "softplus" in explorer.state
         assert explorer.reading().caption
-        explorer.wait()
     plane = experiments.plane_diagram("softplus")
     assert (plane.sigma_w[-1], plane.sigma_b[-1]) == softplus.plane
-    explorer = explorers.SignalExplorer("half", activation="softplus", width=500, depth=2)
-    explorer.wait()
-    reading = explorer.reading()
+    reading = small(SignalExplorer, "half", activation="softplus", width=500, depth=2).reading()
     np.testing.assert_allclose(reading.forward_rms, reading.predicted_forward_rms, rtol=0.1)
-    explorer = explorers.TrainingExplorer(start="half", steps=10)
+    explorer = small(TrainingExplorer, start="half")
     explorer.train()
     explorer.wait()
     assert b'"color":"black"' in explorer.picture.table
 
 
+# --------------------------------------------------------------------------- memory and threads
+
+
 def test_nothing_is_left_of_a_closed_explorer(small):
     made = []
+    widgets.Widget.close_all()  # an explorer opens after that, too
     for kind in KINDS:
         small(kind)  # what all share is there from now on
         threads = set(threading.enumerate())
@@ -244,6 +276,24 @@ def test_of_the_networks_that_were_drawn_only_the_latest_are_kept():
     assert len([measure for measure in drawn if measure() is not None]) <= 4
 
 
+def test_a_hundred_changes_of_setting_leave_memory_and_threads_where_they_were(small):
+    threads = set(threading.enumerate())
+    explorer = small(ActivationExplorer, width=20, inputs=50)
+    for seed in range(20):
+        explorer.seed.value = seed
+    explorer.wait()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for seed in range(100):
+        explorer.seed.value = seed
+        explorer.std.index = seed % 122
+    explorer.wait()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 2_000_000
+    assert set(threading.enumerate()) <= threads
+
+
 def test_a_cell_that_runs_again_closes_the_explorers_it_made(monkeypatch):
     class Shell:
         """IPython, as far as an explorer asks it."""
@@ -255,41 +305,142 @@ def test_a_cell_that_runs_again_closes_the_explorers_it_made(monkeypatch):
     made = {}
     for cell, run in [("one", 1), ("one", 1), ("two", 2), ("one", 3)]:
         parent = {"metadata": {"cellId": cell}, "header": {"msg_id": run}}
-        made.setdefault((cell, run), []).append(ActivationExplorer(depth=1, width=10, inputs=10))
+        made.setdefault((cell, run), []).append(ActivationExplorer(**SMALL))
     is_open = {run: [one.comm is not None for one in those] for run, those in made.items()}
     assert is_open == {("one", 1): [False, False], ("two", 2): [True], ("one", 3): [True]}
     parent = {"header": {}}  # no notebook
-    ActivationExplorer(depth=1, width=10, inputs=10).close()
+    ActivationExplorer(**SMALL).close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "slider", "ranges", "values"),
+    [
+        (ActivationExplorer, "std", "width", [10, 20] * 10),
+        (PhaseExplorer, "sigma_w", "activation", ["tanh", "erf", "relu", "sigmoid"] * 3),
+    ],
+)
+def test_a_slider_moves_safely_while_another_thread_changes_its_range(
+    small, kind, slider, ranges, values
+):
+    explorer = small(kind)
+    errors, rest = [], threading.Event()
+
+    def move():
+        control = getattr(explorer, slider)
+        try:
+            while not rest.is_set():
+                for index in range(0, len(control.options), 7):
+                    control.index = index
+        except Exception as error:  # whatever it is, it must not happen
+            errors.append(error)
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    for value in values:
+        getattr(explorer, ranges).value = value
+    rest.set()
+    thread.join()
+    assert errors == []
+    assert explorer.state_text.value == explorer.state
+
+
+def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does():
+    class Overtaken(ActivationExplorer):
+        """Another thread changes the depth as soon as the line of state has been made."""
+
+        @property
+        def state(self):
+            text = super().state
+            if hands:
+                hands.pop().start()
+                while self.depth.value == 1:
+                    time.sleep(0)
+            return text
+
+    hands = []
+    explorer = Overtaken(0.1, width=10, inputs=10, depth=1)
+    hand = threading.Thread(target=setattr, args=[explorer.depth, "value", 2])
+    hands.append(hand)
+    explorer.seed.value = 5
+    hand.join()
+    assert (explorer.seed.value, explorer.depth.value) == (5, 2)
+    assert explorer.state_text.value == explorer.state
+    explorer.close()
+
+
+def test_tables_that_come_while_the_last_position_is_published_are_filled_too():
+    first, second = (ScrubTable(ActivationSettings(**SMALL, seed=seed)) for seed in (0, 1))
+    published = []
+
+    def publish(tables):
+        published.append(tables)
+        if first.complete and not second.ready.any():
+            filler.fill([second])
+
+    filler = Filler(lambda: [0], publish)
+    filler.fill([first])
+    filler.wait()
+    assert first.complete
+    assert second.complete
+    assert published[-1] == [second]
+    filler.fill([second])  # nothing to do, and no thread that does it
+    filler.wait()
+
+
+@pytest.mark.xfail(reason="the page of the slower of two explorers stays as it was before")
+def test_a_table_that_another_explorer_completes_is_published_too():
+    def publish(tables):
+        published.append(table.complete)
+        while not table.complete:  # two explorers with the same settings fill the same table
+            table.fill_nearest(0)
+
+    published = []
+    table = ScrubTable(ActivationSettings(**SMALL))
+    filler = Filler(lambda: [0], publish)
+    filler.fill([table])
+    filler.wait()
+    assert published[-1]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_waiting_ends_after_an_error_and_filling_can_begin_again():
+    def publish(tables):
+        published.append(tables)
+        if len(published) == 1:
+            raise MemoryError("no room")
+
+    published = []
+    table = ScrubTable(ActivationSettings(**SMALL))
+    filler = Filler(lambda: [0], publish)
+    filler.fill([table])
+    filler.wait()
+    assert len(published) == 1
+    filler.fill([table])
+    filler.wait()
+    assert table.complete
+
+
+def test_what_is_filled_while_a_page_is_packed_is_not_called_ready():
+    table = ScrubTable(SignalSettings(**SMALL))
+    table.fill(0)
+    _, arrays = table.for_page()
+    table.fill(50)
+    assert arrays["ready"].tolist() == [1] + [0] * (len(arrays["ready"]) - 1)
 
 
 # ------------------------------------------------------------------------------------ the numbers
 
 
-def packed(settings):
-    """Return the bytes that the page gets of a table."""
-    return pack(settings.picture, [scrub_table(settings).for_page()])
-
-
-MEASURED = ("pooled_std", "across_input_std", "saturated_fraction", "dead_fraction")
-
-
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh", "selu"])
 def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activation):
-    settings = ActivationSettings(activation=activation, depth=4, width=30, inputs=50, seed=3)
-    table = scrub_table(settings)
+    setting = {"activation": activation, "depth": 3, "width": 30, "inputs": 50, "seed": 3}
+    table = scrub_table(ActivationSettings(**setting))
     assert table.complete
-    for position, std in enumerate(place["std"] for place in table.places):
-        signals = experiments.five_layers(
-            init.normal(std),
-            activation=activation,
-            depth=4,
-            width=30,
-            inputs=50,
-            seed=3,
-            dtype=np.float32,
-        )
+    for position in range(0, 122, 11):
+        std = table.places[position]["std"]
+        signals = experiments.five_layers(init.normal(std), dtype=np.float32, **setting)
         row = table.row(position)
-        for name in MEASURED:
+        for name in ("pooled_std", "across_input_std", "saturated_fraction", "dead_fraction"):
             np.testing.assert_allclose(row[name], signals.each(name), rtol=2e-6, atol=1e-15)
         for layer, found in enumerate(signals.layers):
             zeros = np.count_nonzero(found.h == 0) if activation != "sigmoid" else 0
@@ -305,147 +456,11 @@ def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activatio
             assert sum(int(row[name][layer].sum()) for name in names) == 30 * 50
 
 
-def test_same_settings_same_bytes_and_another_seed_other_bytes():
-    settings = ActivationSettings(width=20, inputs=20)
-    first, again = (packed(settings) for _ in range(2))
-    assert first == again
-    assert packed(ActivationSettings(width=20, inputs=20, seed=1)) != first
-
-
-@pytest.mark.parametrize(("kind", "room"), [(ActivationSettings, 95_000), (SignalSettings, 60_000)])
-def test_the_default_table_is_small(kind, room):
-    assert len(packed(kind())) <= room
-
-
-@pytest.mark.parametrize("width", [10, 57, 100, 101, 500])
-def test_the_slider_stands_exactly_at_the_named_stds(width):
-    positions = std_positions(width)
-    stds = list(positions.values())
-    assert stds == sorted(stds)
-    assert len(set(stds)) == len(stds) == 122
-    assert set(named_stds(width).values()) <= set(stds)
-    assert positions[f"{(1 / width) ** 0.5:.4g} (Xavier)"] == pytest.approx(width**-0.5)
-    assert positions[f"{(2 / width) ** 0.5:.4g} (He)"] == pytest.approx((2 / width) ** 0.5)
-
-
-SMALL = {"depth": 2, "width": 10, "inputs": 10}
-VALUES = {
-    "std": [0.0, 0.1, 10.0],
-    "activation": ["identity", "leaky_relu", "silu"],
-    "initializer": ["normal", "truncated_normal", "orthogonal"],
-    "depth": [1, 15, 30],
-    "width": [10, 100, 250],
-    "inputs": [10, 100, 500],
-    "seed": [0, 5000, 9999],
-}
-
-
-@pytest.mark.parametrize(("one", "two"), list(itertools.combinations(VALUES, 2)))
-def test_each_control_at_minimum_middle_and_maximum_pairwise(one, two):
-    explorer = ActivationExplorer(**SMALL)
-    for first, second in itertools.product(VALUES[one], VALUES[two]):
-        getattr(explorer, one).value = first
-        getattr(explorer, two).value = second
-        reading = explorer.reading()
-        assert reading.std == explorer.std.value
-        assert reading.caption.startswith(f"std {explorer.std.label}")
-        assert len(reading.pooled_std) == explorer.depth.value
-        assert explorer.state_text.value == explorer.state
-    explorer.close()
-
-
-def test_caption_agrees_with_the_numbers():
-    explorer = ActivationExplorer(std=10.0)
-    assert "saturated 94 %" in explorer.reading().caption
-    assert round(100 * explorer.reading().saturated_fraction[-1]) == 94
-    explorer.std.value = 0.1
-    assert "hardly notices" in explorer.reading().caption
-    assert explorer.reading().across_input_std[-1] < 0.05 * explorer.reading().pooled_std[-1]
-    explorer.state = "std=10 activation=relu depth=30"
-    assert "overflow in layer" in explorer.reading().caption
-    assert not np.isfinite(explorer.reading().pooled_std[-1])
-    explorer.state = "std=He activation=relu depth=5"
-    assert explorer.reading().caption.endswith("the signal arrives.")
-    explorer.close()
-
-
-def test_state_goes_from_one_explorer_to_another_and_reset_goes_back():
-    one, two = ActivationExplorer(std="He", activation="relu", **SMALL), ActivationExplorer()
-    two.state = one.state
-    assert two.state == one.state
-    np.testing.assert_array_equal(two.reading().pooled_std, one.reading().pooled_std)
-    two.state_text.value = "activation=tanh std=3"
-    assert (two.activation.value, two.reading().std) == ("tanh", pytest.approx(3, rel=0.03))
-    two.reset_button.click()
-    assert two.state == ActivationExplorer().state
-    two.named["He"].click()
-    assert two.std.value == (2 / 100) ** 0.5
-
-
-@pytest.mark.parametrize(
-    ("text", "std"), [("Xavier", 0.1), ("std 0.01", 0.01), ("0.01", 0.01), ("std 10", 10.0)]
-)
-def test_a_std_is_given_by_the_name_of_its_start(text, std):
-    explorer = ActivationExplorer(text, width=100, depth=1, inputs=10)
-    assert explorer.std.value == std
-    explorer.std.value = 1.0
-    explorer.state = f"std={text.replace(' ', '_')}"
-    assert explorer.std.value == std
-    explorer.close()
-
-
-def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_changes():
-    explorer = ActivationExplorer(depth=1, width=10, inputs=10)
-    wanted = {
-        0.004: 0.0,
-        0.006: 0.01,
-        0.014: 0.01413,
-        0.01453: 0.01413,
-        0.014542: 0.01496,
-        9.9: 10.0,
-    }
-    for number, std in wanted.items():
-        explorer.std.value = number
-        assert explorer.std.value == std
-    explorer.std.value = 0.5
-    for width in (20, 33, 500, 10):
-        explorer.width.value = width
-        assert explorer.std.label == "0.5012"
-    explorer.named["Xavier"].click()
-    for width in (20, 33, 500, 10):
-        explorer.width.value = width
-        assert explorer.std.label.endswith(" (Xavier)")
-        assert explorer.reading().std == width**-0.5
-    explorer.close()
-
-
-@pytest.mark.parametrize("text", ["depth=31", "colour=red", "std=-1", "activation=relux", "seed"])
-def test_a_wrong_state_changes_nothing_and_says_why(text):
-    explorer = ActivationExplorer(**SMALL)
-    before = explorer.state
-    with pytest.raises(ValueError, match=r"depth|colour|std|activation|seed"):
-        explorer.state = text
-    assert explorer.state == before
-    explorer.state_text.value = text
-    assert explorer.state == before
-    assert explorer.picture.message
-    explorer.close()
-
-
-def test_a_slider_moved_by_code_is_read_while_the_table_fills():
-    explorer = ActivationExplorer(depth=30, width=200)
-    explorer.std.value = 10.0
-    signals = experiments.five_layers(init.normal(10.0), depth=30, width=200, dtype=np.float32)
-    np.testing.assert_allclose(explorer.reading().pooled_std, signals.each("pooled_std"), rtol=1e-5)
-    explorer.close()
-
-
 def test_every_position_of_signals_is_what_measure_signals_finds():
-    table = scrub_table(SignalSettings(activation="tanh", depth=3, width=20, inputs=30, seed=2))
-    for position, std in enumerate(place["std"] for place in table.places):
-        signals = experiments.five_layers(
-            init.normal(std), activation="tanh", depth=3, width=20, inputs=30, seed=2
-        )
+    setting = {"activation": "tanh", "depth": 3, "width": 20, "inputs": 30, "seed": 2}
+    table = scrub_table(SignalSettings(**setting))
+    for position in range(0, 122, 11):
+        signals = experiments.five_layers(init.normal(table.places[position]["std"]), **setting)
         row = table.row(position)
         for name in ("gradient_rms", "gradient_median"):
             np.testing.assert_allclose(row[name], signals.each(name), rtol=1e-7)
@@ -455,16 +470,157 @@ def test_every_position_of_signals_is_what_measure_signals_finds():
             np.testing.assert_allclose(row["forward_median"][layer], np.median(size))
 
 
-def test_theory_of_sizes_is_that_of_layer_by_layer_and_fits_a_wide_network():
+def test_theory_of_sizes_is_that_of_layer_by_layer_and_fits_a_wide_network(small):
     network = experiments.ScaledNetwork(activation="tanh", depth=4, width=100, inputs=10)
     found, known = network.predicted_sizes(0.2), theory.layer_by_layer("tanh", 4, 4.0)
     forward, gradient = found["predicted_forward_rms"], found["predicted_gradient_rms"]
     np.testing.assert_allclose(forward, known.pooled_std, rtol=1e-12)  # tanh has mean 0
     np.testing.assert_allclose(gradient, known.gradient_rms, rtol=1e-12)
-    explorer = SignalExplorer(std="He", activation="relu", depth=4, width=500, inputs=200)
+    explorer = small(SignalExplorer, "He", activation="relu", depth=3, width=400, inputs=200)
     reading = explorer.reading()
     np.testing.assert_allclose(reading.forward_rms, reading.predicted_forward_rms, rtol=0.1)
     np.testing.assert_allclose(reading.gradient_rms, reading.predicted_gradient_rms, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ActivationSettings(width=20, inputs=20),
+        SignalSettings(width=20, inputs=20),
+        PhaseSettings(depth=2, width=10),
+    ],
+    ids=lambda settings: settings.picture,
+)
+def test_same_settings_same_bytes_in_single_precision_and_another_seed_others(settings):
+    def packed(settings):
+        return pack(settings.picture, [scrub_table(settings).for_page()])
+
+    assert packed(settings) == packed(settings)
+    assert packed(dataclasses.replace(settings, seed=1)) != packed(settings)
+    _, arrays = scrub_table(settings).for_page()
+    assert max(array.dtype.itemsize for array in arrays.values()) <= 4  # the page is not to wait
+
+
+def test_the_page_of_a_comparison_has_both_sides_each_with_its_own_texts(small):
+    explorer = small(CompareExplorer, 0.1, 10.0, activation_b="tanh")
+    explorer.wait()
+    table = explorer.picture.table
+    parts = json.loads(table[4 : 4 + int.from_bytes(table[:4], "little")])["parts"]
+    assert [part["name"] for part in parts] == ["sigmoid", "tanh"]
+    for part, reading in zip(parts, (explorer.reading().a, explorer.reading().b), strict=True):
+        assert part["captions"][part["stds"].index(reading.std)] == reading.caption
+
+
+# ------------------------------------------------------------------------------------ the sliders
+
+
+@pytest.mark.parametrize("width", [10, 57, 101, 500])
+def test_the_slider_stands_exactly_at_the_named_stds(width):
+    positions = std_positions(width)
+    stds = list(positions.values())
+    assert stds == sorted(stds)
+    assert len(set(stds)) == len(stds) == 122
+    assert set(named_stds(width).values()) <= set(stds)
+    for name, square in (("Xavier", 1), ("He", 2)):
+        std = (square / width) ** 0.5
+        assert positions[f"{std:.4g} ({name})"] == pytest.approx(std)
+
+
+def test_the_slider_goes_to_the_nearest_position_and_stays_there_when_the_width_changes(small):
+    explorer = small(ActivationExplorer)
+    wanted = {0.004: 0.0, 0.006: 0.01, 0.01453: 0.01413, 0.014542: 0.01496, np.float32(9.9): 10.0}
+    for number, std in wanted.items():
+        explorer.std.value = number
+        assert explorer.std.value == std
+    explorer.std.value = 0.5
+    for width in (20, 500, 10):
+        explorer.width.value = width
+        assert explorer.std.label == "0.5012"
+    for name, std in {"Xavier": 0.1**0.5, "std 0.01": 0.01, "0.01": 0.01, "std 10": 10}.items():
+        explorer.state = f"std={name.replace(' ', '_')}"
+        assert explorer.std.value == std == small(ActivationExplorer, name, width=10).std.value
+    explorer.named["Xavier"].click()
+    for width in (20, 500, 10):
+        explorer.width.value = width
+        assert explorer.std.label.endswith(" (Xavier)")
+        assert explorer.reading().std == width**-0.5
+
+
+def test_an_activation_that_the_dropdown_does_not_know_is_refused(small):
+    with pytest.raises(ValueError, match=r"leaky_relu\(0.3\)"):
+        ActivationExplorer(activation=leaky_relu_with(0.3))
+    assert small(ActivationExplorer, activation=activations.erf).activation.value == "erf"
+
+
+# ---------------------------------------------------------------------------------- comparisons
+
+
+def test_each_side_of_a_comparison_has_settings_of_its_own(small):
+    explorer = small(CompareExplorer, 1, 10, activation="relu", initializer_b="orthogonal")
+    assert explorer.settings[0].activation == explorer.settings[1].activation == "relu"
+    assert [side.initializer for side in explorer.settings] == ["normal", "orthogonal"]
+    assert (explorer.std.value, explorer.std_b.value) == (1, 10)
+    with pytest.raises(ValueError, match="activation="):
+        CompareExplorer(activation_b="")
+
+
+def test_comparison_uses_the_same_draw_and_swaps(small):
+    explorer = small(CompareExplorer, 0.1, 1.0, activation_b="tanh", width=30)
+    before = explorer.reading()
+    for side, std, name in ((before.a, 0.1, "sigmoid"), (before.b, 1.0, "tanh")):
+        alone = small(ActivationExplorer, std, activation=name, width=30).reading()
+        np.testing.assert_array_equal(side.pooled_std, alone.pooled_std)
+        assert str(alone) in str(before)
+    assert before.caption == f"A: {before.a.caption} B: {before.b.caption}"
+    explorer.lock.value = True
+    explorer.swap_button.click()
+    after = explorer.reading()
+    assert explorer.lock.value
+    assert (explorer.activation.value, explorer.activation_b.value) == ("tanh", "sigmoid")
+    np.testing.assert_array_equal(after.a.pooled_std, before.b.pooled_std)
+    np.testing.assert_array_equal(after.b.pooled_std, before.a.pooled_std)
+
+
+# ------------------------------------------------------------------------------------- the words
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_at_std_10_an_unbounded_function_explodes_and_a_bounded_one_is_saturated(name):
+    explorer = ActivationExplorer(10.0, activation=name)
+    reading, function = explorer.reading(), ACTIVATIONS[name]
+    if function.saturation is None:
+        assert "the signal has exploded" in reading.caption
+        off_scale = (reading.below + reading.above)[-1] / (100 * 1000)
+        assert f"off scale {captions.percent(off_scale)}" in reading.caption
+    else:
+        share = captions.percent(reading.saturated_fraction[-1])
+        assert f"saturated {share}; most activations are saturated" in reading.caption
+    explorer.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("std=0.1 activation=sigmoid", "it looks alive, but hardly notices which input"),
+        ("std=0.01 activation=sigmoid", "the signal has died out."),
+        ("std=0 activation=tanh", "all activations are equal"),
+        ("std=He activation=relu", "; the signal arrives."),
+        ("std=10 activation=relu depth=30", "overflow in layer"),
+    ],
+)
+def test_caption_of_activations_says_what_becomes_of_the_signal(state, words):
+    explorer = ActivationExplorer()
+    explorer.state = state
+    reading = explorer.reading()
+    assert reading.caption.startswith(f"std {explorer.std.label}")
+    assert words in reading.caption
+    pooled, across = reading.pooled_std[-1], reading.across_input_std[-1]
+    if "overflow" in words:
+        first = np.flatnonzero(~np.isfinite(reading.pooled_std))[0] + 1
+        assert f"layer {first}, and nothing is left after it" in reading.caption
+    else:
+        numbers = f"std {captions.number(pooled)}, across inputs {captions.number(across)}"
+        assert f"layer 5: {numbers}" in reading.caption
     explorer.close()
 
 
@@ -472,6 +628,7 @@ def test_theory_of_sizes_is_that_of_layer_by_layer_and_fits_a_wide_network():
     ("state", "words"),
     [
         ("std=10 activation=sigmoid depth=5", "half of the gradients there are smaller than"),
+        ("std=He activation=relu depth=1 width=10 inputs=20", "half of the gradients there are 0."),
         ("std=0.01 activation=relu depth=30", "the RMS shrinks to"),
         ("std=He activation=identity depth=30", "the RMS grows to"),
         ("std=Xavier activation=identity depth=2", "the RMS keeps its size"),
@@ -482,233 +639,21 @@ def test_caption_of_signals_agrees_with_the_numbers(state, words):
     explorer = SignalExplorer()
     explorer.state = state
     reading = explorer.reading()
+    forward, backward = reading.caption.split("; ")
     assert words in reading.caption
-    factor = reading.forward_rms[-1] / (reading.forward_rms[0] or 1)
-    assert ("RMS grows to" in reading.caption.split(";")[0]) == (factor > 2)
-    assert ("RMS shrinks to" in reading.caption.split(";")[0]) == (0 < factor < 0.5)
+    assert ("0." in words) == (reading.gradient_median[0] == 0 < reading.gradient_rms[0])
+    factors = {
+        forward: reading.forward_rms[-1] / (reading.forward_rms[0] or 1),
+        backward: reading.gradient_rms[0] / (reading.gradient_rms[-1] or 1),
+    }
+    for text, factor in factors.items():
+        assert ("RMS grows to" in text) == (factor > 2)
+        assert ("RMS shrinks to" in text) == (0 < factor < 0.5)
     explorer.close()
 
 
-@pytest.mark.parametrize("activation", ["identity", "leaky_relu", "silu"])
-@pytest.mark.parametrize(("depth", "width"), [(1, 10), (15, 100), (30, 200)])
-def test_signals_and_comparison_at_extremes_say_what_happens(activation, depth, width):
-    explorer = SignalExplorer(activation=activation, depth=depth, width=width, inputs=10)
-    both = CompareExplorer(
-        0.0,
-        10.0,
-        activation=activation,
-        activation_b="sigmoid",
-        depth=depth,
-        width=width,
-        inputs=10,
-    )
-    for std in (0.0, 0.1, 10.0):
-        explorer.std.value = both.std.value = std
-        assert str(std).rstrip("0").rstrip(".") in explorer.reading().caption
-        assert both.reading().a.std == std
-    explorer.close()
-    both.close()
-
-
-def test_each_side_of_a_comparison_has_settings_of_its_own():
-    explorer = CompareExplorer(
-        0.1, 10, activation="relu", initializer_b="orthogonal", depth=1, width=10, inputs=10
-    )
-    a = ActivationSettings(activation="relu", depth=1, width=10, inputs=10)
-    assert explorer.settings == (a, dataclasses.replace(a, initializer="orthogonal"))
-    assert (explorer.std.value, explorer.std_b.value) == (0.1, 10)
-    explorer.close()
-    with pytest.raises(ValueError, match="activation="):
-        CompareExplorer(activation_b="")
-
-
-def test_comparison_uses_the_same_draw_and_swaps():
-    explorer = CompareExplorer(0.1, 1.0, activation_b="tanh", width=30, inputs=40)
-    alone = ActivationExplorer(1.0, activation="tanh", width=30, inputs=40)
-    before = explorer.reading()
-    np.testing.assert_array_equal(before.b.pooled_std, alone.reading().pooled_std)
-    explorer.lock.value = True
-    explorer.swap_button.click()
-    after = explorer.reading()
-    assert explorer.lock.value
-    assert (explorer.activation.value, explorer.activation_b.value) == ("tanh", "sigmoid")
-    np.testing.assert_array_equal(after.a.pooled_std, before.b.pooled_std)
-    np.testing.assert_array_equal(after.b.pooled_std, before.a.pooled_std)
-    other = CompareExplorer()
-    other.state = explorer.state
-    assert other.state == explorer.state
-    assert str(other.reading()) == str(after)
-    for widget in (explorer, alone, other):
-        widget.close()
-
-
-def test_five_hundred_changes_of_setting_leave_memory_and_threads_where_they_were():
-    threads = set(threading.enumerate())
-    explorer = ActivationExplorer(width=20, inputs=50)
-    explorer.wait()
-    for seed in range(20):
-        explorer.seed.value = seed
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    for seed in range(500):
-        explorer.seed.value = seed
-        explorer.std.index = seed % 122
-    explorer.wait()
-    after, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert after - before < 2_000_000
-    assert set(threading.enumerate()) <= threads
-    explorer.close()
-
-
-@pytest.mark.parametrize("kind", [ActivationExplorer, SignalExplorer, CompareExplorer])
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"depth": 31},
-        {"width": 9},
-        {"inputs": 2001},
-        {"seed": -1},
-        {"activation": "relux"},
-        {"initializer": "zeros"},
-        {"std": -1.0},
-        {"depth": 2.5},
-    ],
-)
-def test_wrong_arguments_are_refused_by_name(kind, wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        kind(**wrong)
-
-
-@pytest.mark.parametrize("activation", ["identity", "relu", "leaky_relu", "selu", "gelu", "silu"])
-def test_an_explosion_is_called_one_and_a_needle_is_not_alive(activation):
-    explorer = ActivationExplorer(10.0, activation=activation)
-    assert "exploded" in explorer.reading().caption
-    assert "off scale" in explorer.reading().caption
-    explorer.state = "std=0.01 activation=sigmoid"
-    assert "has died out" in explorer.reading().caption
-    explorer.state = "std=0.1 activation=sigmoid"
-    assert "it looks alive" in explorer.reading().caption
-    explorer.close()
-
-
-def test_a_median_of_zero_is_called_so():
-    explorer = SignalExplorer("He", activation="relu", depth=1, width=10, inputs=20)
-    assert explorer.reading().gradient_median[0] == 0
-    assert "half of the gradients there are 0." in explorer.reading().caption
-    explorer.close()
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0, "0"), (1234.0, "1230"), (12345.0, "1.2e+4"), (0.00012, "1.2e-4"), (0.0123, "0.0123")],
-)
-def test_numbers_are_written_as_in_the_page(value, words):
-    assert captions.number(value) == words
-
-
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [(0, "0 %"), (0.004, "under 1 %"), (0.005, "1 %"), (0.125, "13 %"), (0.995, "over 99 %")],
-)
-def test_shares_are_written_as_in_the_page(share, words):
-    assert captions.percent(share) == words
-
-
-def test_an_activation_that_the_dropdown_does_not_know_is_refused():
-    with pytest.raises(ValueError, match=r"leaky_relu\(0.3\)"):
-        ActivationExplorer(activation=leaky_relu_with(0.3))
-
-
-@pytest.mark.parametrize(
-    ("std", "error"), [("xavier", ValueError), (11, ValueError), (None, TypeError)]
-)
-def test_a_std_that_is_none_is_refused(std, error):
-    with pytest.raises(error, match="std="):
-        ActivationExplorer(std)
-
-
-def test_numpy_numbers_are_welcome():
-    explorer = ActivationExplorer(np.float32(0.1), depth=np.int64(3), width=10, inputs=10)
-    explorer.std.value = np.float64(1.0)
-    assert explorer.reading().std == 1.0
-    explorer.close()
-
-
-def test_the_slider_moves_safely_while_another_thread_changes_the_width():
-    explorer = ActivationExplorer(width=10, inputs=10, depth=1)
-    errors, rest = [], threading.Event()
-
-    def move():
-        try:
-            while not rest.is_set():
-                for index in range(0, 122, 7):
-                    explorer.std.index = index
-        except Exception as error:  # whatever it is, it must not happen
-            errors.append(error)
-
-    thread = threading.Thread(target=move)
-    thread.start()
-    for _ in range(20):
-        explorer.width.value = 10
-        explorer.width.value = 20
-    rest.set()
-    thread.join()
-    assert errors == []
-    assert explorer.state_text.value == explorer.state
-    explorer.close()
-
-
-def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does():
-    class Overtaken(ActivationExplorer):
-        """Another thread changes the depth as soon as the line of state has been made."""
-
-        @property
-        def state(self):
-            text = super().state
-            if hands:
-                hands[0].start()
-                hands.clear()
-                while self.depth.value == 1:
-                    time.sleep(0.001)
-            return text
-
-    hands = []
-    explorer = Overtaken(0.1, width=10, inputs=10, depth=1)
-    hand = threading.Thread(target=setattr, args=[explorer.depth, "value", 2])
-    hands.append(hand)
-    explorer.seed.value = 5
-    hand.join()
-    assert (explorer.seed.value, explorer.depth.value) == (5, 2)
-    assert explorer.state_text.value == explorer.state
-    explorer.close()
-
-
-def test_waiting_ends_after_an_error_too():
-    def fails(tables):
-        raise MemoryError("no room")
-
-    filler = Filler(lambda: [0], fails)
-    thread_errors, threading.excepthook = [], lambda args: thread_errors.append(args.exc_type)
-    try:
-        filler.fill([ScrubTable(ActivationSettings(width=10, inputs=10))])
-        filler.wait()
-    finally:
-        threading.excepthook = threading.__excepthook__
-    assert thread_errors == [MemoryError]
-
-
-def test_an_explorer_opens_after_all_widgets_were_closed():
-    widgets.Widget.close_all()
-    explorer = ActivationExplorer(width=10, inputs=10, depth=1)
-    explorer.wait()
-    assert explorer.reading().caption
-    explorer.close()
-
-
-def test_what_is_filled_while_a_page_is_packed_is_not_called_ready():
-    table = ScrubTable(SignalSettings(width=10, inputs=10, depth=1))
-    table.fill(0)
-    _, arrays = table.for_page()
-    table.fill(50)
-    assert arrays["ready"].tolist() == [1] + [0] * (len(arrays["ready"]) - 1)
+def test_numbers_and_shares_are_written_as_in_the_page():
+    numbers = {0: "0", 1234.0: "1230", 12345.0: "1.2e+4", 0.00012: "1.2e-4", 0.0123: "0.0123"}
+    assert {value: captions.number(value) for value in numbers} == numbers
+    shares = {0: "0 %", 0.004: "under 1 %", 0.005: "1 %", 0.125: "13 %", 0.995: "over 99 %"}
+    assert {share: captions.percent(share) for share in shares} == shares

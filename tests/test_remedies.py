@@ -18,15 +18,21 @@ from initlab.experiments.remedies import (
     Remedy,
     RemedyTable,
     cost_of_remedies,
-    fixup_network,
     remedies_by_start,
-    slow_start,
 )
 from initlab.layers import Residual
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm, Normalize
-from initlab.optimizers import SGD, Adam, WarmUp
+from initlab.optimizers import SGD, Adam
 from initlab.training import evaluate, train
+
+SMALL = {"depth": 3, "width": 6, "batch_size": 16, "steps": 25, "eval_size": 20, "progress": False}
+OWN = {
+    "momentum": Remedy(MLP, functools.partial(SGD, momentum=0.5), 0.2),
+    "none": Remedy(MLP, SGD, 0.2),
+    "norm, Adam": Remedy(functools.partial(MLP, normalization=BatchNorm), Adam, 0.01),
+}
+STARTS = {"zeros": init.zeros(), "mine": init.he_uniform()}
 
 
 def examples(count=60):
@@ -36,9 +42,6 @@ def examples(count=60):
     x = rng.standard_normal((count + 30, 4)) * 0.7
     x[np.arange(count + 30), y] += 1.0
     return Dataset(x[:count], y[:count], x[count:], y[count:], "clouds")
-
-
-SMALL = {"depth": 3, "width": 6, "batch_size": 16, "steps": 25, "eval_size": 20, "progress": False}
 
 
 def alone(remedy, start, seed):
@@ -62,38 +65,22 @@ def alone(remedy, start, seed):
     return history.loss[-20:].mean(), evaluate(net, data.x_test[:20], data.y_test[:20]).accuracy
 
 
-def test_the_table_holds_what_each_network_does_alone_with_each_remedy():
-    table = remedies_by_start(examples(), seeds=[4, 2], **SMALL)
-    assert table.remedies == list(REMEDIES)
-    assert table.starts == list(FIVE_STARTS)
-    assert table.loss.shape == table.accuracy.shape == (8, 5, 2)
-    for i, remedy in enumerate(REMEDIES.values()):
-        for j, start in enumerate(FIVE_STARTS.values()):
+@pytest.mark.parametrize(("remedies", "starts"), [(None, None), (OWN, STARTS)])
+def test_the_table_holds_what_each_network_does_alone_with_each_remedy(remedies, starts):
+    given = {"remedies": remedies, "starts": starts, "seeds": iter([4, 2])}
+    table = remedies_by_start(examples(), **given, **SMALL)
+    remedies, starts = remedies or REMEDIES, starts or FIVE_STARTS
+    assert (table.remedies, table.starts) == (list(remedies), list(starts))
+    assert table.loss.shape == table.accuracy.shape == (len(remedies), len(starts), 2)
+    for i, (name, remedy) in enumerate(remedies.items()):
+        for j, (where, start) in enumerate(starts.items()):
+            np.testing.assert_array_equal(table.losses(name)[where], table.loss[i, j])
             for k, seed in enumerate([4, 2]):
                 loss, accuracy = alone(remedy, start, seed)
                 assert table.loss[i, j, k] == pytest.approx(loss, rel=1e-3)
                 assert table.accuracy[i, j, k] == pytest.approx(accuracy, abs=1e-9)
-    losses = table.losses("Adam")
-    assert list(losses) == list(FIVE_STARTS)
-    np.testing.assert_array_equal(losses["He"], table.loss[3, 2])
-    with pytest.raises(ValueError, match="remedy='adam': no such remedy; did you mean 'Adam'"):
-        table.losses("adam")
-
-
-OWN = {
-    "momentum": Remedy(MLP, functools.partial(SGD, momentum=0.5), 0.2),
-    "none": Remedy(MLP, SGD, 0.2),
-    "norm, Adam": Remedy(functools.partial(MLP, normalization=BatchNorm), Adam, 0.01),
-}
-STARTS = {"zeros": init.zeros(), "mine": init.he_uniform()}
-
-
-def test_remedies_and_starts_may_be_the_callers_own_and_come_in_their_order():
-    table = remedies_by_start(examples(), remedies=OWN, starts=STARTS, seeds=[7], **SMALL)
-    assert (table.remedies, table.starts) == (["momentum", "none", "norm, Adam"], ["zeros", "mine"])
-    for i, remedy in enumerate(OWN.values()):
-        for j, start in enumerate(STARTS.values()):
-            assert table.loss[i, j, 0] == pytest.approx(alone(remedy, start, 7)[0], rel=1e-3)
+    with pytest.raises(ValueError, match="remedy='None': no such remedy; did you mean 'none'"):
+        table.losses("None")
 
 
 def test_the_table_fills_as_the_trainings_end():
@@ -108,12 +95,10 @@ def test_the_table_fills_as_the_trainings_end():
         examples(), remedies=OWN, starts=STARTS, seeds=range(3), on_results=note, **SMALL
     )
     counts = [count for _, count in seen]
-    assert counts[0] == 0
-    assert counts[-1] == 18
+    assert (counts[0], counts[-1]) == (0, 18)
     assert counts == sorted(counts)
     assert len(set(counts)) > 3
     assert all(table is found for table, _ in seen)
-    assert np.isfinite(found.loss).all()
 
 
 def test_a_training_that_overflows_has_no_loss_and_no_right_answer():
@@ -134,13 +119,9 @@ def test_a_training_that_overflows_has_no_loss_and_no_right_answer():
     ("changed", "error", "message"),
     [
         ({"starts": [init.he_normal()]}, TypeError, r"starts=\[he_normal\(\)\] must be a dict"),
-        ({"starts": {}}, TypeError, "starts={} must be a dict"),
         ({"starts": {"a": 3}}, TypeError, "=3 must be an initializer"),
         ({"remedies": {}}, TypeError, "remedies={} must be a dict"),
-        ({"remedies": ["none"]}, TypeError, r"remedies=\['none'\] must be a dict"),
         ({"remedies": {"a": Remedy(MLP, SGD, -1)}}, ValueError, r"learning_rate'\]=-1"),
-        ({"seeds": []}, ValueError, "seeds must not be empty"),
-        ({"seeds": [0.5]}, TypeError, "each of seeds=0.5 must be a whole number"),
         ({"seeds": [1, 1]}, ValueError, "must be distinct"),
         ({"depth": 0}, ValueError, r"axes\['depth'\]=0"),
         ({"steps": 0}, ValueError, "steps=0"),
@@ -152,54 +133,31 @@ def test_what_makes_no_sense_is_refused_by_name(changed, error, message):
         remedies_by_start(examples(), **SMALL | {"seeds": [0]} | changed)
 
 
-# -------------------------------------------------------------------------------- what they are
-
-
 def test_the_remedies_are_what_their_names_say():
     settings = {"activation": relu, "weight_init": init.he_normal()}
-    nets = {
-        name: remedy.network([4, *[6] * 5, 3], rng=np.random.default_rng(0), **settings)
-        for name, remedy in REMEDIES.items()
-    }
-    kinds = {
-        name: {type(leaf) for leaf in net.flat_layers if isinstance(leaf, Normalize)}
-        for name, net in nets.items()
-    }
-    assert {name for name, kind in kinds.items() if kind} == {"layer norm", "batch norm"}
-    assert (kinds["layer norm"], kinds["batch norm"]) == ({LayerNorm}, {BatchNorm})
-    branches = {
-        name: [len(la.layers) for la in net.layers if isinstance(la, Residual)]
-        for name, net in nets.items()
-    }
-    assert {name for name, sizes in branches.items() if sizes} == {"residual", "residual, Fixup"}
-    assert branches["residual"] == branches["residual, Fixup"] == [4, 4]
-    for net in nets.values():  # one draw for all
-        np.testing.assert_array_equal(net.dense[0].weight, nets["none"].dense[0].weight)
-    assert not nets["residual, Fixup"].dense[-1].weight.any()
-    optimizers = {name: repr(remedy.optimizer(0.5)) for name, remedy in REMEDIES.items()}
-    others = {
-        "warm-up": "WarmUp(SGD(0.5), steps=100)",
-        "momentum": "SGD(0.5, momentum=0.9)",
-        "Adam": "Adam(0.5)",
-    }
-    assert optimizers == dict.fromkeys(REMEDIES, "SGD(0.5)") | others
+    plain = MLP([4, *[6] * 5, 3], rng=np.random.default_rng(0), **settings)
+    for name, remedy in REMEDIES.items():
+        net = remedy.network([4, *[6] * 5, 3], rng=np.random.default_rng(0), **settings)
+        np.testing.assert_array_equal(net.dense[0].weight, plain.dense[0].weight)  # one draw
+        norms = {type(leaf) for leaf in net.flat_layers if isinstance(leaf, Normalize)}
+        assert norms == {"layer norm": {LayerNorm}, "batch norm": {BatchNorm}}.get(name, set())
+        branches = [len(la.layers) for la in net.layers if isinstance(la, Residual)]
+        assert branches == ([4, 4] if "residual" in name else [])
+        outputs = net.forward(np.random.default_rng(1).standard_normal((9, 4)))
+        assert outputs.any() == ("Fixup" not in name)  # which begins with outputs of 0
+        optimizer = {
+            "warm-up": "WarmUp(SGD(0.5), steps=100)",
+            "momentum": "SGD(0.5, momentum=0.9)",
+            "Adam": "Adam(0.5)",
+        }
+        assert repr(remedy.optimizer(0.5)) == optimizer.get(name, "SGD(0.5)")
 
 
 def test_the_five_starts_go_from_the_smallest_weights_to_the_largest():
     stds = [start.std((WIDTH, WIDTH)) for start in FIVE_STARTS.values()]
     assert stds == sorted(stds)
-    assert stds[0] == 0.01
-    assert stds[-1] == 1
-    assert FIVE_STARTS["2 x He"].std((50, 50)) == pytest.approx(2 * init.he_normal().std((50, 50)))
-
-
-def test_a_network_of_fixup_begins_with_outputs_of_zero():
-    net = fixup_network(
-        [4, 6, 6, 6, 3], activation=relu, weight_init=init.normal(1), rng=np.random.default_rng(0)
-    )
-    np.testing.assert_array_equal(net.forward(np.ones((2, 4))), 0)
-    assert isinstance(slow_start(0.2), WarmUp)
-    assert slow_start(0.2).learning_rate == 0.2
+    he = (2 / WIDTH) ** 0.5
+    assert stds == pytest.approx([0.01, (1 / WIDTH) ** 0.5, he, 2 * he, 1])
 
 
 def test_each_remedy_costs_numbers_to_learn_and_time():
@@ -209,16 +167,9 @@ def test_each_remedy_costs_numbers_to_learn_and_time():
     for name, (learned, seconds) in found.items():
         assert learned == plain + (DEPTH * 2 * WIDTH if name.endswith("norm") else 0)
         assert seconds.shape == (2,)
-        assert (seconds >= 0).all()
-    (one,) = cost_of_remedies(examples(64), remedies={"a": OWN["none"]}, rounds=1, count=2).values()
-    assert one[0] == plain
-    for wrong in ({"rounds": 0}, {"count": 0}, {"steps": 0}):
-        (name,) = wrong
-        with pytest.raises(ValueError, match=f"{name}=0"):
-            cost_of_remedies(examples(64), remedies={"a": OWN["none"]}, **wrong)
-
-
-# ------------------------------------------------------------------------- where the rates are from
+    for wrong in ("rounds", "count", "steps"):
+        with pytest.raises(ValueError, match=f"{wrong}=0"):
+            cost_of_remedies(examples(64), remedies={"a": OWN["none"]}, **{wrong: 0})
 
 
 def test_the_program_that_found_the_rates_compares_all_of_them(monkeypatch, capsys):
@@ -230,18 +181,14 @@ def test_the_program_that_found_the_rates_compares_all_of_them(monkeypatch, caps
     for remedy in REMEDIES.values():
         tried = [rate / 30 for rate in program.RATES] if remedy.optimizer is Adam else program.RATES
         assert min(abs(rate / remedy.learning_rate - 1) for rate in tried) < 1e-9
-    small = {"DEPTH": 2, "WIDTH": 4, "STEPS": 2, "BATCH_SIZE": 8}
-    for name, value in small.items():
+    for name, value in {"DEPTH": 2, "WIDTH": 4, "STEPS": 2, "BATCH_SIZE": 8}.items():
         monkeypatch.setattr(program.remedies, name, value)
-    monkeypatch.setattr(program, "SEEDS", (0,))
-    monkeypatch.setattr(program, "RATES", (0.01, 0.1))
-    monkeypatch.setattr(program, "load_mnist", lambda: examples())
-    monkeypatch.setattr(
-        program.remedies, "REMEDIES", {name: REMEDIES[name] for name in ("none", "Adam")}
-    )
+    few = {name: REMEDIES[name] for name in ("none", "Adam")}
+    monkeypatch.setattr(program.remedies, "REMEDIES", few)
+    for name, value in {"SEEDS": (0,), "RATES": (0.01, 0.1), "load_mnist": examples}.items():
+        monkeypatch.setattr(program, name, value)
     program.main()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["none", "Adam"]
     assert all(line.count("*") >= 1 for line in lines)
-    assert "0.01:" in lines[0]
-    assert "0.000333:" in lines[1]
+    assert ("0.01:" in lines[0], "0.000333:" in lines[1]) == (True, True)
