@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import os
-import shutil
 import time
 from pathlib import Path
 
@@ -25,24 +23,6 @@ PICTURE = ".initlab-picture canvas"
 def notebooks_with_explorers():
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     return [path.name for path in paths if "Explorer(" in path.read_text(encoding="utf-8")]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    if lab_in_browser.find_browser() is None:
-        if os.environ.get("INITLAB_REQUIRE_BROWSER") == "1":
-            pytest.fail(lab_in_browser.MISSING)
-        pytest.skip(lab_in_browser.MISSING)
-    home, root = (tmp_path_factory.mktemp(name) for name in ("home", "root"))
-    shutil.copytree(NOTEBOOKS, root, dirs_exist_ok=True)
-    with (
-        lab_in_browser.jupyterlab(root, home) as address,
-        lab_in_browser.browser() as browser,
-    ):
-        page = browser.new_page(viewport={"width": 1280, "height": 1600})
-        lab = lab_in_browser.Lab(page, address)
-        lab.root = root
-        yield lab
 
 
 class Explorer:

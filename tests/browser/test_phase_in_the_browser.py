@@ -1,9 +1,8 @@
 """The plane of order and chaos as a hand meets it: in JupyterLab, in Chromium or Chrome."""
 
 import pytest
-from test_explorers_in_the_browser import PICTURE, Explorer, lab
+from test_explorers_in_the_browser import PICTURE, Explorer
 
-__all__ = ["lab"]  # the fixture: a JupyterLab for the tests of this file
 # How far the plane of tanh reaches.
 MOST = (4.0, 3.0)
 
