@@ -58,17 +58,12 @@ def test_the_line_divides_the_plane_where_there_is_one(name):
     assert np.isfinite(diagram.critical_sigma_w[0]) == (name not in ("gelu", "silu"))
 
 
-def test_the_critical_points_that_are_known_are_met_to_the_last_digit():
+def test_known_critical_points_are_met_to_the_last_digit_and_any_activation_has_a_diagram():
     for name in ("tanh", "softsign", "identity"):
         assert experiments.plane_diagram(name).critical_sigma_w[0] == 1
     assert experiments.plane_diagram("relu").q[0].tolist().count(1.0) == 1  # He: every q stays
-
-
-def test_any_activation_has_a_diagram():
     diagram = experiments.plane_diagram(leaky_relu_with(0.5))
     assert diagram.critical_sigma_w[0] == pytest.approx((2 / 1.25) ** 0.5, abs=1e-9)
-    with pytest.raises(ValueError, match="activation='tahn'"):
-        experiments.plane_diagram("tahn")
 
 
 # ------------------------------------------------------------------------ networks at its points
@@ -155,18 +150,6 @@ def test_each_point_has_what_a_plane_measures_seed_by_seed():
                 np.testing.assert_array_equal(measured[row], alone[quantity][place])
                 predicted = found[name][f"predicted_{quantity}"]
                 np.testing.assert_array_equal(predicted, alone[f"predicted_{quantity}"][place])
-
-
-def test_the_wider_the_network_the_closer_to_theory():
-    off = {}
-    for width in (20, 400):
-        found = experiments.at_points(POINTS, range(5), activation="tanh", depth=6, width=width)
-        off[width] = [
-            np.abs(np.log(point["gradient_rms"] / point["predicted_gradient_rms"])).mean()
-            for point in found.values()
-        ]
-    assert max(off[400]) < 0.1
-    assert all(wide < narrow / 2 for wide, narrow in zip(off[400], off[20], strict=True))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """The plane of order and chaos as a hand meets it: in JupyterLab, in Chromium or Chrome."""
 
 import pytest
-from test_explorers_in_the_browser import PICTURE, Explorer, lab
+from test_explorers_in_the_browser import PICTURE, Explorer
 
-__all__ = ["lab"]  # the fixture: a JupyterLab for the tests of this file
 # How far the plane of tanh reaches.
 MOST = (4.0, 3.0)
 
@@ -46,7 +45,10 @@ def plane(opened):
     assert opened.lab.errors == []
 
 
-def test_a_click_chooses_a_point(plane):
+def test_a_click_or_a_slider_chooses_a_point(plane):
+    plane.handle("sigma_w").press("ArrowRight")
+    plane.handle("sigma_b").press("ArrowLeft")
+    plane.shows(1.6, 0.4)
     for point in [(3.0, 0.3), (0.5, 2.4), (2.2, 1.6)]:
         before = plane.pixels()
         plane.page.mouse.click(*plane.place(*point))
@@ -83,12 +85,6 @@ def test_keys_move_the_point_and_stop_at_the_edges(plane):
     assert plane.page.evaluate("window.panel.content.activeCellIndex") == active
     assert canvas.evaluate("canvas => canvas === document.activeElement")
     assert canvas.evaluate("canvas => getComputedStyle(canvas).outlineStyle") == "solid"
-
-
-def test_a_slider_moves_the_point(plane):
-    plane.handle("sigma_w").press("ArrowRight")
-    plane.handle("sigma_b").press("ArrowLeft")
-    plane.shows(1.6, 0.4)
 
 
 def test_dragging_asks_no_kernel(plane):
