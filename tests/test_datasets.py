@@ -4,13 +4,14 @@ import copy
 import gzip
 import hashlib
 import pickle
-import shutil
 import urllib.error
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from initlab import (
@@ -31,31 +32,15 @@ from initlab.initializers import he_normal
 
 MNIST_FILE = Path(__file__).resolve().parents[1] / "data" / "mnist.npz"
 
+# No clock, and the same examples every time.
+steadily = settings(deadline=None, derandomize=True, max_examples=60)
+
+
+def generator(seed):
+    return np.random.default_rng(seed)
+
 
 # ---------------------------------------------------------------------------------------- MNIST
-
-
-def test_mnist_has_its_published_shapes_and_ranges(mnist):
-    assert mnist.name == "MNIST"
-    assert mnist.num_classes == 10
-    assert mnist.x_train.shape == (60_000, 784)
-    assert mnist.x_test.shape == (10_000, 784)
-    assert mnist.y_train.shape == (60_000,)
-    assert mnist.y_test.shape == (10_000,)
-    for x in (mnist.x_train, mnist.x_test):
-        assert x.dtype == np.float32
-        assert x.min() == 0
-        assert x.max() == 1
-    for y in (mnist.y_train, mnist.y_test):
-        assert y.dtype == np.int64
-
-
-def test_mnist_has_its_published_number_of_each_digit(mnist):
-    # The counts that go with the four files, as every description of MNIST lists them.
-    train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert np.bincount(mnist.y_train).tolist() == train
-    assert np.bincount(mnist.y_test).tolist() == test
 
 
 def pixels(x):
@@ -84,21 +69,10 @@ def as_idx(array):
 )
 def test_mnist_is_byte_for_byte_the_published_one(mnist, part, sha256):
     array = getattr(mnist, part)
+    assert array.dtype == (np.float32 if part.startswith("x") else np.int64)
     array = pixels(array).reshape(-1, 28, 28) if part.startswith("x") else array
     assert hashlib.sha256(as_idx(array)).hexdigest() == sha256
-
-
-def test_mnist_is_found_from_any_directory(tmp_path, monkeypatch, mnist):
-    monkeypatch.chdir(tmp_path)
-    found = load_mnist()
-    assert (found.y_train == mnist.y_train).all()
-    assert (found.x_test == mnist.x_test).all()
-
-
-def test_mnist_is_read_from_where_the_caller_says(mnist):
-    found = load_mnist(str(MNIST_FILE))
-    assert (found.x_train == mnist.x_train).all()
-    assert (found.y_test == mnist.y_test).all()
+    assert (mnist.name, mnist.num_classes) == ("MNIST", 10)
 
 
 @pytest.mark.parametrize(
@@ -117,22 +91,17 @@ def test_mnist_lies_where_the_package_lies(tmp_path, monkeypatch, module, data):
     with pytest.raises(FileNotFoundError, match=r"git checkout -- data/mnist.*install") as caught:
         load_mnist()
     assert f"MNIST is missing: there is no file {file.resolve()}" in str(caught.value)
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"short")
-    with pytest.raises(ValueError, match="MNIST is truncated or altered") as caught:
+    file.mkdir(parents=True)  # a folder is no file
+    with pytest.raises(FileNotFoundError, match="MNIST is missing"):
         load_mnist()
-    assert str(file.resolve()) in str(caught.value)
-    assert "restore it with `git checkout -- data/mnist.npz`" in str(caught.value)
 
 
 DAMAGES = {
     "truncated by a byte": lambda content: content[:-1],
-    "truncated to nothing": lambda content: b"",
     "altered in one byte": lambda content: (
         content[:5_000_000] + bytes([content[5_000_000] ^ 1]) + content[5_000_001:]
     ),
-    "appended to": lambda content: content + b"\0",
-    "another file": lambda content: b"version https://git-lfs" * 600_000,
+    "another file": lambda content: b"version https://git-lfs",
 }
 
 
@@ -149,16 +118,6 @@ def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path, damage):
     assert [path.name for path in tmp_path.iterdir()] == ["mnist.npz"]
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
-def test_a_missing_mnist_says_where_it_was_looked_for(tmp_path, make):
-    file = tmp_path / "mnist.npz"
-    make(file)
-    with pytest.raises(FileNotFoundError, match=r"^MNIST is missing: ") as caught:
-        load_mnist(file)
-    assert f"there is no file {file}" in str(caught.value)
-    assert "git checkout -- data/mnist.npz" in str(caught.value)
-
-
 class Intruder:
     """What is unpickled runs code: this one leaves a file behind."""
 
@@ -173,8 +132,6 @@ def test_nothing_is_unpickled_even_from_a_file_that_passes_the_checksum(tmp_path
     file, mark = tmp_path / "mnist.npz", tmp_path / "mark"
     np.savez(file, x_train=np.array([Intruder(mark)], dtype=object))
     content = file.read_bytes()
-    with pytest.raises(ValueError, match="MNIST is truncated or altered"):
-        load_mnist(file)
     monkeypatch.setattr(datasets, "MNIST_SHA256", hashlib.sha256(content).hexdigest())
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_mnist(file)
@@ -227,46 +184,23 @@ def assert_same(dataset, arrays):
 
 @pytest.mark.parametrize("gzipped", [False, True])
 @pytest.mark.parametrize("names", NAMES)
-def test_idx_files_give_the_arrays_that_were_written(tmp_path, names, gzipped):
+def test_idx_files_give_the_arrays_that_were_written(tmp_path, monkeypatch, names, gzipped):
     folder = tmp_path / "little digits"
-    write_idx(folder, SMALL, names=names, gzipped=gzipped)
-    for way_to_say_it in (folder, str(folder)):
+    paths = write_idx(folder, SMALL, names=names, gzipped=gzipped)
+    stray = paths["x_train"].name
+    (folder / (stray.removesuffix(".gz") if gzipped else f"{stray}.gz")).mkdir()  # no file
+    monkeypatch.chdir(folder)
+    for way_to_say_it in (folder, str(folder), "."):
         dataset = load_idx(way_to_say_it)
         assert_same(dataset, SMALL)
         assert dataset.name == "little digits"
         assert dataset.num_classes == 4
 
 
-def test_the_folder_one_stands_in_has_a_name_too(tmp_path, monkeypatch):
-    folder = tmp_path / "kana"
-    write_idx(folder, SMALL)
-    monkeypatch.chdir(folder)
-    assert load_idx(".").name == "kana"
-
-
-def test_real_mnist_goes_through_idx_unchanged(tmp_path, mnist):
-    few = {
-        "x_train": pixels(mnist.x_train[:500]).reshape(-1, 28, 28),
-        "y_train": mnist.y_train[:500],
-        "x_test": pixels(mnist.x_test[:500]).reshape(-1, 28, 28),
-        "y_test": mnist.y_test[:500],
-    }
-    write_idx(tmp_path / "mnist", few, gzipped=True)
-    dataset = load_idx(tmp_path / "mnist")
-    for key in few:
-        assert (getattr(dataset, key) == getattr(mnist, key)[:500]).all()
-
-
 def test_a_file_and_the_same_file_gzipped_are_no_conflict(tmp_path):
     write_idx(tmp_path, SMALL)
     write_idx(tmp_path, SMALL, gzipped=True)
     (tmp_path / "README.md").write_text("nothing to read here", encoding="utf-8")
-    assert_same(load_idx(tmp_path), SMALL)
-
-
-def test_a_folder_with_the_name_of_a_file_is_no_file(tmp_path):
-    write_idx(tmp_path, SMALL, gzipped=True)
-    (tmp_path / "train-images-idx3-ubyte").mkdir()
     assert_same(load_idx(tmp_path), SMALL)
 
 
@@ -291,71 +225,49 @@ def test_labels_may_be_whole_numbers_of_any_size(tmp_path, code, dtype):
     np.testing.assert_array_equal(load_idx(tmp_path).y_train, [0, 1, 100, 2, 1, 0, 3])
 
 
-@pytest.mark.parametrize("key", SMALL)
-@pytest.mark.parametrize("place", ["in the header", "in the data", "gzipped"])
-def test_a_truncated_file_is_refused_naming_it_wherever_it_was_cut(tmp_path, key, place):
-    path = write_idx(tmp_path, SMALL, gzipped=place == "gzipped")[key]
+@pytest.mark.parametrize("key", ["x_train", "y_test"])
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_a_truncated_file_is_refused_naming_it_wherever_it_was_cut(tmp_path, key, gzipped):
+    path = write_idx(tmp_path, SMALL, gzipped=gzipped)[key]
     content = path.read_bytes()
-    header = 4 + 4 * SMALL[key].ndim
-    ranges = {
-        "in the header": range(header),
-        "in the data": range(header, len(content)),
-        "gzipped": range(len(content)),
-    }
-    for length in ranges[place]:
+    for length in range(len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match="is damaged") as caught:
             load_idx(tmp_path)
         assert str(path) in str(caught.value), f"cut after {length} bytes"
 
 
-def test_a_file_that_is_too_long_is_refused(tmp_path):
-    path = write_idx(tmp_path, SMALL)["x_test"]
-    path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(ValueError, match=r"is damaged .*cannot reshape array") as caught:
-        load_idx(tmp_path)
-    assert str(path) in str(caught.value)
+def with_byte(place, value):
+    return lambda content: content[:place] + value + content[place:][len(value) :]
 
 
-@pytest.mark.parametrize("start", [b"\0\0\x07\x03", b"\0\1\x08\x03", b"\x89PNG", b"<htm"])
-def test_a_file_that_is_no_idx_is_refused_naming_it(tmp_path, start):
-    path = write_idx(tmp_path, SMALL)["x_train"]
-    path.write_bytes(start + path.read_bytes()[4:])
-    with pytest.raises(ValueError, match="is not an IDX file of whole numbers") as caught:
-        load_idx(tmp_path)
-    assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("where", [11, 40, -6])
-def test_a_damaged_gzip_file_is_refused_naming_it(tmp_path, where):
-    path = write_idx(tmp_path, SMALL, gzipped=True)["x_train"]
-    content = bytearray(path.read_bytes())
-    content[where] ^= 0xFF
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged") as caught:
+@pytest.mark.parametrize(
+    ("gzipped", "damage"),
+    [
+        (False, lambda content: content + b"\0"),
+        *((False, with_byte(0, start)) for start in (b"\0\0\x07\x03", b"\0\1\x08\x03", b"\x89PNG")),
+        (True, with_byte(11, b"\xff")),
+        (True, lambda content: content[:-6] + bytes([content[-6] ^ 0xFF]) + content[-5:]),
+    ],
+)
+def test_a_file_that_is_damaged_or_no_idx_is_refused_naming_it(tmp_path, gzipped, damage):
+    path = write_idx(tmp_path, SMALL, gzipped=gzipped)["x_train"]
+    path.write_bytes(damage(path.read_bytes()))
+    message = "is not an IDX file of whole numbers, or is damaged"
+    with pytest.raises(ValueError, match=message) as caught:
         load_idx(tmp_path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("key", "stem"),
-    [
-        ("x_train", "train-images"),
-        ("y_train", "train-labels"),
-        ("x_test", "t10k-images"),
-        ("y_test", "t10k-labels"),
-    ],
+    ("key", "stem"), [("x_train", "train-images"), ("y_test", "t10k-labels"), (None, "")]
 )
-def test_a_missing_file_is_named(tmp_path, key, stem):
-    write_idx(tmp_path, SMALL)[key].unlink()
-    with pytest.raises(FileNotFoundError, match=f"has no file {stem}-idx.*gz") as caught:
-        load_idx(tmp_path)
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_a_missing_folder_is_named(tmp_path):
+def test_what_is_missing_is_named(tmp_path, key, stem):
     folder = tmp_path / "nowhere"
-    with pytest.raises(FileNotFoundError) as caught:
+    if key is not None:
+        write_idx(folder, SMALL)[key].unlink()
+    message = f"has no file {stem}-idx.*gz" if stem else "nowhere"
+    with pytest.raises(FileNotFoundError, match=message) as caught:
         load_idx(folder)
     assert str(folder) in str(caught.value)
 
@@ -364,10 +276,7 @@ def test_a_missing_folder_is_named(tmp_path):
     ("changed", "message"),
     [
         ({"y_train": SMALL["y_train"][:6]}, r"x_train of shape \(7, 12\) and y_train .*\(6,\)"),
-        ({"x_train": SMALL["x_train"][:6]}, r"x_train of shape \(6, 12\) and y_train .*\(7,\)"),
-        ({"y_test": SMALL["y_train"]}, r"x_test of shape \(5, 12\) and y_test .*\(7,\)"),
         ({"y_test": SMALL["y_test"][:, None]}, r"y_test has shape \(5, 1\); expected one label"),
-        ({"x_train": SMALL["y_train"]}, r"x_test of shape \(5, 12\).*\(examples, 1\)"),
         ({"x_test": SMALL["x_test"][:, :2]}, r"x_test of shape \(5, 6\).*\(examples, 12\)"),
     ],
 )
@@ -421,30 +330,25 @@ def digits(count, *, seed=0):
     return data, (np.arange(count) % 10).astype(str).astype(object)
 
 
-def test_openml_gives_a_dataset_split_in_order(openml):
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
+def test_openml_is_asked_for_what_was_named_and_gives_a_dataset_split_in_order(
+    openml, tmp_path, kind
+):
     data, target = digits(70)
-    openml(data, target)
-    dataset = load_openml("little_784")
+    openml(kind(data), target)
+    dataset = load_openml("little_784", version=1, data_home=tmp_path)
+    ((name, settings),) = openml.calls
+    assert name == "little_784"
+    assert {"version": 1, "data_home": tmp_path, "as_frame": False}.items() <= settings.items()
     assert isinstance(dataset, Dataset)
     assert dataset.name == "little_784"
     assert (len(dataset.x_train), len(dataset.x_test)) == (60, 10)
     x = np.concatenate([dataset.x_train, dataset.x_test])
     y = np.concatenate([dataset.y_train, dataset.y_test])
-    assert x.dtype == np.float32
-    assert y.dtype == np.int64
+    assert (x.dtype, y.dtype) == (np.float32, np.int64)
     np.testing.assert_allclose(x, data / 255, rtol=1e-6)
     assert (y == np.arange(70) % 10).all()
     assert dataset.num_classes == 10
-
-
-def test_openml_is_asked_for_what_the_caller_named(openml, tmp_path):
-    openml(*digits(70))
-    load_openml("Fashion-MNIST", version=1, data_home=tmp_path)
-    ((name, settings),) = openml.calls
-    assert name == "Fashion-MNIST"
-    assert settings["version"] == 1
-    assert settings["data_home"] == tmp_path
-    assert settings["as_frame"] is False
 
 
 @pytest.mark.parametrize(("test_size", "tested"), [(0.5, 35), (0.1, 7), (0.99, 69), (0.01, 1)])
@@ -473,17 +377,12 @@ def test_classes_are_numbered_in_sorted_order(openml, target, expected):
 
 
 def test_features_are_scaled_by_one_range_for_all(openml):
-    data = np.array([[-5.0, 0.0], [5.0, 15.0]] * 7)
-    openml(data, np.array(["a", "b"] * 7))
-    dataset = load_openml("d")
-    np.testing.assert_allclose(dataset.x_train[:2], [[0, 0.25], [0.5, 1]], rtol=1e-6)
-
-
-def test_sparse_features_become_an_ordinary_array(openml):
-    data, target = digits(70)
-    openml(scipy.sparse.csr_matrix(data), target)
-    dataset = load_openml("d")
-    np.testing.assert_allclose(dataset.x_train, data[:60] / 255, rtol=1e-6)
+    for data, expected in (
+        ([[-5.0, 0.0], [5.0, 15.0]], [[0, 0.25], [0.5, 1]]),
+        ([[7.0, 7.0], [7.0, 7.0]], np.zeros((2, 2))),
+    ):
+        openml(np.array(data * 7), np.array(["a", "b"] * 7))
+        np.testing.assert_allclose(load_openml("d").x_train[:2], expected, rtol=1e-6)
 
 
 def test_a_small_range_far_from_zero_keeps_its_digits(openml):
@@ -492,11 +391,6 @@ def test_a_small_range_far_from_zero_keeps_its_digits(openml):
     expected = (data - data.min()) / (data.max() - data.min())
     dataset = load_openml("d")
     np.testing.assert_allclose(dataset.x_train, expected[:12], atol=1e-6)
-
-
-def test_features_that_are_all_the_same_become_zero(openml):
-    openml(np.full((14, 3), 7.0), np.array(["a", "b"] * 7))
-    assert not load_openml("d").x_train.any()
 
 
 def test_with_a_generator_the_examples_are_shuffled_together_with_their_classes(openml):
@@ -528,9 +422,7 @@ def test_an_unreachable_openml_is_a_connection_error_with_a_way_out(monkeypatch)
     ("settings", "error", "message"),
     [
         ({"test_size": 0}, ValueError, "test_size=0 must be a finite number above 0"),
-        ({"test_size": -0.5}, ValueError, r"test_size=-0\.5 must be"),
         ({"test_size": 1}, ValueError, "test_size=1 must be a finite number above 0 and below 1"),
-        ({"test_size": 10}, ValueError, "test_size=10 must be a finite number above 0 and below 1"),
         ({"test_size": "0.5"}, TypeError, "test_size='0.5' must be a real number"),
         ({"rng": 0}, TypeError, "rng=0 must be a numpy"),
     ],
@@ -567,56 +459,30 @@ def test_what_is_no_classification_of_numbers_is_refused(openml, data, target, m
 # ---------------------------------------------------------------------------------- minibatches
 
 
-def batches(count, **settings):
-    """Return the batches of examples whose x and y are both their number."""
-    x = np.arange(count, dtype=np.float64)[:, np.newaxis]
-    settings.setdefault("rng", np.random.default_rng(0))
-    found = list(minibatches(x, np.arange(count), **settings))
-    for x_batch, y_batch in found:
-        assert (x_batch[:, 0] == y_batch).all()
-        assert x_batch.shape == (settings["batch_size"], 1)
-    return [y_batch for _, y_batch in found]
-
-
-@pytest.mark.parametrize(("count", "batch_size"), [(12, 4), (10, 4), (10, 3), (7, 7), (5, 1)])
-def test_every_example_comes_once_before_any_comes_again(count, batch_size):
-    passes = 6
-    steps = passes * count // batch_size
-    found = batches(count, batch_size=batch_size, steps=steps)
+@steadily
+@given(count=st.integers(1, 30), batch_size=st.integers(1, 30), steps=st.integers(1, 40))
+def test_every_example_comes_once_before_any_comes_again(count, batch_size, steps):
+    batch_size = min(count, batch_size)
+    x, y, rng = np.arange(2 * count).reshape(count, 2) / 8, np.arange(count), generator(3)
+    found = list(minibatches(x, y, batch_size=batch_size, steps=steps, rng=rng))
     assert len(found) == steps
-    stream = np.concatenate(found)
-    for start in range(0, len(stream) - count + 1, count):
-        assert sorted(stream[start : start + count]) == list(range(count))
-
-
-def test_every_pass_is_shuffled_anew():
-    stream = np.concatenate(batches(50, batch_size=10, steps=20)).reshape(4, 50)
-    assert len({tuple(one) for one in [*stream, range(50)]}) == 5
-
-
-def test_a_batch_of_everything_is_a_permutation():
-    for batch in batches(9, batch_size=9, steps=3):
-        assert sorted(batch) == list(range(9))
-
-
-def test_the_same_seed_gives_the_same_batches_and_another_seed_others():
-    def stream(seed):
-        rng = np.random.default_rng(seed)
-        return np.concatenate(batches(20, batch_size=6, steps=9, rng=rng)).tolist()
-
-    assert stream(1) == stream(1)
-    assert stream(1) != stream(2)
-
-
-def test_the_first_batch_does_not_depend_on_how_many_follow():
-    few, many = batches(20, batch_size=6, steps=2), batches(20, batch_size=6, steps=9)
-    assert (np.array(few) == np.array(many[:2])).all()
+    for x_batch, y_batch in found:
+        assert (x_batch == x[y_batch]).all()
+        assert len(y_batch) == batch_size
+    stream = np.concatenate([y_batch for _, y_batch in found])
+    own = generator(3)
+    for start in range(0, len(stream), count):  # a permutation for each pass, and no other draw
+        expected = own.permutation(count)
+        assert stream[start : start + count].tolist() == expected[: len(stream) - start].tolist()
+    assert rng.bit_generator.state == own.bit_generator.state
+    skipped = generator(3)
+    datasets.skip_minibatches(count, batch_size=batch_size, steps=steps, rng=skipped)
+    assert skipped.bit_generator.state == rng.bit_generator.state
 
 
 def test_batches_are_copies_with_the_precision_of_the_data():
-    x = np.zeros((6, 2), dtype=np.float32)
-    y = np.zeros((6, 3), dtype=np.uint8)
-    for x_batch, y_batch in minibatches(x, y, batch_size=6, steps=2, rng=np.random.default_rng(0)):
+    x, y = np.zeros((6, 2), dtype=np.float32), np.zeros((6, 3), dtype=np.uint8)
+    for x_batch, y_batch in minibatches(x, y, batch_size=6, steps=2, rng=generator(0)):
         assert (x_batch.dtype, y_batch.dtype) == (np.float32, np.uint8)
         assert y_batch.shape == (6, 3)
         x_batch += 1
@@ -627,18 +493,15 @@ def test_batches_are_copies_with_the_precision_of_the_data():
     ("settings", "error", "message"),
     [
         ({"batch_size": 11}, ValueError, "batch_size=11 is larger than .*: there are 10 examples"),
-        ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
         ({"batch_size": 2.0}, TypeError, r"batch_size=2\.0 must be a whole number"),
         ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
-        ({"steps": -1}, ValueError, "steps=-1 must be a whole number of at least 1"),
-        ({"steps": True}, TypeError, "steps=True must be a whole number"),
         ({"y": np.zeros(9)}, ValueError, "x has 10 examples, but y has 9"),
         ({"rng": 0}, TypeError, "rng=0 must be a numpy"),
     ],
     ids=str,
 )
 def test_a_wrong_setting_of_minibatches_is_refused_at_the_call(settings, error, message):
-    right = {"batch_size": 5, "steps": 1, "rng": np.random.default_rng(0), "y": np.zeros(10)}
+    right = {"batch_size": 5, "steps": 1, "rng": generator(0), "y": np.zeros(10)}
     with pytest.raises(error, match=message):
         minibatches(np.zeros((10, 2)), **{**right, **settings})  # nothing is drawn from it
 
@@ -646,33 +509,27 @@ def test_a_wrong_setting_of_minibatches_is_refused_at_the_call(settings, error, 
 # ---------------------------------------------------------------------------- Gaussian and Dataset
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gaussian_inputs_are_standard_normal(dtype):
-    x = gaussian_inputs(1000, 100, rng=np.random.default_rng(0), dtype=dtype)
+@pytest.mark.parametrize("told", [{}, {"dtype": np.float32}, {"dtype": np.float64}], ids=str)
+def test_gaussian_inputs_are_standard_normal(told):
+    x = gaussian_inputs(1000, 100, rng=generator(0), **told)
     assert x.shape == (1000, 100)
-    assert x.dtype == dtype
-    assert stats.kstest(x.ravel(), stats.norm.cdf).pvalue > 1e-3
-    assert stats.kstest(x.ravel(), stats.norm(scale=1.03).cdf).pvalue < 1e-3
-    assert (x == np.random.default_rng(0).standard_normal((1000, 100)).astype(dtype)).all()
-
-
-def test_gaussian_inputs_are_double_precision_when_nothing_is_said():
-    assert gaussian_inputs(2, 3, rng=np.random.default_rng(0)).dtype == np.float64
+    assert x.dtype == told.get("dtype", np.float64)
+    assert stats.kstest(x[:, :20].ravel(), stats.norm.cdf).pvalue > 1e-3
+    assert (x == generator(0).standard_normal((1000, 100)).astype(x.dtype)).all()
 
 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
         ({"count": 0}, ValueError, "count=0 must be a whole number of at least 1"),
-        ({"count": 2.0}, TypeError, r"count=2\.0 must be a whole number"),
-        ({"features": -3}, ValueError, "features=-3 must be a whole number of at least 1"),
+        ({"features": 2.0}, TypeError, r"features=2\.0 must be a whole number"),
         ({"rng": None}, TypeError, "rng=None must be a numpy"),
         ({"dtype": np.float16}, TypeError, r"dtype=.* must be np\.float32"),
     ],
     ids=str,
 )
 def test_a_wrong_setting_of_gaussian_inputs_is_refused(settings, error, message):
-    right = {"count": 2, "features": 3, "rng": np.random.default_rng(0)}
+    right = {"count": 2, "features": 3, "rng": generator(0)}
     with pytest.raises(error, match=message):
         gaussian_inputs(**{**right, **settings})
 
@@ -687,56 +544,34 @@ def small(**changed):
     return Dataset(**{**parts, **changed}, name="small")
 
 
-def test_a_dataset_prints_its_sizes():
+def test_a_dataset_prints_its_sizes_and_counts_the_classes_of_all_its_labels():
     assert repr(small()) == "Dataset('small': 6 to train, 3 to test, 4 features, 3 classes)"
-
-
-def test_a_class_that_only_the_test_examples_have_counts():
-    assert small(y_test=np.array([0, 1, 6])).num_classes == 7
+    assert small(x_test=[[0.0] * 4], y_test=[6]).num_classes == 7
     assert small(y_train=np.array([0, 1, 2, 0, 1, 9])).num_classes == 10
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        (
-            {"y_train": np.zeros(5, int)},
-            r"small: x_train of shape \(6, 4\) and y_train of .*\(5,\)",
-        ),
-        ({"y_test": np.zeros(4, int)}, r"small: x_test of shape \(3, 4\) and y_test of .*\(4,\)"),
-        ({"x_test": np.zeros((3, 5))}, r"x_test of shape \(3, 5\).*expected \(examples, 4\)"),
-        ({"x_train": np.zeros((6, 2, 2))}, r"x_train of shape \(6, 2, 2\)"),
-        ({"x_test": np.zeros((3, 2, 2))}, r"x_test of shape \(3, 2, 2\)"),
-        ({"x_train": np.zeros(6)}, r"x_train of shape \(6,\)"),
-    ],
-)
-def test_parts_of_a_dataset_that_do_not_fit_are_refused_naming_shapes(changed, message):
-    with pytest.raises(ValueError, match=message):
-        small(**changed)
-
-
-def test_a_dataset_of_pixels_nobody_scaled_is_refused_with_the_remedy():
-    message = r"x_test has dtype uint8, .*x_test\.astype\(np\.float32\) / 255 for pixels"
-    with pytest.raises(TypeError, match=message):
-        small(x_test=np.zeros((3, 4), np.uint8))
-
-
-def test_a_dataset_takes_lists():
-    dataset = small(x_test=[[0.0] * 4], y_test=[5])
-    assert dataset.x_test.shape == (1, 4)
-    assert dataset.num_classes == 6
+    assert small(y_train=np.zeros((6, 2)), y_test=np.zeros((3, 2))).num_classes == 0
+    assert Dataset([[0.1, 0.2]], [0], [[0.3, 0.4]], [1]).num_classes == 2
 
 
 @pytest.mark.parametrize(
     ("changed", "error", "message"),
     [
+        ({"y_train": np.zeros(5, int)}, ValueError, r"small: x_train of shape \(6, 4\) and .*\(5,"),
+        ({"y_test": np.zeros(4, int)}, ValueError, r"small: x_test of shape \(3, 4\) and .*\(4,\)"),
+        ({"x_test": np.zeros((3, 5))}, ValueError, r"x_test of shape \(3, 5\).*\(examples, 4\)"),
+        ({"x_train": np.zeros((6, 2, 2))}, ValueError, r"x_train of shape \(6, 2, 2\)"),
+        ({"x_train": np.zeros(6)}, ValueError, r"x_train of shape \(6,\)"),
+        (
+            {"x_test": np.zeros((3, 4), np.uint8)},
+            TypeError,
+            "x_test has dtype uint8.* / 255 for pi",
+        ),
         ({"x_train": np.full((6, 4), np.nan)}, ValueError, "x_train holds NaN or infinite"),
         ({"x_test": np.full((3, 4), -np.inf)}, ValueError, "x_test holds NaN or infinite"),
         ({"y_train": np.zeros(6)}, TypeError, "y_train has dtype float64, but integer class"),
         ({"y_test": np.array([0, -1, 2])}, ValueError, "y_test holds -1, but classes are numbered"),
         ({"y_train": np.eye(6, dtype=int)}, ValueError, r"y_train has shape \(6, 6\).* argmax"),
         ({"y_train": np.full((6, 2), np.nan)}, ValueError, "y_train holds NaN or infinite"),
-        ({"y_test": np.array(["a", "b", "c"])}, TypeError, "y_test has dtype <U1, but integer"),
+        ({"y_test": np.zeros((3, 2))}, ValueError, "must be alike, labels or floats"),
     ],
 )
 def test_what_no_network_can_learn_from_is_refused_when_a_dataset_is_made(changed, error, message):
@@ -744,16 +579,11 @@ def test_what_no_network_can_learn_from_is_refused_when_a_dataset_is_made(change
         small(**changed)
 
 
-def test_targets_of_a_regression_are_floats_with_an_axis_more():
-    dataset = small(y_train=np.zeros((6, 2)), y_test=np.zeros((3, 2)))
-    assert dataset.num_classes == 0
-
-
 def test_examples_are_looked_at_once_and_not_at_each_training(monkeypatch):
     dataset, looked = small(), []
     monkeypatch.setattr(training.checks, "check_finite", lambda *_: looked.append(1))
-    network = MLP([4, 3], activation="relu", weight_init=he_normal(), rng=np.random.default_rng(0))
-    call = {"optimizer": SGD(0.1), "steps": 1, "batch_size": 2, "rng": np.random.default_rng(0)}
+    network = MLP([4, 3], activation="relu", weight_init=he_normal(), rng=generator(0))
+    call = {"optimizer": SGD(0.1), "steps": 1, "batch_size": 2, "rng": generator(0)}
     train(network, dataset, **call)
     train_together([network], dataset, **call)
     assert looked == []
@@ -769,17 +599,17 @@ WRITES = {
 }
 
 
-@pytest.mark.parametrize("name", ["x_train", "y_train", "x_test", "y_test"])
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_who_writes_into_a_dataset_is_told_to_take_a_copy(name, write):
-    dataset = small()
-    before = getattr(dataset, name).tobytes()
-    with pytest.raises(ValueError, match=r"read-only and shared; change a \.copy\(\) of it"):
-        write(getattr(dataset, name))
-    assert getattr(dataset, name).tobytes() == before
-    copy = getattr(dataset, name).copy()
-    write(copy)
-    assert copy.tobytes() != before
+def test_who_writes_into_a_dataset_is_told_to_take_a_copy(write):
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        array = getattr(small(), name)
+        before = array.tobytes()
+        with pytest.raises(ValueError, match=r"read-only and shared; change a \.copy\(\) of it"):
+            write(array)
+        assert array.tobytes() == before
+        copied = array.copy()
+        write(copied)
+        assert copied.tobytes() != before
 
 
 def test_what_is_computed_from_a_dataset_is_an_ordinary_array():
@@ -799,12 +629,13 @@ def test_the_callers_own_arrays_stay_writable():
     x[0] = 1
 
 
-def test_mnist_is_in_memory_once(mnist, tmp_path):
+def test_mnist_is_in_memory_once_from_wherever_it_is_asked_for(mnist, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert load_mnist() is mnist
     assert not mnist.x_train.flags.writeable
-    assert load_mnist(datasets._mnist_path()) is mnist
-    path = shutil.copy(datasets._mnist_path(), tmp_path / "mnist.npz")
-    assert load_mnist(path) is load_mnist(str(path))
+    assert load_mnist(str(MNIST_FILE)) is mnist
+    (tmp_path / "link.npz").symlink_to(MNIST_FILE)
+    assert load_mnist("link.npz") is mnist
 
 
 @pytest.mark.parametrize("travel", [copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])
@@ -813,17 +644,3 @@ def test_a_copy_of_a_dataset_is_checked_and_read_only_as_well(travel):
     assert repr(dataset) == repr(small())
     np.testing.assert_array_equal(dataset.y_test, small().y_test)
     assert not dataset.x_train.flags.writeable
-
-
-def test_a_dataset_of_lists_alone():
-    dataset = Dataset([[0.1, 0.2]], [0], [[0.3, 0.4]], [1])
-    assert dataset.num_classes == 2
-
-
-@pytest.mark.parametrize(("batch_size", "steps"), [(4, 1), (6, 3), (5, 7), (1, 13)])
-def test_to_skip_minibatches_moves_a_generator_as_to_draw_them(batch_size, steps):
-    skipped, drawn = np.random.default_rng(3), np.random.default_rng(3)
-    call = {"batch_size": batch_size, "steps": steps}
-    list(minibatches(np.zeros((6, 2)), np.zeros(6), rng=drawn, **call))
-    datasets.skip_minibatches(6, rng=skipped, **call)
-    assert skipped.bit_generator.state == drawn.bit_generator.state

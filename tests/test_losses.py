@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from initlab import mean_squared_error, softmax_cross_entropy
 
@@ -22,71 +22,53 @@ def example(shape=(5, 4), *, seed=0, dtype=np.float64):
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (1, 3), (3, 5, 4), (2, 3, 5, 4)], ids=str)
-def test_cross_entropy_is_the_mean_surprise(shape):
+@pytest.mark.parametrize("labels_dtype", [np.int64, np.uint8])
+def test_cross_entropy_is_the_mean_surprise(shape, labels_dtype):
     logits, labels = example(shape)
-    loss, _ = softmax_cross_entropy(logits, labels)
+    loss, gradient = softmax_cross_entropy(logits, labels.astype(labels_dtype))
     surprises = log_softmax(logits, axis=-1)
-    expected = np.zeros(shape[:-2])
+    expected, expected_gradient = np.zeros(shape[:-2]), np.exp(surprises) / shape[-2]
     for index in np.ndindex(shape[:-1]):
         expected[index[:-1]] -= surprises[(*index, labels[index])] / shape[-2]
+        expected_gradient[(*index, labels[index])] -= 1 / shape[-2]
     assert np.shape(loss) == shape[:-2]
     np.testing.assert_allclose(loss, expected, rtol=1e-13)
+    np.testing.assert_allclose(gradient, expected_gradient, atol=1e-15)
 
 
+@pytest.mark.parametrize("loss", [softmax_cross_entropy, mean_squared_error])
 @pytest.mark.parametrize("shape", [(5, 4), (3, 5, 4)], ids=str)
-def test_the_gradient_of_cross_entropy_is_softmax_minus_one_hot_over_the_batch(shape):
-    logits, labels = example(shape)
-    _, gradient = softmax_cross_entropy(logits, labels)
-    one_hot = np.eye(shape[-1])[labels]
-    np.testing.assert_allclose(
-        gradient, (softmax(logits, axis=-1) - one_hot) / shape[-2], atol=1e-15
-    )
-
-
-@pytest.mark.parametrize("shape", [(5, 4), (3, 5, 4)], ids=str)
-def test_the_gradient_of_cross_entropy_is_its_slope(shape, numerical_gradient):
-    logits, labels = example(shape)
-    _, gradient = softmax_cross_entropy(logits, labels)
-    # The losses of a stack don't depend on each other's logits: the slope of their sum is enough.
-    slope = numerical_gradient(lambda z: np.sum(softmax_cross_entropy(z, labels)[0]), logits)
+def test_the_gradient_of_a_loss_is_its_slope(loss, shape, numerical_gradient):
+    outputs, answers = example(shape)
+    answers = answers if loss is softmax_cross_entropy else targets_for(shape)
+    _, gradient = loss(outputs, answers)
+    # The losses of a stack don't depend on each other's outputs: the slope of their sum is enough.
+    slope = numerical_gradient(lambda y: np.sum(loss(y, answers)[0]), outputs)
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("classes", [1, 2, 10, 47])
-@pytest.mark.parametrize("level", [0.0, -3.0, 1e30])
+@pytest.mark.parametrize("classes", [1, 10])
+@pytest.mark.parametrize("level", [0.0, 1e30])
 def test_who_prefers_no_class_is_surprised_by_ln_of_their_number(classes, level):
     labels = np.arange(6) % classes
     loss, _ = softmax_cross_entropy(np.full((6, classes), level), labels)
     assert loss == pytest.approx(math.log(classes), rel=1e-14)
 
 
-def test_the_rows_of_the_gradient_add_up_to_nothing():
-    logits, labels = example((3, 5, 4))
-    _, gradient = softmax_cross_entropy(logits, labels)
-    np.testing.assert_allclose(gradient.sum(axis=-1), 0, atol=1e-16)
-
-
-def test_one_set_of_labels_serves_a_whole_stack():
-    logits, _ = example((3, 5, 4))
-    labels = np.array([0, 3, 1, 1, 2])
-    loss, gradient = softmax_cross_entropy(logits, labels)
+@pytest.mark.parametrize("loss", [softmax_cross_entropy, mean_squared_error])
+@pytest.mark.parametrize("own", [False, True], ids=["one set", "a set for each"])
+def test_a_stack_is_judged_as_its_networks_are_alone(loss, own):
+    outputs, answers = example((3, 5, 4))
+    answers = answers if loss is softmax_cross_entropy else targets_for((3, 5, 4))
+    found, gradient = loss(outputs, answers if own else answers[0])
     for k in range(3):
-        alone, gradient_alone = softmax_cross_entropy(logits[k], labels)
-        assert loss[k] == alone
-        assert (gradient[k] == gradient_alone).all()
-
-
-def test_each_network_of_a_stack_may_have_labels_of_its_own():
-    logits, labels = example((3, 5, 4))
-    loss, gradient = softmax_cross_entropy(logits, labels)
-    for k in range(3):
-        alone, gradient_alone = softmax_cross_entropy(logits[k], labels[k])
-        assert loss[k] == alone
+        alone, gradient_alone = loss(outputs[k], answers[k if own else 0])
+        assert found[k] == pytest.approx(alone, rel=1e-15)
         assert (gradient[k] == gradient_alone).all()
 
 
 @each_precision
-@pytest.mark.parametrize("size", [1e3, 1e6, 1e30, 3e38])
+@pytest.mark.parametrize("size", [1e3, 3e38])
 def test_huge_logits_give_the_right_limit_and_no_warning(dtype, size):
     logits = np.array([[size, 0, -size], [0, 0, size]], dtype=dtype)
     loss, gradient = softmax_cross_entropy(logits, np.array([0, 2]))
@@ -103,37 +85,29 @@ def test_a_gap_wider_than_a_float_holds_is_infinitely_wrong_but_has_a_gradient(d
     loss, gradient = softmax_cross_entropy(np.array([[largest, -largest]], dtype), np.array([1]))
     assert loss == math.inf
     np.testing.assert_array_equal(gradient, [[1, -1]])
-
-
-@each_precision
-def test_a_mean_of_huge_surprises_is_no_reason_to_warn(dtype):
     # Each surprise fits a float; their sum, on the way to the mean, does not.
-    huge = 0.9 * np.finfo(dtype).max
-    logits = np.array([[huge, 0], [huge, 0]], dtype)
+    logits = np.array([[0.9 * largest, 0]] * 2, dtype)
     loss, gradient = softmax_cross_entropy(logits, np.array([1, 1]))
-    assert loss > 0.8 * huge
+    assert loss > 0.8 * largest
     np.testing.assert_array_equal(gradient, [[0.5, -0.5], [0.5, -0.5]])
+    loss, gradient = mean_squared_error(logits, np.zeros((2, 2), dtype))
+    assert loss == math.inf
 
 
 @each_precision
-def test_cross_entropy_keeps_the_precision(dtype):
-    logits, labels = example((3, 5, 4), dtype=dtype)
+@pytest.mark.parametrize("shape", [(5, 4), (3, 5, 4)], ids=str)
+@pytest.mark.parametrize("targets_dtype", [np.float32, np.float64])
+def test_a_loss_keeps_the_precision_of_the_outputs(dtype, shape, targets_dtype):
+    outputs, labels = example(shape, dtype=dtype)
+    targets = targets_for((5, 4)).astype(targets_dtype)
     for loss, gradient in (
-        softmax_cross_entropy(logits, labels),
-        softmax_cross_entropy(logits[0], labels[0]),
+        softmax_cross_entropy(outputs, labels),
+        mean_squared_error(outputs, targets),
     ):
         assert loss.dtype == gradient.dtype == dtype
 
 
-@pytest.mark.parametrize("labels_dtype", [np.uint8, np.int8, np.int32, np.int64, np.uint64])
-def test_labels_may_be_integers_of_any_size(labels_dtype):
-    logits, labels = example()
-    expected, _ = softmax_cross_entropy(logits, labels)
-    loss, _ = softmax_cross_entropy(logits, labels.astype(labels_dtype))
-    assert loss == expected
-
-
-@pytest.mark.parametrize("wrong", [-1, 4, 100])
+@pytest.mark.parametrize("wrong", [-1, 4])
 def test_a_label_outside_the_classes_is_refused(wrong):
     logits, labels = example()
     labels[2] = wrong
@@ -142,9 +116,7 @@ def test_a_label_outside_the_classes_is_refused(wrong):
         softmax_cross_entropy(logits, labels)
 
 
-@pytest.mark.parametrize(
-    "labels", [np.zeros(5), np.eye(5, 4), np.zeros(5, dtype=bool), np.array(["0"] * 5)]
-)
+@pytest.mark.parametrize("labels", [np.eye(5, 4), np.zeros(5, dtype=bool)])
 def test_labels_that_are_no_integers_are_refused_with_the_remedy(labels):
     with pytest.raises(TypeError, match=r"labels has dtype .*integer.*argmax\(axis=-1\)"):
         softmax_cross_entropy(np.zeros((5, 4)), labels)
@@ -154,16 +126,13 @@ def test_labels_that_are_no_integers_are_refused_with_the_remedy(labels):
     ("logits_shape", "labels_shape"),
     [
         ((5, 4), (4,)),
-        ((5, 4), (1,)),
         ((5, 4), (5, 1)),
         ((5, 4), (5, 4)),
         ((5, 4), ()),
         ((3, 5, 4), (3,)),
-        ((3, 5, 4), (2, 5)),
         ((3, 5, 4), (1, 5)),
         ((2, 3, 5, 4), (3, 5)),
         ((0, 4), (0,)),
-        ((3, 0, 4), (0,)),
     ],
     ids=str,
 )
@@ -202,50 +171,12 @@ def test_mean_squared_error_is_the_mean_of_the_squares(shape):
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-13)
 
 
-@pytest.mark.parametrize("shape", [(5, 4), (3, 5, 4)], ids=str)
-def test_the_gradient_of_mean_squared_error_is_its_slope(shape, numerical_gradient):
-    outputs, targets = example(shape)[0], targets_for(shape)
-    _, gradient = mean_squared_error(outputs, targets)
-    slope = numerical_gradient(lambda y: np.sum(mean_squared_error(y, targets)[0]), outputs)
-    np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-9)
-
-
-def test_one_set_of_targets_serves_a_whole_stack():
-    outputs, targets = example((3, 5, 4))[0], targets_for((5, 4))
-    loss, gradient = mean_squared_error(outputs, targets)
-    for k in range(3):
-        alone, gradient_alone = mean_squared_error(outputs[k], targets)
-        assert loss[k] == pytest.approx(alone, rel=1e-15)
-        assert (gradient[k] == gradient_alone).all()
-
-
-def test_no_error_is_no_loss():
-    outputs, _ = example()
-    loss, gradient = mean_squared_error(outputs, outputs.copy())
-    assert loss == 0
-    assert not gradient.any()
-
-
-@each_precision
-@pytest.mark.parametrize("targets_dtype", [np.float32, np.float64])
-def test_mean_squared_error_keeps_the_precision_of_the_outputs(dtype, targets_dtype):
-    outputs, _ = example((3, 5, 4), dtype=dtype)
-    targets = targets_for((5, 4)).astype(targets_dtype)
-    for loss, gradient in (
-        mean_squared_error(outputs, targets),
-        mean_squared_error(outputs[0], targets),
-    ):
-        assert loss.dtype == gradient.dtype == dtype
-
-
 @pytest.mark.parametrize(
     ("outputs_shape", "targets_shape"),
     [
         ((5, 4), (5,)),
-        ((5, 4), (4,)),
         ((5, 4), (5, 1)),
         ((5, 4), (1, 4)),
-        ((5, 4), (4, 5)),
         ((5, 4), ()),
         ((3, 5, 4), (1, 5, 4)),
         ((5, 4), (3, 5, 4)),

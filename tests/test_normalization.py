@@ -5,7 +5,6 @@ from the full matrix of derivatives.
 """
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -81,21 +80,11 @@ def groups(kind, x):
 
 @each_norm
 @pytest.mark.parametrize("epsilon", [1e-5, 0.3])
-def test_forward_is_the_papers_formula_number_by_number(kind, epsilon):
-    layer, x = norm(kind, epsilon=epsilon), 3 * normal(6, 4) + 1
-    y = layer.forward(x)
-    for places in groups(kind, x):
-        hats, _ = normalized([x[place] for place in places], epsilon)
-        for (b, f), hat in zip(places, hats, strict=True):
-            assert y[b, f] == pytest.approx(layer.scale[0, f] * hat + layer.shift[0, f], rel=1e-12)
-
-
-@each_norm
-@pytest.mark.parametrize("epsilon", [1e-5, 0.3])
-def test_backward_is_the_matrix_of_all_derivatives(kind, epsilon):
+def test_forward_and_backward_are_the_papers_formula_and_the_matrix_of_its_derivatives(
+    kind, epsilon
+):
     layer, x, grad = norm(kind, epsilon=epsilon), 3 * normal(6, 4) + 1, normal(6, 4, seed=2)
-    layer.forward(x)
-    grad_x = layer.backward(grad)
+    y, grad_x = layer.forward(x), layer.backward(grad)
     scale_grad, shift_grad = np.zeros((1, 4)), np.zeros((1, 4))
     for places in groups(kind, x):
         values = [x[place] for place in places]
@@ -106,38 +95,11 @@ def test_backward_is_the_matrix_of_all_derivatives(kind, epsilon):
             )
             assert grad_x[place] == pytest.approx(expected, rel=1e-10, abs=1e-12)
         for (b, f), hat in zip(places, hats, strict=True):
+            assert y[b, f] == pytest.approx(layer.scale[0, f] * hat + layer.shift[0, f], rel=1e-12)
             scale_grad[0, f] += grad[b, f] * hat
             shift_grad[0, f] += grad[b, f]
     np.testing.assert_allclose(layer.scale_grad, scale_grad, rtol=1e-12)
     np.testing.assert_allclose(layer.shift_grad, shift_grad, rtol=1e-12)
-
-
-@each_norm
-def test_the_matrix_of_derivatives_is_that_of_differences(kind):
-    values, step = [0.3, -1.2, 2.0], 1e-6
-    for j in range(3):
-        up, down = ([v + s * (i == j) for i, v in enumerate(values)] for s in (step, -step))
-        for i in range(3):
-            slope = (normalized(up, 0.1)[0][i] - normalized(down, 0.1)[0][i]) / (2 * step)
-            assert slopes(values, 0.1)[i][j] == pytest.approx(slope, abs=1e-8)
-
-
-def test_batch_norm_is_of_features_and_layer_norm_of_examples():
-    x = 5 * normal(50, 30) + normal(1, 30, seed=2) + 2 * normal(50, 1, seed=3)
-    batch, layer = BatchNorm(30).forward(x), LayerNorm(30).forward(x)
-    np.testing.assert_allclose(batch.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(batch.std(axis=0), 1, rtol=1e-5)
-    assert np.abs(batch.mean(axis=1)).max() > 0.1
-    np.testing.assert_allclose(layer.mean(axis=1), 0, atol=1e-12)
-    np.testing.assert_allclose(layer.std(axis=1), 1, rtol=1e-5)
-    assert np.abs(layer.mean(axis=0)).max() > 0.1
-
-
-def test_a_factor_before_layer_norm_or_batch_norm_is_forgotten():
-    for kind in (BatchNorm, LayerNorm):
-        x = normal(6, 4)
-        near, far = (kind(4, epsilon=1e-12).forward(factor * x) for factor in (1.0, 1e4))
-        np.testing.assert_allclose(near, far, rtol=1e-6)
 
 
 def test_one_example_is_enough_for_layer_norm_and_says_nothing_to_batch_norm():
@@ -153,13 +115,12 @@ def test_one_example_is_enough_for_layer_norm_and_says_nothing_to_batch_norm():
     np.testing.assert_array_equal(batch.scale_grad, 0)
 
 
-def test_numbers_that_are_all_the_same_give_the_shift_and_no_warning():
-    for kind in (BatchNorm, LayerNorm):
-        layer = norm(kind)
-        np.testing.assert_array_equal(
-            layer.forward(np.full((5, 4), 0.5)), np.tile(layer.shift, (5, 1))
-        )
-        assert np.isfinite(layer.backward(normal(5, 4))).all()
+@each_norm
+def test_numbers_that_are_all_the_same_give_the_shift_and_no_warning(kind):
+    layer = norm(kind)
+    y = layer.forward(np.full((5, 4), 0.5))
+    np.testing.assert_array_equal(y, np.tile(layer.shift, (5, 1)))
+    assert np.isfinite(layer.backward(normal(5, 4))).all()
 
 
 @each_norm
@@ -255,12 +216,8 @@ def blocks(dtype=np.float64):
     return {
         "batch norm": norm(BatchNorm, dtype=dtype),
         "layer norm": norm(LayerNorm, dtype=dtype),
-        "residual": Residual([Activation(tanh), dense(dtype=dtype)]),
-        "residual, normalized": Residual(
-            [norm(BatchNorm, dtype=dtype), Activation(tanh), dense(dtype=dtype)]
-        ),
-        "no dense": Residual([Activation(tanh)]),
-        "identity": Residual([Activation("identity")]),
+        "residual": Residual([norm(BatchNorm, dtype=dtype), Activation(tanh), dense(dtype=dtype)]),
+        "no dense": Residual([Activation("identity")]),
     }
 
 
@@ -285,6 +242,8 @@ def test_arguments_are_only_read_and_what_comes_out_is_new(name):
 def test_single_precision_stays_single_and_follows_double(name):
     x, grad = normal(6, 4), normal(6, 4, seed=2)
     single, double = blocks(np.float32)[name], blocks()[name]
+    if name != "no dense":  # which has no precision of its own
+        assert single.forward(x).dtype == np.float32
     y = single.forward(x.astype(np.float32))
     grad_x = single.backward(grad)
     assert y.dtype == grad_x.dtype == np.float32
@@ -295,33 +254,21 @@ def test_single_precision_stays_single_and_follows_double(name):
         assert {a.dtype for a in found} <= {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("name", ["batch norm", "layer norm", "residual", "residual, normalized"])
-def test_doubles_handed_to_single_precision_do_not_raise_it(name):
-    assert blocks(np.float32)[name].forward(normal(6, 4)).dtype == np.float32
-
-
 @each_block
-def test_what_is_forgotten_cannot_be_derived(name):
+def test_what_is_forgotten_cannot_be_derived_but_the_averages_are_not_forgotten(name):
     layer = blocks()[name]
     with pytest.raises(RuntimeError, match="backward was called before forward"):
         layer.backward(normal(6, 4))
     layer.forward(normal(6, 4))
     layer.backward(normal(6, 4))
+    mean = layer.running_mean.copy() if name == "batch norm" else None
     layer.clear_cache()
     with pytest.raises(RuntimeError, match="backward was called before forward"):
         layer.backward(normal(6, 4))
-
-
-def test_batch_norm_forgets_the_batch_and_not_the_averages():
-    layer = norm(BatchNorm)
-    layer.forward(normal(6, 4))
-    layer.backward(normal(6, 4))
-    mean = layer.running_mean.copy()
-    layer.clear_cache()
-    assert [layer.batch_mean, layer.batch_variance, layer.scale_grad, layer.shift_grad] == [
-        None
-    ] * 4
-    np.testing.assert_array_equal(layer.running_mean, mean)
+    if name == "batch norm":
+        assert layer.batch_mean is layer.batch_variance is layer.scale_grad is None
+        np.testing.assert_array_equal(layer.running_mean, mean)
+        assert mean.any()
 
 
 # ---------------------------------------------------------------------------------- residual
@@ -339,14 +286,6 @@ def test_a_residual_block_is_its_input_plus_its_branch():
     np.testing.assert_allclose(block.backward(grad), expected, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(second.weight_grad, h.T @ grad, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(first.weight_grad, x.T @ inner, rtol=1e-12, atol=1e-13)
-
-
-def test_a_branch_of_nothing_lets_signal_and_gradient_pass_as_they_are():
-    last = dense()
-    last.weight[...] = last.bias[...] = 0
-    block, x, grad = Residual([Activation(tanh), last]), normal(6, 4), normal(6, 4, seed=2)
-    np.testing.assert_array_equal(block.forward(x), x)
-    np.testing.assert_array_equal(block.backward(grad), grad)
 
 
 def test_a_branch_may_have_a_branch():
@@ -396,19 +335,17 @@ def test_every_gradient_is_a_slope_of_the_loss(kind, residual, stacked):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("residual", [None, 2])
 @each_norm
-def test_gradients_of_the_smallest_batches_are_slopes(kind, residual, batch):
-    net = network(kind, residual)
+def test_gradients_of_the_smallest_batches_are_slopes(kind, batch):
+    net = network(kind, 2)
     found = check_gradients(
         net, normal(batch, 4), normal(batch, 3, seed=3), loss=mean_squared_error
     )
     assert found, str(found)
 
 
-@pytest.mark.parametrize("residual", [None, 2])
-def test_gradients_in_inference_are_slopes(residual):
-    net = network(BatchNorm, residual)
+def test_gradients_in_inference_are_slopes():
+    net = network(BatchNorm, 2)
     for seed in range(3):
         net.forward(normal(6, 4, seed=seed))
         net.backward(normal(6, 3))
@@ -422,17 +359,16 @@ def test_gradients_in_inference_are_slopes(residual):
 @pytest.mark.parametrize(
     ("layer", "shown"),
     [
-        (LayerNorm(5), "LayerNorm(5)"),
         (LayerNorm(5, epsilon=0.01), "LayerNorm(5, epsilon=0.01)"),
         (BatchNorm(5), "BatchNorm(5)"),
-        (BatchNorm(5, momentum=0.2), "BatchNorm(5, momentum=0.2)"),
-        (BatchNorm(5, epsilon=1e-3, momentum=1), "BatchNorm(5, epsilon=0.001, momentum=1.0)"),
         # What prints alike is taken for the same: every digit counts.
-        (BatchNorm(5, momentum=0.10000001), "BatchNorm(5, momentum=0.10000001)"),
-        (BatchNorm(5, epsilon=1.0000001e-5), "BatchNorm(5, epsilon=1.0000001e-05)"),
         (
-            Residual([BatchNorm(4), Activation("relu"), dense()]),
-            "Residual(BatchNorm(4), Activation(relu), Dense(4 -> 4))",
+            BatchNorm(5, epsilon=1.0000001e-5, momentum=0.10000001),
+            "BatchNorm(5, epsilon=1.0000001e-05, momentum=0.10000001)",
+        ),
+        (
+            Residual([LayerNorm(4), Activation("relu"), dense()]),
+            "Residual(LayerNorm(4), Activation(relu), Dense(4 -> 4))",
         ),
     ],
 )
@@ -444,13 +380,11 @@ def test_a_block_prints_as_what_it_is(layer, shown):
     ("make", "error", "message"),
     [
         (lambda: LayerNorm(0), ValueError, "features=0 must be a whole number of at least 1"),
-        (lambda: LayerNorm(2.5), TypeError, r"features=2\.5 must be a whole number"),
         (lambda: LayerNorm(4, epsilon=0), ValueError, "epsilon=0 must be a finite number above"),
-        (lambda: LayerNorm(4, epsilon=math.nan), ValueError, "epsilon=nan must be a finite"),
-        (lambda: LayerNorm(4, dtype=int), TypeError, r"dtype=.*int.* must be np\.float32"),
+        (lambda: BatchNorm(4, dtype=int), TypeError, r"dtype=.*int.* must be np\.float32"),
         (lambda: BatchNorm(4, momentum=0), ValueError, "momentum=0 must be a finite number abo"),
         (lambda: BatchNorm(4, momentum=1.5), ValueError, r"momentum=1\.5 must.* and at most 1"),
-        (lambda: BatchNorm(4, momentum="0.1"), TypeError, r"momentum='0\.1' must be a real"),
+        (lambda: Residual([]), ValueError, "layers is empty"),
     ],
 )
 def test_a_block_is_not_made_from_what_is_none(make, error, message):
@@ -460,43 +394,31 @@ def test_a_block_is_not_made_from_what_is_none(make, error, message):
 
 @each_norm
 @pytest.mark.parametrize(
-    ("x", "error", "message"),
+    ("stack", "x", "error", "message"),
     [
-        (np.ones((6, 5)), ValueError, r"\(6, 5\) doesn't fit .*\(1, 4\): expected .*batch, 4"),
-        (np.ones(4), ValueError, r"x has shape \(4,\), but needs at least 2 dimensions"),
-        (np.ones((6, 4), int), TypeError, r"x has dtype int\d+, but floats are needed"),
-        (np.ones((2, 6, 4)), ValueError, r"\(2, 6, 4\) doesn't fit .*\(1, 4\)"),
+        ((), np.ones((6, 5)), ValueError, r"\(6, 5\) doesn't fit .*\(1, 4\): expected .*batch, 4"),
+        ((), np.ones(4), ValueError, r"x has shape \(4,\), but needs at least 2 dimensions"),
+        ((), np.ones((6, 4), int), TypeError, r"x has dtype int\d+, but floats are needed"),
+        ((2,), np.ones((3, 6, 4)), ValueError, r"\(3, 6, 4\) doesn't fit .*\(2, 1, 4\)"),
     ],
 )
-def test_inputs_that_do_not_fit_a_normalization_are_refused(kind, x, error, message):
+def test_inputs_that_do_not_fit_a_normalization_are_refused(kind, stack, x, error, message):
     with pytest.raises(error, match=message):
-        kind(4).forward(x)
+        norm(kind, stack=stack).forward(x)
 
 
-@each_norm
-def test_inputs_of_another_stack_are_refused(kind):
-    with pytest.raises(ValueError, match=r"\(3, 6, 4\) doesn't fit .*\(2, 1, 4\)"):
-        norm(kind, stack=(2,)).forward(np.ones((3, 6, 4)))
-
-
-def test_no_examples_have_no_mean():
+def test_no_examples_have_no_mean_and_are_no_problem_where_nothing_is_averaged():
+    layer, nothing = BatchNorm(4), np.ones((0, 4))
     with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one example"):
-        BatchNorm(4).forward(np.ones((0, 4)))
-    with pytest.raises(ValueError, match="layers is empty"):
-        Residual([])
-
-
-def test_no_examples_are_no_problem_where_nothing_is_averaged():
-    layer = BatchNorm(4)
+        layer.forward(nothing)
     layer.inference = True
-    assert layer.forward(np.ones((0, 4))).shape == LayerNorm(4).forward(np.ones((0, 4))).shape
+    assert layer.forward(nothing).shape == LayerNorm(4).forward(nothing).shape == (0, 4)
 
 
 @each_block
 @pytest.mark.parametrize(
     ("grad", "error", "message"),
     [
-        (np.ones((5, 4)), ValueError, r"grad of shape \(5, 4\) doesn't fit .* \(6, 4\)"),
         (np.ones((1, 4)), ValueError, r"grad of shape \(1, 4\) doesn't fit .* \(6, 4\)"),
         (np.ones((6, 4), int), TypeError, r"grad has dtype int\d+, but floats are needed"),
     ],
@@ -514,9 +436,8 @@ def test_gradients_that_do_not_fit_are_refused_and_no_average_moves(name, grad, 
     ("layers", "x", "error", "message"),
     [
         ([dense(4, 3)], np.ones((6, 4)), ValueError, "a branch must keep 4 features, not 3"),
-        ([dense()], np.ones((6, 5)), ValueError, r"x of shape \(6, 5\) doesn't fit"),
         ([Activation(tanh)], np.ones((6, 4), int), TypeError, r"x has dtype int\d+"),
-        ([Activation(tanh)], np.array(1.0), ValueError, re.escape("x has shape ()")),
+        ([Activation(tanh)], np.array(1.0), ValueError, r"x has shape \(\)"),
     ],
 )
 def test_inputs_that_do_not_fit_a_branch_are_refused(layers, x, error, message):

@@ -7,9 +7,8 @@ import pytest
 
 from initlab import initializers as init
 from initlab.activations import sigmoid
-from initlab.layers import Activation, Dense
 from initlab.network import MLP
-from initlab.normalization import BatchNorm, LayerNorm
+from initlab.normalization import BatchNorm
 from initlab.optimizers import SGD, Adam
 from initlab.pretraining import METHODS, RBM, Autoencoder, pretrain
 from initlab.training import StopTraining
@@ -57,23 +56,19 @@ each_learner = pytest.mark.parametrize("learner_class", [RBM, Autoencoder])
 
 
 @each_learner
-def test_a_learner_stays_in_its_precision_whatever_it_is_shown(learner_class):
-    for dtype, shown in product([np.float32, np.float64], repeat=2):
-        learner = learner_class(6, 4, rng=np.random.default_rng(0), dtype=dtype)
-        error, gradients = learner.gradients(GREYS.astype(shown), rng=np.random.default_rng(0))
-        assert type(error) is float
-        assert {array.dtype for array in learner.parameters() + gradients} == {np.dtype(dtype)}
-
-
-@each_learner
-def test_a_learner_only_reads_what_it_is_shown_and_does_not_change_by_itself(learner_class):
-    learner, v = learner_class(6, 4, rng=np.random.default_rng(0)), GREYS.copy()
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shown", [np.float32, np.float64])
+def test_a_learner_stays_in_its_precision_and_only_reads_what_it_is_shown(
+    learner_class, dtype, shown
+):
+    learner, v = learner_class(6, 4, rng=np.random.default_rng(0), dtype=dtype), GREYS.astype(shown)
     v.flags.writeable = False
     before = contents(learner.parameters())
-    _, gradients = learner.gradients(v, rng=np.random.default_rng(0))
-    assert v.tobytes() == GREYS.tobytes()
+    error, gradients = learner.gradients(v, rng=np.random.default_rng(0))
+    assert type(error) is float
     assert contents(learner.parameters()) == before
     for parameter, gradient in zip(learner.parameters(), gradients, strict=True):
+        assert parameter.dtype == gradient.dtype == dtype
         assert parameter.shape == gradient.shape
         assert not np.shares_memory(parameter, gradient)
 
@@ -92,17 +87,6 @@ def test_the_arrays_handed_out_are_the_learners_own(learner_class):
 
 
 @each_learner
-def test_a_learner_takes_a_copy_of_what_its_initializer_returns(learner_class):
-    def kept(rng, shape, dtype):
-        return returned.setdefault(shape, np.ones(shape, dtype))
-
-    returned = {}
-    learner = learner_class(6, 4, rng=np.random.default_rng(0), weight_init=kept)
-    assert learner.encoder()[0].tobytes() == returned[6, 4].tobytes()
-    assert not np.shares_memory(learner.encoder()[0], returned[6, 4])
-
-
-@each_learner
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -110,13 +94,7 @@ def test_a_learner_takes_a_copy_of_what_its_initializer_returns(learner_class):
         ({"hidden": 2.0}, TypeError, "hidden=2.0 must be a whole number"),
         ({"rng": 0}, TypeError, "rng=0 must be a numpy.random.Generator"),
         ({"dtype": int}, TypeError, "dtype=.* must be np.float32"),
-        ({"weight_init": 0.1}, TypeError, "weight_init=0.1 must be an initializer"),
         ({"weight_init": init.normal}, TypeError, "weight_init=normal: call it first"),
-        (
-            {"weight_init": lambda rng, shape, dtype: np.ones((2, 2))},
-            ValueError,
-            r"weight_init=.* returned shape \(2, 2\) instead of \(6, 4\)",
-        ),
     ],
 )
 def test_a_learner_is_not_made_from_what_is_none(learner_class, wrong, error, message):
@@ -125,53 +103,42 @@ def test_a_learner_is_not_made_from_what_is_none(learner_class, wrong, error, me
         learner_class(call.pop("visible"), call.pop("hidden"), **call)
 
 
-@each_learner
-@pytest.mark.parametrize(
-    ("v", "error", "message"),
-    [
-        (GREYS[:, 1:], ValueError, r"v has shape \(40, 5\); expected \(examples, 6\)"),
-        (GREYS[:0], ValueError, r"v has shape \(0, 6\); expected \(examples, 6\)"),
-        (GREYS[None], ValueError, r"v has shape \(1, 40, 6\); expected \(examples, 6\)"),
-        (GREYS[0], ValueError, r"v has shape \(6,\), but needs at least 2 dimensions"),
-        (GREYS - 0.5, ValueError, r"v goes from -0.\d+ to 0.\d+; expected numbers from 0 to 1"),
-        (GREYS + 0.5, ValueError, r"v goes from 0.\d+ to 1.\d+; expected numbers from 0 to 1"),
-        (GREYS * np.nan, ValueError, "v goes from nan to nan; expected numbers from 0 to 1"),
-        (PATTERNS.astype(int), TypeError, "v has dtype int64, but floats are needed"),
-    ],
-)
-def test_a_learner_looks_at_numbers_from_0_to_1_of_its_width(learner_class, v, error, message):
-    learner = learner_class(6, 4, rng=np.random.default_rng(0))
-    with pytest.raises(error, match=message):
-        learner.gradients(v, rng=np.random.default_rng(0))
+WRONG_DATA = [
+    (GREYS[:, 1:], ValueError, r" has shape \(40, 5\); expected \(examples, 6\)"),
+    (GREYS[:0], ValueError, r" has shape \(0, 6\); expected \(examples, 6\)"),
+    (GREYS[None], ValueError, r" has shape \(1, 40, 6\); expected \(examples, 6\)"),
+    (GREYS[0], ValueError, r" has shape \(6,\), but needs at least 2 dimensions"),
+    (GREYS - 0.5, ValueError, r" goes from -0.\d+ to 0.\d+; expected numbers from 0 to 1"),
+    (GREYS + 0.5, ValueError, r" goes from 0.\d+ to 1.\d+; expected numbers from 0 to 1"),
+    (GREYS * np.nan, ValueError, " goes from nan to nan; expected numbers from 0 to 1"),
+    (PATTERNS.astype(np.uint8), TypeError, " has dtype uint8, .* / 255 for pixels"),
+]
+
+
+@pytest.mark.parametrize(("v", "error", "message"), WRONG_DATA)
+@pytest.mark.parametrize("door", [RBM, Autoencoder, pretrain])
+def test_only_numbers_from_0_to_1_of_the_right_width_are_looked_at(door, v, error, message):
+    rng = np.random.default_rng(0)
+    if door is pretrain:
+        with pytest.raises(error, match="x" + message):
+            pretrain(network(), v, **settings())
+    else:
+        with pytest.raises(error, match="v" + message):
+            door(6, 4, rng=rng).gradients(v, rng=rng)
 
 
 # --------------------------------------------------------------------------------------- RBM
 
 
-def test_a_machine_starts_with_small_weights_and_no_biases():
-    rbm = RBM(300, 200, rng=np.random.default_rng(0))
-    expected = init.normal(0.01)(np.random.default_rng(0), (300, 200))
-    np.testing.assert_array_equal(rbm.weight, expected)
-    assert rbm.weight.std() == pytest.approx(0.01, rel=0.02)
-    assert rbm.visible_bias.shape == (1, 300)
-    assert rbm.hidden_bias.shape == (1, 200)
-    assert not np.any(rbm.visible_bias)
-    assert not np.any(rbm.hidden_bias)
-    assert repr(rbm) == "RBM(300 - 200)"
-
-
-def test_a_machine_starts_as_it_is_told():
-    recipe = init.uniform(2)
-    rbm = RBM(6, 4, rng=np.random.default_rng(3), weight_init=recipe)
-    np.testing.assert_array_equal(rbm.weight, recipe(np.random.default_rng(3), (6, 4)))
-
-
-def test_parameters_are_weight_visible_bias_and_hidden_bias():
-    rbm = machine()
-    expected = [rbm.weight, rbm.visible_bias, rbm.hidden_bias]
-    assert all(a is b for a, b in zip(rbm.parameters(), expected, strict=True))
-    assert rbm.encoder()[0] is rbm.weight
-    assert rbm.encoder()[1] is rbm.hidden_bias
+def test_a_machine_starts_with_small_weights_and_no_biases_or_as_it_is_told():
+    for told, recipe in [(None, init.normal(0.01)), (init.uniform(2), init.uniform(2))]:
+        rbm = RBM(30, 20, rng=np.random.default_rng(3), weight_init=told)
+        np.testing.assert_array_equal(rbm.weight, recipe(np.random.default_rng(3), (30, 20)))
+        np.testing.assert_array_equal(rbm.visible_bias, np.zeros((1, 30)))
+        np.testing.assert_array_equal(rbm.hidden_bias, np.zeros((1, 20)))
+    assert repr(rbm) == "RBM(30 - 20)"
+    with pytest.raises(TypeError, match=r"rng=0 must be a numpy.random.Generator"):
+        rbm.gradients(np.ones((2, 30)), rng=0)
 
 
 def seen_by_hidden(rbm, v):
@@ -192,14 +159,6 @@ def rebuilt(rbm, h):
     ]
 
 
-def test_probabilities_are_those_of_the_formula_unit_by_unit():
-    rbm = machine()
-    h = np.random.default_rng(1).random((10, 4))
-    hidden, visible = rbm.hidden_probabilities(GREYS), rbm.visible_probabilities(h)
-    np.testing.assert_allclose(hidden, [seen_by_hidden(rbm, row) for row in GREYS], rtol=1e-12)
-    np.testing.assert_allclose(visible, [rebuilt(rbm, row) for row in h], rtol=1e-12)
-
-
 def log_weights(rbm):
     """Log of the unnormalised probability of every joint state: rows are v, columns are h."""
     all_v = np.array(list(product([0.0, 1.0], repeat=rbm.weight.shape[0])))
@@ -216,14 +175,6 @@ def test_probabilities_are_the_conditionals_of_one_joint_distribution():
     given_h = joint / joint.sum(axis=0, keepdims=True)
     np.testing.assert_allclose(rbm.hidden_probabilities(all_v), given_v @ all_h, rtol=1e-12)
     np.testing.assert_allclose(rbm.visible_probabilities(all_h), given_h.T @ all_v, rtol=1e-12)
-
-
-def test_hidden_probabilities_are_a_dense_layer_and_a_sigmoid():
-    rbm = machine()
-    dense = Dense(6, 4, weight_init=init.zeros(), rng=np.random.default_rng(0))
-    dense.weight, dense.bias = rbm.encoder()
-    expected = Activation(sigmoid).forward(dense.forward(GREYS))
-    np.testing.assert_array_equal(rbm.hidden_probabilities(GREYS), expected)
 
 
 def after_decision(rbm, v, decided):
@@ -276,58 +227,13 @@ def test_the_mean_over_many_draws_is_the_expectation_over_all_decisions():
     rng = np.random.default_rng(0)
     many = np.repeat(v, 500, axis=0)
     found = []
-    for _ in range(200):
+    for _ in range(100):
         error, gradients = rbm.gradients(many, rng=rng)
         found.append(np.concatenate([[error], *(array.ravel() for array in gradients)]))
     expected = np.concatenate([np.ravel(part) for part in expected])
-    uncertainty = np.std(found, axis=0) / math.sqrt(200)
-    assert np.all(uncertainty < 1e-3)
+    uncertainty = np.std(found, axis=0) / math.sqrt(100)
+    assert np.all(uncertainty < 2e-3)
     assert np.all(np.abs(np.mean(found, axis=0) - expected) < 4 * uncertainty)
-
-
-def test_without_a_generator_nothing_is_decided():
-    with pytest.raises(TypeError, match=r"rng=0 must be a numpy.random.Generator"):
-        machine().gradients(GREYS, rng=0)
-
-
-def test_the_same_draws_give_the_same_gradients_and_others_give_others():
-    rbm = machine()
-    runs = [
-        contents(rbm.gradients(GREYS, rng=np.random.default_rng(seed))[1]) for seed in (1, 1, 2)
-    ]
-    assert runs[0] == runs[1]
-    assert runs[0] != runs[2]
-
-
-def test_a_machine_that_fits_its_data_has_nothing_to_learn():
-    rbm = machine()
-    rbm.weight[...] = 0
-    v = np.repeat(rbm.visible_probabilities(np.zeros((1, 4))), 10, axis=0)
-    error, gradients = rbm.gradients(v, rng=np.random.default_rng(0))
-    assert error == pytest.approx(0, abs=1e-30)
-    for gradient in gradients:
-        np.testing.assert_allclose(gradient, 0, atol=1e-15)
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_units_that_go_together_are_tied_with_one_sign_and_others_with_opposite_ones(sign):
-    rbm = RBM(2, 1, rng=np.random.default_rng(0), weight_init=init.constant(0.5))
-    rbm.weight[1] *= sign
-    # Biases with which all three units are undecided on average.
-    rbm.visible_bias[...] = [[-0.25, -0.25 * sign]]
-    rbm.hidden_bias[...] = -0.25 * (1 + sign)
-    first = np.arange(2000) % 2.0
-    v = np.stack([first, first if sign == 1 else 1 - first], axis=1)
-    _, (weight, _, _) = rbm.gradients(v, rng=np.random.default_rng(0))
-    assert weight[0, 0] < -0.03
-    assert sign * weight[1, 0] < -0.03
-
-
-def test_a_unit_that_is_often_on_gets_a_bias_that_turns_it_on():
-    rbm = RBM(6, 4, rng=np.random.default_rng(0))
-    v = np.tile([0.0, 0.1, 0.4, 0.6, 0.9, 1.0], (20, 1))
-    _, (_, visible_bias, _) = rbm.gradients(v, rng=np.random.default_rng(0))
-    np.testing.assert_allclose(visible_bias, 0.5 - v[:1], atol=0.02)
 
 
 def log_likelihood(rbm, v):
@@ -338,9 +244,8 @@ def log_likelihood(rbm, v):
     return np.log(np.exp(log_weight[rows]).sum(axis=1)).mean() - log_all
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.3), SGD(0.1, momentum=0.5), Adam(0.02)], ids=repr)
-def test_training_makes_the_data_likely_and_the_reconstruction_good(optimizer):
-    rng = np.random.default_rng(0)
+def test_training_makes_the_data_likely_and_the_reconstruction_good():
+    rng, optimizer = np.random.default_rng(0), SGD(0.1, momentum=0.5)
     rbm, v = RBM(6, 3, rng=rng), np.repeat(PATTERNS, 10, axis=0)
     likelihoods, errors = [log_likelihood(rbm, PATTERNS)], []
     for step in range(400):
@@ -366,17 +271,6 @@ def test_an_autoencoder_starts_as_xavier_says_or_as_it_is_told():
             np.testing.assert_array_equal(dense.weight, recipe(child, dense.weight.shape))
             assert not np.any(dense.bias)
     assert repr(auto) == "Autoencoder(6 - 4 - 6)"
-
-
-def test_an_autoencoder_is_two_layers_with_sigmoids_and_its_encoder_the_first():
-    auto = Autoencoder(6, 4, rng=np.random.default_rng(0))
-    weight, bias, back, back_bias = auto.parameters()
-    assert auto.encoder()[0] is weight is auto.network.dense[0].weight
-    assert auto.encoder()[1] is bias is auto.network.dense[0].bias
-    for array in auto.parameters():
-        array += 0.3
-    expected = sigmoid(sigmoid(GREYS @ weight + bias) @ back + back_bias)
-    np.testing.assert_allclose(auto.network.forward(GREYS), expected, rtol=1e-12)
 
 
 def test_the_gradients_of_an_autoencoder_are_the_numerical_ones(numerical_gradient):
@@ -405,18 +299,6 @@ def test_an_autoencoder_leaves_nothing_to_chance():
     again, same = auto.gradients(GREYS)
     assert again == error
     assert contents(same) == contents(gradients)
-
-
-def test_an_autoencoder_learns_to_give_back_what_it_is_given():
-    auto, optimizer = Autoencoder(6, 2, rng=np.random.default_rng(0)), Adam(0.05)
-    errors = []
-    for _ in range(200):
-        error, gradients = auto.gradients(PATTERNS)
-        optimizer.step(auto.parameters(), gradients)
-        errors.append(error)
-    assert errors[0] > 0.2
-    assert errors[-1] < 0.01
-    np.testing.assert_allclose(auto.network.forward(PATTERNS), PATTERNS, atol=0.2)
 
 
 # ----------------------------------------------------------------------- pretraining, by hand
@@ -482,32 +364,19 @@ def test_pretraining_with_autoencoders_keeps_their_first_halves():
 
 
 @each_method
-def test_the_first_layers_learn_the_same_in_a_deeper_network(method):
-    deep, shallow = network((6, *[5] * 8, 3)), network((6, *[5] * 4, 2), seed=1)
-    errors = [pretrain(net, GREYS, method=method, **settings()) for net in (deep, shallow)]
-    assert errors[0].shape == (8, 7)
-    assert errors[1].shape == (4, 7)
-    assert errors[0][:4].tobytes() == errors[1].tobytes()
-    for one, other in zip(deep.dense, shallow.dense[:4], strict=False):
-        assert one.weight.tobytes() == other.weight.tobytes()
-        assert one.bias.tobytes() == other.bias.tobytes()
-
-
-@each_method
-@pytest.mark.parametrize("hidden", [1, 2, 3])
-def test_every_hidden_layer_is_changed_in_place_and_the_output_layer_not(method, hidden):
-    net, start = network((6, *[5] * hidden, 3)), network((6, *[5] * hidden, 3))
-    arrays = net.parameters()
-    errors = pretrain(net, GREYS, method=method, **settings())
-    assert errors.shape == (hidden, 7)
-    assert errors.dtype == np.float64
-    assert np.all(np.isfinite(errors))
-    assert np.all(errors > 0)
-    assert all(a is b for a, b in zip(net.parameters(), arrays, strict=True))
-    for one, other in zip(net.dense[:-1], start.dense, strict=False):
-        assert not np.any(one.weight == other.weight)
-        assert not np.any(one.bias == other.bias)
-    assert contents(net.parameters()[-2:]) == contents(start.parameters()[-2:])
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_the_first_layers_learn_the_same_in_a_deeper_network_and_the_last_layer_stays(
+    method, hidden
+):
+    deep, short = network((6, *[5] * 5, 3)), network((6, *[5] * hidden, 2), seed=1)
+    start, arrays = contents(short.parameters()), short.parameters()
+    errors = [pretrain(net, GREYS, method=method, **settings()) for net in (deep, short)]
+    assert errors[1].shape == (hidden, 7)
+    assert errors[1].dtype == np.float64
+    assert errors[0][:hidden].tobytes() == errors[1].tobytes()
+    assert contents(deep.parameters()[: 2 * hidden]) == contents(short.parameters()[:-2])
+    assert contents(short.parameters()[-2:]) == start[-2:]
+    assert all(a is b for a, b in zip(short.parameters(), arrays, strict=True))
 
 
 @each_method
@@ -530,17 +399,6 @@ def test_no_layer_changes_before_its_turn_or_after_it(method):
 
 
 @each_method
-def test_same_seed_same_bits_and_another_seed_others(method):
-    runs = []
-    for seed in (3, 3, 4):
-        net = network(dtype=np.float32)
-        errors = pretrain(net, GREYS, method=method, **settings(seed))
-        runs.append((errors.tobytes(), contents(net.parameters())))
-    assert runs[0] == runs[1]
-    assert runs[0] != runs[2]
-
-
-@each_method
 def test_the_generator_gives_children_and_draws_nothing_itself(method):
     rng = np.random.default_rng(3)
     state = copy.deepcopy(rng.bit_generator.state)
@@ -553,36 +411,15 @@ def test_the_generator_gives_children_and_draws_nothing_itself(method):
         assert not np.any(one.weight == other.weight)
 
 
-@pytest.mark.parametrize(
-    ("method", "usual"), [("rbm", SGD(0.1, momentum=0.5)), ("autoencoder", Adam(0.002))]
-)
-def test_the_usual_optimizer_is_the_one_documented(method, usual):
-    runs = []
-    for chosen in ({}, {}, {"optimizer": usual}, {"optimizer": SGD(0.2)}):
-        net = network()
-        pretrain(net, GREYS, method=method, **settings(**chosen))
-        runs.append(contents(net.parameters()))
-    assert runs[0] == runs[1] == runs[2]
-    assert runs[0] != runs[3]
-
-
-def test_the_usual_method_is_the_machine():
-    one, other = network(), network()
-    pretrain(one, GREYS, **settings())
-    pretrain(other, GREYS, method="rbm", **settings())
-    assert contents(one.parameters()) == contents(other.parameters())
-    pretrain(other, GREYS, method="autoencoder", **settings())
-    assert contents(one.parameters()) != contents(other.parameters())
-
-
-def test_the_usual_length_is_a_thousand_steps_of_128_examples():
-    x = np.random.default_rng(0).random((128, 2))
-    errors = [
-        pretrain(network((2, 1, 2)), x, rng=np.random.default_rng(0), **told)
-        for told in ({}, {"steps": 1000, "batch_size": 128})
-    ]
-    assert errors[0].shape == (1, 1000)
-    np.testing.assert_array_equal(*errors)
+@each_method
+def test_what_is_not_said_is_the_machine_and_a_thousand_steps_of_128_examples(method):
+    usual = {"rbm": SGD(0.1, momentum=0.5), "autoencoder": Adam(0.002)}[method]
+    x, runs = np.random.default_rng(0).random((128, 2)), []
+    said = {} if method == "rbm" else {"method": method}
+    for told in (said, {"method": method, "steps": 1000, "batch_size": 128, "optimizer": usual}):
+        runs.append(pretrain(network((2, 1, 2)), x, rng=np.random.default_rng(0), **told))
+    assert runs[0].shape == (1, 1000)
+    np.testing.assert_array_equal(*runs)
     with pytest.raises(ValueError, match="batch_size=128 is larger than the data"):
         pretrain(network((2, 1, 2)), x[1:], rng=np.random.default_rng(0))
 
@@ -596,21 +433,6 @@ def test_an_optimizer_in_use_elsewhere_is_not_disturbed(optimizer):
     assert state
     pretrain(network(), GREYS, **settings(optimizer=optimizer))
     assert (vars(optimizer), contents(state)) == before
-
-
-@each_method
-def test_the_start_of_each_learner_can_be_chosen(method):
-    net, drawn = network(), []
-
-    def recipe(rng, shape, dtype):
-        drawn.append((shape, dtype))
-        return np.full(shape, 0.25, dtype)
-
-    pretrain(net, GREYS, method=method, **settings(weight_init=recipe, optimizer=SGD(0)))
-    assert [shape for shape, _ in drawn if shape in [(6, 5), (5, 4)]] == [(6, 5), (5, 4)]
-    for dense in net.dense[:-1]:
-        assert np.all(dense.weight == 0.25)
-        assert np.all(dense.bias == 0)
 
 
 @each_method
@@ -632,15 +454,6 @@ def test_what_the_network_remembers_is_left_alone(method):
 
 
 @each_method
-def test_a_network_that_remembers_nothing_goes_on_remembering_nothing(method):
-    net = network()
-    pretrain(net, GREYS, method=method, **settings())
-    assert net.gradients() == [None] * 6
-    with pytest.raises(RuntimeError, match="backward was called before forward"):
-        net.backward(np.ones((40, 3)))
-
-
-@each_method
 def test_single_precision_stays_single_and_follows_double(method):
     single, double = network(dtype=np.float32), network()
     errors = [pretrain(net, GREYS, method=method, **settings()) for net in (single, double)]
@@ -651,35 +464,18 @@ def test_single_precision_stays_single_and_follows_double(method):
 
 
 @each_method
-def test_the_data_are_only_read(method):
-    x = GREYS.copy()
-    x.flags.writeable = False
-    pretrain(network(), x, method=method, **settings())
-    assert x.tobytes() == GREYS.tobytes()
+def test_each_learner_starts_from_a_copy_of_what_its_initializer_returns(method):
+    def recipe(rng, shape, dtype):
+        return returned.setdefault(shape, np.full(shape, 0.25, dtype))
 
-
-def test_a_network_with_a_sigmoid_at_its_end_is_pretrained_like_one_without():
-    plain = network()
-    last = MLP(
-        plain.sizes,
-        activation=sigmoid,
-        output_activation=sigmoid,
-        weight_init=init.normal(1),
-        rng=np.random.default_rng(0),
-    )
-    errors = [pretrain(net, GREYS, **settings()) for net in (plain, last)]
-    np.testing.assert_array_equal(*errors)
-    assert contents(plain.parameters()[:4]) == contents(last.parameters()[:4])
-
-
-@each_method
-def test_each_layer_learns_to_describe_what_is_below(method):
-    net, x = network((6, 5, 4, 3)), np.repeat(PATTERNS, 20, axis=0)
-    optimizer = {"rbm": SGD(0.3, momentum=0.5), "autoencoder": Adam(0.05)}[method]
-    errors = pretrain(net, x, method=method, **settings(steps=300, optimizer=optimizer))
-    assert np.all(errors[:, -20:].mean(axis=1) < 0.3 * errors[:, 0])
-    h = net.view().layers[1].forward(net.view().layers[0].forward(PATTERNS))
-    assert np.abs(h[0] - h[1]).max() > 0.5
+    returned, net = {}, network()
+    pretrain(net, GREYS, method=method, **settings(weight_init=recipe, optimizer=SGD(0)))
+    for dense in net.dense[:-1]:
+        assert np.all(dense.weight == 0.25)
+        assert np.all(dense.bias == 0)
+    pretrain(net, GREYS, method=method, **settings(weight_init=recipe))
+    assert all(np.all(array == 0.25) for array in returned.values())
+    assert {(6, 5), (5, 4)} <= set(returned)
 
 
 @pytest.mark.parametrize(("method", "optimizer"), [("rbm", None), ("autoencoder", Adam(0.02))])
@@ -725,21 +521,6 @@ class Spoiler:
         self.taken += 1
 
 
-def not_numbers(parameters):
-    for array in parameters:
-        array[...] = np.nan
-
-
-def infinite(parameters):
-    for array in parameters:
-        array[...] = np.inf
-
-
-def one_bias_infinite(parameters):
-    (hidden_bias,) = (array for array in parameters if array.shape == (1, 4))
-    hidden_bias[0, 1] = -np.inf
-
-
 def too_large_to_be_added_up(parameters):
     for array in parameters:
         array[...] = np.finfo(array.dtype).max * (-1.0) ** np.arange(len(array))[:, None]
@@ -761,45 +542,43 @@ def spoiled(method, layer, step, spoil, sizes=(6, 5, 4, 3, 3), dtype=np.float64,
     return net, errors, start, contents(calm.parameters()), len(steps)
 
 
+def all_of(value):
+    def spoil(parameters):
+        for array in parameters:
+            array[...] = value
+
+    return spoil
+
+
+def one_of(value, shape):
+    """Spoil one number of the bias of this shape: (1, 4) is the hidden one of layer 1."""
+
+    def spoil(parameters):
+        (bias,) = (array for array in parameters if array.shape == shape)
+        bias[0, 1] = value
+
+    return spoil
+
+
 @each_method
-@pytest.mark.parametrize("layer", [0, 1, 2])
-@pytest.mark.parametrize("step", [0, 3, 6])
-def test_where_an_error_is_not_a_number_the_layers_from_there_on_stay_as_they_were(
-    method, layer, step
+@pytest.mark.parametrize(
+    ("layer", "step", "spoil"),
+    [
+        *((layer, step, all_of(np.nan)) for layer in (0, 1, 2) for step in (0, 6)),
+        (1, 3, one_of(np.nan, (1, 5))),  # the weights are numbers still, the error is none
+        *((1, step, all_of(np.inf)) for step in (0, 6)),
+        *((1, step, one_of(-np.inf, (1, 4))) for step in (3, 6)),
+    ],
+)
+def test_where_a_number_is_not_finite_the_layers_from_there_on_stay_as_they_were(
+    method, layer, step, spoil
 ):
-    net, errors, start, calm, steps = spoiled(method, layer, step, not_numbers)
-    expected = calm[: 2 * layer] + start[2 * layer :]
-    assert contents(net.parameters()) == expected
-    assert expected != start or layer == 0
+    net, errors, start, calm, steps = spoiled(method, layer, step, spoil)
+    assert contents(net.parameters()) == calm[: 2 * layer] + start[2 * layer :]
     flat = errors.ravel()
     assert np.all(np.isfinite(flat[: 7 * layer + step + 1]))
-    assert np.all(np.isnan(flat[7 * layer + step + 1 :]))
-    assert steps == 7 * layer + step + 1
-
-
-@each_method
-@pytest.mark.parametrize("spoil", [infinite, one_bias_infinite])
-@pytest.mark.parametrize("step", [0, 3, 6])
-def test_weights_that_are_infinite_never_reach_the_network(method, spoil, step):
-    net, errors, start, calm, _ = spoiled(method, 1, step, spoil)
-    assert contents(net.parameters()) == calm[:2] + start[2:]
-    assert np.all(np.isfinite(errors[0]))
-    assert np.all(np.isfinite(errors[1, : step + 1]))
-    assert np.all(np.isnan(errors[2]))
-
-
-def one_visible_bias_not_a_number(parameters):
-    (visible_bias,) = (array for array in parameters if array.shape == (1, 5))
-    visible_bias[0, 1] = np.nan
-
-
-@each_method
-def test_a_layer_whose_error_is_not_a_number_is_dropped_though_its_weights_still_are(method):
-    net, errors, start, calm, steps = spoiled(method, 1, 3, one_visible_bias_not_a_number)
-    assert contents(net.parameters()) == calm[:2] + start[2:]
-    assert np.all(np.isfinite(errors.ravel()[: 7 + 4]))
-    assert np.all(np.isnan(errors.ravel()[7 + 4 :]))
-    assert steps == 7 + 4
+    assert np.all(np.isnan(errors[layer + 1 :]))
+    assert steps == np.isfinite(flat).sum()
 
 
 @each_method
@@ -816,53 +595,29 @@ def test_finite_weights_too_large_to_be_added_up_end_it_without_a_complaint(meth
         assert contents(net.parameters())[2:] == start[2:]
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 6])
-@pytest.mark.parametrize("rate", [1e37, 1e38, 3e38])
-def test_an_absurd_learning_rate_gives_no_warning_and_no_infinite_weights(rate, steps):
-    net = network((30, 20, 10, 3), dtype=np.float32)
-    x = np.random.default_rng(1).random((60, 30))
-    errors = pretrain(net, x, **settings(steps=steps, optimizer=SGD(rate)))
-    assert np.all([np.isfinite(array).all() for array in net.parameters()])
-    assert np.isfinite(errors[0, 0])
+@pytest.mark.parametrize("rate", [1e37, 3e38])
+def test_an_absurd_learning_rate_gives_no_warning_and_no_infinite_weights(rate):
+    for steps in (1, 2, 6):
+        net = network((30, 20, 10, 3), dtype=np.float32)
+        x = np.random.default_rng(1).random((60, 30))
+        errors = pretrain(net, x, **settings(steps=steps, optimizer=SGD(rate)))
+        assert np.all([np.isfinite(array).all() for array in net.parameters()])
+        assert np.isfinite(errors[0, 0])
 
 
 # ---------------------------------------------------------------------------- what is refused
 
 
-def with_one(value):
-    x = GREYS.copy()
-    x[5, 2] = value
-    return x
-
-
-def fits_the_first_layer_only(rng, shape, dtype):
-    return np.zeros((6, 5), dtype)
-
-
 WRONG = [
-    ({"x": with_one(1.01)}, ValueError, "x goes from 0.* to 1.01; expected numbers from 0 to 1"),
-    ({"x": with_one(-0.01)}, ValueError, "x goes from -0.01 to 0.*; expected numbers from 0 to 1"),
-    ({"x": with_one(np.nan)}, ValueError, "x goes from nan to nan; expected numbers from 0 to 1"),
-    ({"x": with_one(np.inf)}, ValueError, "x goes from 0.* to inf; expected numbers from 0 to 1"),
-    ({"x": GREYS[:, 1:]}, ValueError, r"x has shape \(40, 5\); expected \(examples, 6\)"),
-    ({"x": GREYS[None]}, ValueError, r"x has shape \(1, 40, 6\); expected \(examples, 6\)"),
-    ({"x": GREYS[:0]}, ValueError, r"x has shape \(0, 6\); expected \(examples, 6\)"),
-    ({"x": GREYS[0]}, ValueError, r"x has shape \(6,\), but needs at least 2 dimensions"),
-    ({"x": np.ones((40, 6), int)}, TypeError, "x has dtype int64, but floats are needed"),
-    ({"x": np.ones((40, 6), np.uint8)}, TypeError, "x has dtype uint8, .* / 255 for pixels"),
     ({"method": "rmb"}, ValueError, "method='rmb': no such method; did you mean 'rbm'?"),
-    ({"method": "xyz"}, ValueError, "method='xyz': no such method; choose from rbm, autoencoder"),
     ({"method": RBM}, TypeError, "method=.* must be one of the names rbm, autoencoder"),
     ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e.g. SGD\(0.01\)"),
-    ({"optimizer": 0.1}, TypeError, r"optimizer=0.1 must be an optimizer, e.g. SGD\(0.01\)"),
     ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
-    ({"steps": 7.0}, TypeError, "steps=7.0 must be a whole number"),
     ({"batch_size": 41}, ValueError, "batch_size=41 is larger than the data: there are 40"),
-    ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
     ({"rng": 3}, TypeError, "rng=3 must be a numpy.random.Generator"),
-    ({"weight_init": init.normal}, TypeError, "weight_init=normal: call it first"),
+    ({"progress": 1}, TypeError, "progress=1 must be True, for a bar, or False"),
     (
-        {"weight_init": fits_the_first_layer_only},
+        {"weight_init": lambda rng, shape, dtype: np.zeros((6, 5), dtype)},
         ValueError,
         r"returned shape \(6, 5\) instead of \(5, ",
     ),
@@ -874,68 +629,46 @@ WRONG = [
 def test_a_wrong_argument_is_refused_before_anything_changes(method, wrong, error, message):
     net, seen = network(), []
     before = contents(net.parameters())
-    call = settings(x=GREYS, method=method, callback=lambda *step: seen.append(step)) | wrong
+    call = settings(method=method, callback=lambda *step: seen.append(step)) | wrong
     with pytest.raises(error, match=message):
-        pretrain(net, call.pop("x"), **call)
+        pretrain(net, GREYS, **call)
     assert contents(net.parameters()) == before
     assert seen == []
 
 
-OTHER_LAYERS = [
-    lambda: network((6, 5, 3), normalization=BatchNorm),
-    lambda: network((6, 5, 3), normalization=LayerNorm),
-    lambda: network((6, 5, 3), normalization=LayerNorm, output_activation="sigmoid"),
-    lambda: network(normalization=BatchNorm),
-    lambda: network((6, 5, 5, 3), residual_block_size=1),
-    lambda: network((6, 5, 5, 5, 3), residual_block_size=2, normalization=LayerNorm),
-]
-
-
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "error", "message"),
     [
-        (lambda: MLP.stack([network(), network()]), "is a stack; pretrain each .*unstack()"),
-        (lambda: network(activation="tanh"), "MLP.*tanh.*pretraining needs sigmoid"),
-        *((make, "needs Dense layers with sigmoid, and no others") for make in OTHER_LAYERS),
+        (lambda: MLP.stack([network()] * 2), ValueError, "is a stack; pretrain each .*unstack()"),
+        (lambda: network(activation="tanh"), ValueError, "MLP.*tanh.*pretraining needs sigmoid"),
+        (lambda: network(normalization=BatchNorm), ValueError, "needs Dense layers with sigmoid"),
+        (
+            lambda: network((6, 5, 5, 3), residual_block_size=1),
+            ValueError,
+            "needs Dense layers with sigmoid, and no others",
+        ),
+        (lambda: [6, 5, 3], TypeError, r"network=\[6, 5, 3\] must be an MLP"),
     ],
-    ids=["stack", "tanh", *range(len(OTHER_LAYERS))],
 )
-def test_a_network_that_cannot_be_pretrained_is_refused_and_stays_as_it_was(make, message):
-    net = make()
-    before = contents(net.parameters())
-    with pytest.raises(ValueError, match=message):
-        pretrain(net, GREYS, **settings())
-    assert contents(net.parameters()) == before
+def test_a_network_that_cannot_be_pretrained_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        pretrain(make(), GREYS, **settings())
 
 
-@pytest.mark.parametrize("wrong", [None, [6, 5, 3], MLP, "sigmoid"], ids=repr)
-def test_what_is_no_network_is_refused(wrong):
-    with pytest.raises(TypeError, match=r"network=.* must be an MLP"):
-        pretrain(wrong, GREYS, **settings())
-
-
-def test_an_interruption_leaves_whole_layers():
+@pytest.mark.parametrize("reason", [StopTraining, KeyboardInterrupt])
+def test_a_callback_may_end_the_pretraining_and_an_interruption_leaves_whole_layers(reason):
     def stop(step, error):
         if step == 9:
-            raise KeyboardInterrupt
+            raise reason
 
-    net, calm = network(), network()
+    net, calm = network(output_activation="sigmoid"), network()
     start = contents(net.parameters())
-    with pytest.raises(KeyboardInterrupt):
-        pretrain(net, GREYS, **settings(callback=stop))
-    pretrain(calm, GREYS, **settings())
-    assert contents(net.parameters()) == contents(calm.parameters())[:2] + start[2:]
-
-
-def test_a_callback_may_end_the_pretraining():
-    def stop(step, error):
-        if step == 9:
-            raise StopTraining
-
-    net, calm = network(), network()
-    start = contents(net.parameters())
-    errors = pretrain(net, GREYS, **settings(callback=stop))
-    assert np.isfinite(errors.ravel()[:10]).all()
-    assert np.isnan(errors.ravel()[10:]).all()
+    if reason is StopTraining:
+        errors = pretrain(net, GREYS, **settings(callback=stop))
+        assert np.isfinite(errors.ravel()[:10]).all()
+        assert np.isnan(errors.ravel()[10:]).all()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(net, GREYS, **settings(callback=stop))
     pretrain(calm, GREYS, **settings())
     assert contents(net.parameters()) == contents(calm.parameters())[:2] + start[2:]
