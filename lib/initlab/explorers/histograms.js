@@ -50,7 +50,7 @@ function drawPanel(sheet, part, panel, box, top, color) {
     [panel.zeros, `${percent(panel.zeros)} are 0`, orange],
     [panel.above, `${percent(panel.above)} > ${end} \u25b6`, red],
     [panel.below, `\u25c0 ${percent(panel.below)} < ${low}`, red],
-    [panel.none, `${percent(panel.none)} are no numbers`, red],
+    [panel.none, `${percent(panel.none)} NaN`, red],
   ].filter(([share]) => share > 0);
   notes.forEach(([, words, ink], index) => {
     sheet.note(words, right - 2, bottom - high + small * (1.1 + 1.35 * index), small, "right", ink);
