@@ -4,7 +4,9 @@ import copy
 import gzip
 import hashlib
 import pickle
+import threading
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -636,6 +638,18 @@ def test_mnist_is_in_memory_once_from_wherever_it_is_asked_for(mnist, tmp_path, 
     assert load_mnist(str(MNIST_FILE)) is mnist
     (tmp_path / "link.npz").symlink_to(MNIST_FILE)
     assert load_mnist("link.npz") is mnist
+
+
+def test_threads_that_ask_for_mnist_at_the_same_time_get_one(monkeypatch):
+    datasets._read_mnist.cache_clear()
+    together = threading.Barrier(3)
+
+    def ask(_):
+        together.wait()
+        return load_mnist()
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len({id(found) for found in pool.map(ask, range(3))}) == 1
 
 
 @pytest.mark.parametrize("travel", [copy.deepcopy, lambda data: pickle.loads(pickle.dumps(data))])

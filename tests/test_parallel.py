@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from initlab import initializers as init
 from initlab._engine.parallel import as_completed, one_blas_thread, thread_map, workers
+from initlab._engine.progress import progress_bar
 from initlab.datasets import Dataset
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -262,6 +263,13 @@ def restless():
 
 
 @pytest.mark.usefixtures("two_workers", "restless")
+def test_fractions_may_add_up_to_slightly_more_than_one(capsys):
+    with progress_bar(1, "adding up") as update:
+        for _ in range(3):
+            update(0.34)  # tqdm would warn
+    assert "adding up" in capsys.readouterr().out
+
+
 def test_progress_is_called_by_one_thread_at_a_time():
     alone, both_started, met, heard = threading.Lock(), threading.Barrier(2), [], []
 

@@ -139,3 +139,14 @@ def test_caption_of_an_overflow_names_the_layer():
     caption = captions.phase(settings, place | {"depth_scale": np.inf}, row)
     assert caption.startswith("Chaos: chi 5.0e+119")
     assert f"numbers overflow in layer {layer}" in caption
+
+
+@pytest.mark.parametrize("name", ["depth", "width", "seed"])
+def test_a_setting_has_the_limits_that_are_told(name):
+    # "depth, width, seed : int ... 1 to 50, 10 to 500, 0 to 9999."
+    low, high = {"depth": (1, 50), "width": (10, 500), "seed": (0, 9999)}[name]
+    for value in (low, high):
+        assert getattr(PhaseSettings(**{name: value}), name) == value
+    for value in (low - 1, high + 1):
+        with pytest.raises(ValueError, match=f"from {low} to {high}"):
+            PhaseSettings(**{name: value})

@@ -168,14 +168,15 @@ def race_of(**runs):
 
 
 def test_loss_curves_draw_mean_and_band_in_the_order_asked_for(ax):
-    race = race_of(**{"He": ([1.0, 2.0], [3.0, 4.0]), "std 0.01": ([5.0, 5.0], [7.0, 9.0])})
+    race = race_of(**{"He": ([1, 2, 1.0], [3, 4, 3.0]), "std 0.01": ([5, 5, 6.0], [7, 9, 6.0])})
     assert plotting.loss_curves(ax, race, ["std 0.01", "He"], window=1, chance=2.3) is ax
     assert [line.get_label() for line in ax.lines[:2]] == ["std 0.01", "He"]
-    assert ax.lines[0].get_xdata().tolist() == [1, 2]
-    assert ax.lines[0].get_ydata().tolist() == [6, 7]
+    assert ax.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert ax.lines[0].get_ydata().tolist() == [6, 7, 6]
     assert ax.lines[1].get_color() == plotting.GREEN
     band = ax.collections[0].get_paths()[0].vertices
-    assert (band[:, 1].min(), band[:, 1].max()) == (5, 9)
+    ends = {step: {y for x, y in band if x == step} for step in (1, 2, 3)}
+    assert ends == {1: {5, 7}, 2: {5, 9}, 3: {6}}
     assert ax.lines[2].get_ydata() == [2.3, 2.3]
     assert words_on(ax) == ["all digits equally likely"]
     nobody = plotting.loss_curves(plt.subplots()[1], race, [], chance=2.3)
@@ -231,6 +232,8 @@ def test_a_phase_plane_is_blue_in_order_and_red_in_chaos(ax):
     (line,) = ax.lines
     np.testing.assert_allclose(line.get_xdata(), np.sqrt(2), rtol=1e-6)
     assert words_on(ax) == ["order", "chaos"]
+    for words in ax.texts:
+        assert ax.bbox.contains(*words.get_transform().transform(words.get_position()))
 
 
 def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open(ax):

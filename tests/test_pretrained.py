@@ -1,5 +1,6 @@
 """The race of starts that were learned: each contestant is what it is alone, by hand."""
 
+import contextlib
 import inspect
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from initlab import initializers as init
 from initlab.datasets import Dataset
-from initlab.experiments import PretrainingRace, Race, pretraining_race
+from initlab.experiments import PretrainingRace, Race, pretrained, pretraining_race
 from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.pretraining import pretrain
@@ -148,6 +149,21 @@ def test_bars_are_shown_where_they_are_asked_for(few_digits, capsys):
     assert "pretraining" in shown.out
     assert "training:" in shown.out
     assert shown.err == ""
+
+
+def test_the_bar_of_pretraining_is_full_at_its_end(few_digits, monkeypatch):
+    bars = []
+
+    @contextlib.contextmanager
+    def reporting(progress, total, words):
+        done = []
+        yield done.append
+        bars.append((total, sum(done)))
+
+    monkeypatch.setattr(pretrained, "reporting", reporting)
+    pretraining_race(few_digits, **SMALL)
+    ((total, done),) = bars
+    assert total == done > 0
 
 
 @pytest.mark.parametrize(

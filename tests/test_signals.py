@@ -239,6 +239,14 @@ def test_wrong_arguments_are_named_with_value_and_remedy(wrong, error, message):
         measure_signals(**call)
 
 
+def test_signals_have_the_precision_of_the_network():
+    found = measure_signals(
+        network(dtype=np.float32), normal(7, 4).astype(np.float32), rng=np.random.default_rng(0)
+    )
+    for layer in found.layers:
+        assert layer.z.dtype == layer.h.dtype == layer.gradient.dtype == np.float32
+
+
 @pytest.mark.parametrize("name", ["no_such", "number", "z"])
 def test_only_measurements_can_be_asked_for_by_name(name):
     signals = measure_signals(network(), normal(7, 4), rng=np.random.default_rng(0))

@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import itertools
 import math
@@ -528,6 +529,11 @@ def test_two_sweeps_do_not_write_one_file_at_a_time(tmp_path):
     def meanwhile(rows):
         with pytest.raises(BlockingIOError, match=r"rows\.csv.*another sweep is writing it"):
             swept({"width": 6}, file=file)
+        with contextlib.suppress(OSError):  # there are systems without links
+            (tmp_path / "link.csv").symlink_to(file)
+        if (tmp_path / "link.csv").is_symlink():
+            with pytest.raises(BlockingIOError, match="another sweep is writing it"):
+                swept({"width": 6}, file=tmp_path / "link.csv")
         swept({"width": 6}, file=tmp_path / "other.csv")
         said.append(len(lines(file)))
 

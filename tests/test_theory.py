@@ -699,3 +699,9 @@ def test_the_first_axis_is_that_of_the_layers_whatever_the_biases_shape():
     np.testing.assert_allclose(several.q[:, 0], alone.q)
     both = theory.layer_by_layer("tanh", 3, np.array(each), np.full((3, 2), 0.5))
     np.testing.assert_allclose(both.q[:, 1], alone.q)
+
+
+def test_numbers_in_single_precision_are_not_computed_in_it():
+    q, w2 = np.float32(0.3), np.float32(1.7)
+    assert theory.variance_map(q, "tanh", w2) == theory.variance_map(float(q), "tanh", float(w2))
+    assert theory.chi("tanh", w2, q=q) == theory.chi("tanh", float(w2), q=float(q))
