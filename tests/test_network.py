@@ -340,6 +340,8 @@ def test_stack_unstack_and_copy_keep_every_array_and_share_none(kind, residual):
     back, copies = stack.unstack(), [net.copy() for net in alone]
     for net, again, other in zip(before, back, copies, strict=True):
         assert contents(*again.state()) == contents(*other.state()) == net
+        pairs = zip(stack.state(), again.state(), strict=True)
+        assert not any(np.shares_memory(one, other) for one, other in pairs)
     for net in (stack, *back, *copies):
         assert net.gradients() == [None] * len(net.parameters())
         with pytest.raises(RuntimeError):

@@ -239,7 +239,6 @@ def test_an_interrupted_training_leaves_no_nan_in_those_that_diverged():
 
 # -------------------------------------------------------------------------------- many networks
 
-
 OPTIMIZERS = [SGD(0.1), SGD(0.1, 0.9), Adam(0.02), WarmUp(SGD(0.1, 0.5), 5)]
 RECIPES = st.tuples(
     st.sampled_from(list(ROOMS)),
