@@ -5,7 +5,7 @@ import pytest
 
 from initlab import Activation, Dense
 from initlab import initializers as init
-from initlab.activations import leaky_relu, relu, softsign
+from initlab.activations import leaky_relu, softsign
 
 each_precision = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -51,21 +51,6 @@ def test_the_gradients_of_dense_are_slopes(stack, numerical_gradient):
     np.testing.assert_allclose(layer.bias_grad, slope("bias", layer.bias), rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("shared_input", [True, False])
-def test_a_stack_computes_what_its_layers_compute_one_by_one(shared_input):
-    stack, grad = dense(stack=(3,)), numbers((3, 4, 3), seed=2)
-    x = numbers((4, 5)) if shared_input else numbers((3, 4, 5))
-    z, grad_x = stack.forward(x), stack.backward(grad)
-    for k in range(3):
-        alone = dense()
-        alone.weight, alone.bias = stack.weight[k], stack.bias[k]
-        x_alone = x if shared_input else x[k]
-        np.testing.assert_allclose(z[k], alone.forward(x_alone), rtol=1e-14)
-        np.testing.assert_allclose(grad_x[k], alone.backward(grad[k]), rtol=1e-14, atol=1e-15)
-        np.testing.assert_allclose(stack.weight_grad[k], alone.weight_grad, rtol=1e-14, atol=1e-15)
-        np.testing.assert_allclose(stack.bias_grad[k], alone.bias_grad, rtol=1e-14, atol=1e-15)
-
-
 def test_dense_adds_up_and_its_gradients_belong_to_the_last_forward():
     layer, grad = dense(), numbers((4, 3))
     assert layer.weight_grad is layer.bias_grad is None
@@ -101,21 +86,6 @@ def test_a_layer_changes_no_argument_and_the_weights_decide_the_precision(dtype,
         for result in results:
             assert result.dtype == (dtype if isinstance(layer, Dense) else given)
             assert not any(np.shares_memory(result, array) for array in arrays)
-
-
-def test_dense_draws_weights_and_then_biases_from_the_generator():
-    recipes = {"weight_init": init.he_normal(), "bias_init": init.uniform(0.1)}
-    layer, rng = Dense(5, 3, **recipes, rng=np.random.default_rng(4)), np.random.default_rng(4)
-    assert (layer.weight == init.he_normal()(rng, (5, 3))).all()
-    assert (layer.bias == init.uniform(0.1)(rng, (1, 3))).all()
-    plain = Dense(5, 3, weight_init=init.normal(1), rng=np.random.default_rng(0))
-    assert (plain.bias == np.zeros((1, 3))).all()
-    assert plain.weight.dtype == np.float64
-
-
-def test_layers_print_what_they_are():
-    assert repr(dense()) == repr(dense(stack=(2,))) == "Dense(5 -> 3)"
-    assert repr(Activation("relu")) == repr(Activation(relu)) == "Activation(relu)"
 
 
 # ---------------------------------------------------------------------------------- initializers

@@ -127,7 +127,6 @@ def test_labels_that_are_no_integers_are_refused_with_the_remedy(labels):
     [
         ((5, 4), (4,)),
         ((5, 4), (5, 1)),
-        ((5, 4), (5, 4)),
         ((5, 4), ()),
         ((3, 5, 4), (3,)),
         ((3, 5, 4), (1, 5)),
@@ -174,7 +173,6 @@ def test_mean_squared_error_is_the_mean_of_the_squares(shape):
 @pytest.mark.parametrize(
     ("outputs_shape", "targets_shape"),
     [
-        ((5, 4), (5,)),
         ((5, 4), (5, 1)),
         ((5, 4), (1, 4)),
         ((5, 4), ()),

@@ -89,14 +89,6 @@ def test_every_statistic_is_what_a_loop_over_the_arrays_gives(activation):
         assert 0 < signals.layers[0].saturated_fraction < 1
 
 
-def test_units_that_never_move_have_a_wide_histogram_and_tell_nothing_apart():
-    seen = layer([[0.0, 1.0, 2.0]] * 4)
-    assert seen.pooled_std == pytest.approx(math.sqrt(2 / 3))
-    assert seen.across_input_std == 0
-    moving = layer([[0.0], [1.0], [2.0]])
-    assert moving.across_input_std == moving.pooled_std == pytest.approx(math.sqrt(2 / 3))
-
-
 @pytest.mark.parametrize(
     ("activation", "h", "expected"),
     [
@@ -187,16 +179,6 @@ def test_large_single_precision_numbers_are_measured_without_overflow():
 # ---------------------------------------------------------------------------------- in print
 
 
-def test_a_layer_in_print_is_one_line_of_numbers():
-    h = np.array([[0.2, 0.995], [0.4, 0.985]])
-    z = np.log(h / (1 - h))
-    seen = layer(h, z=z, gradient=[[0.1, -0.2], [0.3, -0.4]], activation=sigmoid, number=3)
-    assert str(seen) == (
-        "layer 3   std 0.352   across inputs 0.071   saturated 25.0 %   dead 0.0 %"
-        "   gradient rms 0.27   median 0.25"
-    )
-
-
 def test_the_layers_of_a_stack_are_printed_with_one_number_a_network():
     h = np.array([[[0.0], [2.0]], [[0.0], [4.0]]])
     seen = layer(h, z=[[[-1.0], [2.0]], [[-1.0], [-2.0]]], gradient=h, activation=relu, number=1)
@@ -217,16 +199,8 @@ def test_the_layers_of_a_stack_are_printed_with_one_number_a_network():
         ({"rng": None}, TypeError, "either rng or output_gradient, and not both"),
         ({"output_gradient": np.ones((7, 3))}, TypeError, "either rng or output_gradient, and not"),
         ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
-        (
-            {"rng": None, "output_gradient": np.ones((1, 3))},
-            ValueError,
-            r"output_gradient of shape \(1, 3\) doesn't fit outputs of shape \(7, 3\)",
-        ),
-        (
-            {"rng": None, "output_gradient": np.ones((7, 3), int)},
-            TypeError,
-            "output_gradient has dtype int",
-        ),
+        ({"rng": None, "output_gradient": np.ones((1, 3))}, ValueError, r"\(1, 3\) doesn't fit ou"),
+        ({"rng": None, "output_gradient": np.ones((7, 3), int)}, TypeError, "output_.* dtype int"),
         ({"x": np.ones((7, 5))}, ValueError, r"x of shape \(7, 5\) doesn't fit"),
         ({"x": np.ones((7, 4), int)}, TypeError, "x has dtype int"),
         ({"x": np.ones((0, 4))}, ValueError, r"x has shape \(0, 4\); expected at least one input"),
@@ -408,17 +382,6 @@ def test_the_jacobian_is_that_by_differences(kind, residual, output_activation):
         np.testing.assert_allclose(
             found[:, i], (sides[0] - sides[1]) / (2 * step), rtol=1e-6, atol=1e-8
         )
-
-
-def test_an_orthogonal_linear_network_stretches_every_direction_alike():
-    net = MLP(
-        [6] * 11,
-        activation="identity",
-        weight_init=init.orthogonal(1.3),
-        rng=np.random.default_rng(0),
-    )
-    found = np.linalg.svd(jacobian(net, normal(6)), compute_uv=False)
-    np.testing.assert_allclose(found, 1.3**10, rtol=1e-10)
 
 
 def test_the_jacobian_of_a_linear_network_is_the_product_of_its_matrices():

@@ -7,7 +7,7 @@ import pytest
 
 from initlab import fixup, lsuv
 from initlab import initializers as init
-from initlab.layers import Dense, Residual
+from initlab.layers import Residual
 from initlab.losses import mean_squared_error
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
@@ -48,10 +48,10 @@ ROOMS = {
     "sigmoid": {"activation": "sigmoid"},
     "batch norm": {"normalization": BatchNorm},
     "layer norm": {"normalization": LayerNorm},
-    "residual": {"residual_block_size": 2},
     "residual of one": {"residual_block_size": 1},
     "residual, batch norm": {"residual_block_size": 2, "normalization": BatchNorm},
 }
+each_room = pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
 
 
 def variances(net, x):
@@ -67,23 +67,35 @@ def variances(net, x):
 # ---------------------------------------------------------------------------------------- LSUV
 
 
-@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
-@pytest.mark.parametrize("std", [0.01, 0.4, 5.0])
-def test_without_biases_every_layer_comes_to_variance_1_in_one_round(settings, std):
-    net = network(std=std, **settings)
-    assert lsuv(net, X, rounds=1) is net
-    np.testing.assert_allclose(variances(net, X), 1, rtol=1e-9)
+@each_room
+def test_without_biases_every_layer_comes_to_variance_1_in_one_round(settings):
+    nets = [network(std=std, **settings) for std in (0.01, 5.0)]
+    for net in nets:
+        assert lsuv(net, X, rounds=1) is net
+        np.testing.assert_allclose(variances(net, X), 1, rtol=1e-9)
+    for a, b in zip(nets[0].dense, nets[1].dense, strict=True):  # whatever the draw's scale
+        np.testing.assert_allclose(a.weight, b.weight, rtol=1e-9)
 
 
-@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
-def test_with_biases_every_layer_comes_as_near_as_was_asked_for(settings):
+@each_room
+def test_with_biases_every_layer_comes_as_near_as_was_asked_for_by_scaling_weights_only(settings):
     net = network(bias=0.4, **settings)
+    arrays, old = net.state(), [array.copy() for array in net.state()]
     assert np.abs(np.array(variances(net, X)) - 1).max() > 0.1
     lsuv(net, X)
     found = np.abs(np.array(variances(net, X)) - 1)
     assert found.max() <= 0.01 * (1 + 1e-9)
     lsuv(net, X, tolerance=1e-6, rounds=50)
     assert np.abs(np.array(variances(net, X)) - 1).max() <= 1e-6 * (1 + 1e-6)
+    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
+    weights = [id(layer.weight) for layer in net.dense]
+    for array, before in zip(arrays, old, strict=True):
+        if id(array) in weights:
+            ratio = array / before
+            assert ratio[0, 0] > 0
+            np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-12)
+        else:
+            np.testing.assert_array_equal(array, before)
 
 
 def test_a_variance_within_the_tolerance_is_left_alone():
@@ -92,30 +104,6 @@ def test_a_variance_within_the_tolerance_is_left_alone():
     before = contents(net)
     assert contents(lsuv(net, X)) == before
     assert contents(lsuv(net, X, tolerance=0.005)) != before
-
-
-@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
-def test_weights_are_only_scaled_and_nothing_else_is_changed(settings):
-    net = network(bias=0.2, **settings)
-    arrays, old = net.state(), [array.copy() for array in net.state()]
-    lsuv(net, X)
-    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
-    weights = [id(layer.weight) for layer in net.dense]
-    for array, before in zip(arrays, old, strict=True):
-        if id(array) in weights:
-            ratio = array / before
-            assert (ratio > 0).all()
-            np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-12)
-            assert abs(ratio[0, 0] - 1) > 1e-3
-        else:
-            np.testing.assert_array_equal(array, before)
-
-
-@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
-def test_whatever_the_scale_of_the_draw_the_start_is_the_same(settings):
-    small, large = (lsuv(network(std=std, **settings), X) for std in (0.01, 1.0))
-    for a, b in zip(small.dense, large.dense, strict=True):
-        np.testing.assert_allclose(a.weight, b.weight, rtol=1e-9)
 
 
 def test_the_factor_of_each_layer_is_one_over_the_std_of_its_outputs():
@@ -130,28 +118,20 @@ def test_the_factor_of_each_layer_is_one_over_the_std_of_its_outputs():
         h = np.maximum(h @ layer.weight, 0)
 
 
-@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
-@pytest.mark.parametrize("bias", [0.0, 0.3])
-def test_in_a_stack_each_network_gets_factors_of_its_own(settings, bias):
+@each_room
+@pytest.mark.parametrize("shared", [True, False])
+def test_in_a_stack_each_network_gets_factors_of_its_own(settings, shared):
     alone = [network(seed, std=std, **settings) for seed, std in enumerate((0.01, 0.4, 3.0))]
     for net in alone:
         for layer in net.dense:
-            layer.bias[...] = bias * normal(*layer.bias.shape)
-    stack = MLP.stack(alone)
-    lsuv(stack, X, tolerance=1e-9, rounds=60)
-    np.testing.assert_allclose(variances(stack, X), 1, rtol=1e-8)
-    for net, own in zip(stack.unstack(), alone, strict=True):
-        lsuv(own, X, tolerance=1e-9, rounds=60)
+            layer.bias[...] = 0.3 * normal(*layer.bias.shape)
+    stack, x = MLP.stack(alone), X if shared else 3 * normal(3, 30, 5)
+    lsuv(stack, x, tolerance=1e-9, rounds=60)
+    np.testing.assert_allclose(variances(stack, x), 1, rtol=1e-8)
+    for k, (net, own) in enumerate(zip(stack.unstack(), alone, strict=True)):
+        lsuv(own, x if shared else x[k], tolerance=1e-9, rounds=60)
         for a, b in zip(net.dense, own.dense, strict=True):
             np.testing.assert_allclose(a.weight, b.weight, rtol=1e-6)
-
-
-def test_a_stack_may_be_shown_inputs_of_its_own():
-    alone, x = [network(0), network(1)], normal(2, 30, 5)
-    stack = lsuv(MLP.stack(alone), x)
-    for k, (net, own) in enumerate(zip(stack.unstack(), alone, strict=True)):
-        for a, b in zip(net.dense, lsuv(own, x[k]).dense, strict=True):
-            np.testing.assert_allclose(a.weight, b.weight, rtol=1e-9)
 
 
 @pytest.mark.parametrize("std", [1e-30, 0.4, 1e30])
@@ -173,17 +153,17 @@ def test_the_data_are_only_read_and_the_network_remembers_nothing_of_them():
     assert net.dense[0].x is averages[1]
 
 
-@pytest.mark.parametrize("settings", ROOMS.values(), ids=ROOMS)
+@each_room
 @pytest.mark.parametrize("number", [1, 3, 5])
-@pytest.mark.parametrize("stacked", [False, True])
-def test_weights_of_zero_are_refused_by_the_number_of_their_layer(settings, number, stacked):
+def test_weights_of_zero_are_refused_by_the_number_of_their_layer(settings, number):
     net = network(std=0.2, **settings)
     net.dense[number - 1].weight[...] = 0
-    net = MLP.stack([network(1, **settings), net]) if stacked else net
-    before = contents(net)
-    with pytest.raises(ValueError, match=f"outputs of layer {number} are all the same: no factor"):
-        lsuv(net, X)
-    assert contents(net) == before
+    for one in (net, MLP.stack([network(1, **settings), net])):
+        before = contents(one)
+        message = f"outputs of layer {number} are all the same: no factor"
+        with pytest.raises(ValueError, match=message):
+            lsuv(one, X)
+        assert contents(one) == before
 
 
 def test_biases_that_vary_too_much_are_refused_and_the_network_stays_as_it_was():
@@ -213,9 +193,7 @@ def test_outputs_that_are_not_finite_are_refused_without_a_warning():
         ({"x": np.ones((3, 4))}, ValueError, r"x of shape \(3, 4\) doesn't fit"),
         ({"x": np.ones(5)}, ValueError, r"x has shape \(5,\), but needs at least 2 dimensions"),
         ({"tolerance": 0}, ValueError, "tolerance=0 must be a finite number above 0"),
-        ({"tolerance": "1 %"}, TypeError, "tolerance='1 %' must be a real number"),
         ({"rounds": 0}, ValueError, "rounds=0 must be a whole number of at least 1"),
-        ({"rounds": 2.0}, TypeError, "rounds=2.0 must be a whole number"),
     ],
 )
 def test_what_lsuv_cannot_work_with_is_refused_by_name(change, error, message):
@@ -230,53 +208,46 @@ def test_what_lsuv_cannot_work_with_is_refused_by_name(change, error, message):
 def fixed(residual, hidden=7, **settings):
     """Return a network before and after."""
     net = network(sizes=(5, *[8] * hidden, 3), residual_block_size=residual, **settings)
-    return net.copy(), fixup(net)
+    before, arrays = net.copy(), net.state()
+    assert fixup(net) is net
+    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
+    return before, net
 
 
 @pytest.mark.parametrize(
-    ("residual", "branches", "factors"),
+    ("residual", "factors"),
     [
-        # Layers of a branch, branches, and L**(-1 / (2m - 2)) for the layers before the last.
-        (2, 3, [[3**-0.5, 0]] * 3),
-        (3, 2, [[2**-0.25] * 2 + [0]] * 2),
-        (6, 1, [[1] * 5 + [0]]),
-        (1, 6, [[0]] * 6),
+        # L**(-1 / (2m - 2)) for the layers before the last of each of L branches of m layers.
+        (2, [[3**-0.5, 0]] * 3),
+        (3, [[2**-0.25] * 2 + [0]] * 2),
+        (6, [[1] * 5 + [0]]),
+        (1, [[0]] * 6),
         # The last branch takes what is left: two layers, or only one.
-        (4, 2, [[2 ** (-1 / 6)] * 3 + [0], [2**-0.5, 0]]),
-        (5, 2, [[2 ** (-1 / 8)] * 4 + [0], [0]]),
+        (4, [[2 ** (-1 / 6)] * 3 + [0], [2**-0.5, 0]]),
+        (5, [[2 ** (-1 / 8)] * 4 + [0], [0]]),
     ],
 )
-def test_fixup_scales_each_layer_of_a_branch_as_its_rule_says(residual, branches, factors):
-    before, after = fixed(residual, bias=0.3, normalization=LayerNorm)
-    blocks = [layer for layer in after.layers if isinstance(layer, Residual)]
-    assert len(blocks) == branches
+def test_fixup_scales_each_layer_of_a_branch_as_its_rule_says(residual, factors):
+    before, after = fixed(residual, bias=0.3, normalization=LayerNorm, dtype=np.float32)
+    assert sum(isinstance(layer, Residual) for layer in after.layers) == len(factors)
     expected = [1.0, *(factor for branch in factors for factor in branch), 0.0]
-    assert len(expected) == len(after.dense) == 8
+    changed = set()
     for old, new, factor in zip(before.dense, after.dense, expected, strict=True):
-        np.testing.assert_allclose(new.weight, factor * old.weight, rtol=1e-14)
+        np.testing.assert_allclose(new.weight, factor * old.weight, rtol=1e-6)
         np.testing.assert_array_equal(new.bias, old.bias if factor else 0 * old.bias)
-    # Normalization stays as it is.
-    others = [
-        [
-            a.tobytes()
-            for layer in net.flat_layers
-            if not isinstance(layer, Dense)
-            for name in getattr(layer, "PARAMETERS", ())
-            for a in [getattr(layer, name)]
-        ]
-        for net in (before, after)
-    ]
-    assert len(others[0]) == 2 * 7
-    assert others[0] == others[1]
+        changed |= {id(new.weight), id(new.bias)}
+    for old, new in zip(before.state(), after.state(), strict=True):
+        assert new.dtype == np.float32
+        if id(new) not in changed:  # normalization stays as it is
+            np.testing.assert_array_equal(new, old)
 
 
 @pytest.mark.parametrize("stacked", [False, True])
-@pytest.mark.parametrize("residual", [1, 2, 3])
-@pytest.mark.parametrize("bias", [0.0, 0.3])
-def test_a_network_begins_as_the_one_without_its_branches(residual, bias, stacked):
-    nets = [network(k, (5, *[8] * 7, 3), residual_block_size=residual, bias=bias) for k in range(2)]
+@pytest.mark.parametrize("residual", [1, 3])
+def test_a_network_begins_as_the_one_without_its_branches(residual, stacked):
+    nets = [network(k, (5, *[8] * 7, 3), residual_block_size=residual, bias=0.3) for k in range(2)]
     net = MLP.stack(nets) if stacked else nets[0]
-    assert fixup(net) is net
+    fixup(net)
     np.testing.assert_array_equal(net.forward(X), np.zeros((*net.stack_shape, 40, 3)))
     short = net.copy()
     short.layers = [layer for layer in short.layers if not isinstance(layer, Residual)]
@@ -305,14 +276,6 @@ def test_what_begins_as_nothing_learns_from_the_second_step_on(residual):
     assert mean_squared_error(net.forward(X), target)[0] < loss
 
 
-def test_arrays_are_changed_in_place_and_stay_in_their_precision():
-    net = network(residual_block_size=2, dtype=np.float32)
-    arrays = net.state()
-    fixup(net)
-    assert all(a is b for a, b in zip(net.state(), arrays, strict=True))
-    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
-
-
 def test_one_hidden_layer_has_no_branch_and_only_its_outputs_are_silenced():
     net = network(sizes=(5, 8, 3), residual_block_size=2)
     first = net.dense[0].weight.copy()
@@ -321,15 +284,10 @@ def test_one_hidden_layer_has_no_branch_and_only_its_outputs_are_silenced():
     assert not net.forward(X).any()
 
 
-@pytest.mark.parametrize("sizes", [(5, 8, 8, 8, 3), (5, 8, 3)])
-def test_a_network_built_without_branches_is_refused_and_stays_as_it_was(sizes):
-    net = network(sizes=sizes)
-    before = contents(net)
-    with pytest.raises(ValueError, match=r"MLP\(5-8-.* has no residual branches; build it with re"):
-        fixup(net)
-    assert contents(net) == before
-
-
-def test_what_is_no_network_has_no_branches():
+def test_what_was_built_without_branches_or_is_no_network_is_refused():
+    for sizes in ((5, 8, 8, 8, 3), (5, 8, 3)):
+        message = r"MLP\(5-8-.* has no residual branches; build it with re"
+        with pytest.raises(ValueError, match=message):
+            fixup(network(sizes=sizes))
     with pytest.raises(TypeError, match=r"network=\[\] must be an MLP"):
         fixup([])

@@ -232,26 +232,6 @@ class BranchesOfOne(MLP):
         super().__init__(sizes, residual_block_size=1, **settings)
 
 
-class Eager(MLP):
-    """Prints as its parent does, but starts at twice the weights."""
-
-    def __init__(self, sizes, **settings):
-        super().__init__(sizes, **settings)
-        for layer in self.dense[1:2]:
-            layer.weight *= 2
-
-
-def without(columns):
-    """Return an initializer that leaves some neurons without weights."""
-
-    def draw(rng, shape, dtype):
-        weights = init.he_normal()(rng, shape, dtype)
-        weights[:, :columns] = 0
-        return weights
-
-    return draw
-
-
 def full(value):
     return lambda rng, shape, dtype: np.full(shape, value, dtype)
 
@@ -294,10 +274,9 @@ DIFFERENT = [
     on("initializer", init.constant(0.1234567), init.constant(0.12345671)),
     mine("initializer", init.he_normal(), init.he_uniform()),
     mine("initializer", *(init.variance_scaling(1, f"fan_{way}") for way in ("in", "out"))),
-    mine("initializer", without(1), without(2)),
+    mine("initializer", full(0.1), full(0.2)),
     on("activation", leaky_relu_with(0.2), leaky_relu_with(0.2000001)),
     on("network", MLP, {"MLP": BATCH}),
-    mine("network", MLP, Eager),
     mine("network", BRANCHES, BranchesOfOne),
     mine("network", BRANCHES, fixed),
     mine("network", BATCH, normed(LayerNorm)),
@@ -332,7 +311,7 @@ def test_what_is_made_anew_is_the_same(tmp_path, monkeypatch):
     file, sizes = tmp_path / "rows.csv", trained(monkeypatch)
     for _ in range(2):
         swept(
-            SMALL | {"initializer": {"relu": without(2)}, "activation": leaky_relu_with(0.3)},
+            SMALL | {"initializer": {"relu": full(0.2)}, "activation": leaky_relu_with(0.3)},
             examples(),
             file=file,
             bias_init=full(0.5),
@@ -583,10 +562,8 @@ WRONG = [
     ({"axes": [1, 2]}, TypeError, "axes=.* must be a dict"),
     ({"axes": {"dept": 3}}, ValueError, "axis='dept': no such axis; did you mean 'depth'?"),
     ({"axes": {"depth": []}}, ValueError, "axes\\['depth'\\] must hold at least one value"),
-    ({"axes": {"initializer": {}}}, ValueError, "must hold at least one value"),
     ({"axes": {"std": 1, "initializer": init.zeros()}}, ValueError, "std or initializer, not both"),
     ({"axes": {"seed": {"a": 1}}}, TypeError, "must be a list, without names"),
-    ({"axes": {"seed": [1, 2, 1]}}, ValueError, "two are called 1"),
     ({"axes": {"activation": ["relu", relu]}}, ValueError, "two are called 'relu'"),
     (
         {"axes": {"initializer": [init.normal(0.1), init.normal(0.1000000001)]}},
@@ -597,9 +574,7 @@ WRONG = [
     ({"axes": {"initializer": {1: init.zeros()}}}, TypeError, "1 must be a name"),
     ({"axes": {"depth": 0}}, ValueError, "axes\\['depth'\\]=0"),
     ({"axes": {"width": [5, 2.5]}}, TypeError, "axes\\['width'\\]=2.5 must be a whole number"),
-    ({"axes": {"seed": -1}}, ValueError, "axes\\['seed'\\]=-1"),
     ({"axes": {"seed": 2**63}}, ValueError, "axes\\['seed'\\]=9223372036854775808 must be a"),
-    ({"axes": {"std": "0.1"}}, TypeError, "axes\\['std'\\]='0.1'"),
     ({"axes": {"std": [0.1, -1]}}, ValueError, "axes\\['std'\\]=-1"),
     ({"axes": {"learning_rate": math.nan}}, ValueError, "axes\\['learning_rate'\\]=nan"),
     ({"axes": {"activation": "relux"}}, ValueError, "did you mean 'relu'"),
@@ -698,56 +673,40 @@ def test_the_optimizer_beside_an_axis_of_them_is_not_looked_at(made):
     assert_same(swept(axes, optimizer="whatever"), chosen)
 
 
-def test_holes_of_a_grid_are_not_trained(made, tmp_path, monkeypatch):
-    sizes, seen = trained(monkeypatch), []
+def test_holes_of_a_grid_are_not_trained_and_need_not_even_be_possible(made, monkeypatch):
+    def picky(sizes, **settings):
+        assert settings["rng"] is not None
+        raise ValueError("not like this")
 
     def only(at):
-        seen.append(at)
+        seen.append(tuple(at.values()))
         return (at["network"] == "fixed") == (at["optimizer"] == "Adam") and at["seed"] == 1
 
-    found = swept(MADE, where=only)
+    sizes, seen, axes = trained(monkeypatch), [], MADE | {"network": NETWORKS | {"picky": picky}}
+    found = swept(axes, where=lambda at: at["network"] != "picky" and only(at))
     assert sum(sizes) == len(found) == 7
-    points = list(itertools.product([5], [3], [0.1], NETWORKS, OPTIMIZERS, [0, 1]))
-    assert [tuple(at.values()) for at in seen] == points
-    assert {tuple(at) for at in seen} == {tuple(MADE)}
-    names = list(zip(found["network"], found["optimizer"], strict=True))
-    assert names == [
-        *itertools.product(["plain", "batch norm", "residual"], ["SGD", "warm"]),
-        ("fixed", "Adam"),
-    ]
+    assert seen == list(itertools.product([5], [3], [0.1], NETWORKS, OPTIMIZERS, [0, 1]))
     assert_same(found, made[made["fingerprint"].isin(found["fingerprint"]) & (made["seed"] == 1)])
+    with pytest.raises(ValueError, match="not like this"):
+        swept(axes)
 
 
-def test_a_point_is_shown_by_values_and_names():
+@pytest.mark.parametrize(
+    ("axes", "shown"),
+    [
+        (
+            {"initializer": [init.he_normal()], "depth": 2},
+            [{"initializer": "he_normal()", "depth": 2}],
+        ),
+        ({"initializer": {"mine": init.he_normal()}}, [{"initializer": "mine"}]),
+        ({"activation": ["relu", tanh]}, [{"activation": "relu"}, {"activation": "tanh"}]),
+        (
+            {"std": [0.0, 0.1], "learning_rate": 1},
+            [{"std": 0.0, "learning_rate": 1.0}, {"std": 0.1, "learning_rate": 1.0}],
+        ),
+    ],
+)
+def test_a_point_is_shown_by_values_and_names(axes, shown):
     seen = []
-    axes = {
-        "initializer": [init.he_normal()],
-        "activation": ["relu", tanh],
-        "depth": 2,
-        "width": np.array([5]),
-        "learning_rate": 1,
-    }
-    swept(axes, steps=1, where=lambda at: seen.append(at) or True)
-    expected = {"initializer": "he_normal()", "depth": 2, "width": 5, "learning_rate": 1.0}
-    assert seen == [expected | {"activation": name} for name in ("relu", "tanh")]
-    swept({"std": [0.0, 0.1], "width": 5}, steps=1, where=lambda at: seen.append(at) or True)
-    assert seen[2:] == [{"std": 0.0, "width": 5}, {"std": 0.1, "width": 5}]
-    axes = {"initializer": {"mine": init.he_normal()}, "width": 5}
-    swept(axes, steps=1, where=lambda at: seen.append(at) or True)
-    assert seen[4:] == [{"initializer": "mine", "width": 5}]
-
-
-def test_points_that_are_left_out_may_not_even_be_possible():
-    def picky(sizes, **settings):
-        assert len(set(sizes[1:-1])) == 1
-        if settings["activation"] is tanh:
-            raise ValueError("not with tanh")
-        return MLP(sizes, **settings)
-
-    axes = {"network": {"plain": MLP, "picky": picky}, "activation": ["relu", "tanh"], "width": 5}
-    with pytest.raises(ValueError, match="not with tanh"):
-        swept(axes, steps=1)
-    found = swept(
-        axes, steps=1, where=lambda at: at["network"] == "plain" or at["activation"] != "tanh"
-    )
-    assert len(found) == 3
+    swept(axes | {"width": np.array([5])}, steps=1, where=lambda at: seen.append(at) or True)
+    assert seen == [at | {"width": 5} for at in shown]
