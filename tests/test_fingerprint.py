@@ -3,6 +3,7 @@ import itertools
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,14 @@ def other(**changed):
     return type("Own", (), dict(vars(Own)) | changed)
 
 
+def with_attribute(scale):
+    def function(x):
+        return function.scale * x
+
+    function.scale = scale
+    return function
+
+
 def curve(slope):
     return ActivationFunction("mine", lambda z: z * slope, np.ones_like, span=(0, 1), gain=1.0)
 
@@ -105,6 +114,11 @@ DIFFERENT = [
     lambda: lambda x, y=2: x + 1,
     lambda: lambda x, *, y=2: x + 1,
     lambda: lambda x: x + FACTOR,
+    lambda: lambda *x: x + FACTOR,
+    lambda: functools.cache(lambda x: x + 1),
+    lambda: functools.cache(lambda x: x + 2),
+    lambda: with_attribute(1),
+    lambda: with_attribute(2),
     lambda: lambda x: [n + 1 for n in x],
     lambda: lambda x: [n + 2 for n in x],
     lambda: Own,
@@ -128,10 +142,14 @@ def test_what_differs_in_anything_is_told_apart_and_equals_are_not():
 
 
 def test_a_variable_that_a_function_uses_counts(monkeypatch):
-    before = fingerprint(made(1)), fingerprint(made)
+    module = types.ModuleType("helper")
+    module.FACTOR = 2
+    through = [made, made(1), functools.cache(made), lambda: module.FACTOR]
+    before = [fingerprint(each) for each in through]
+    module.FACTOR = 3
     monkeypatch.setitem(globals(), "FACTOR", 3)
-    assert fingerprint(made(1)) != before[0]
-    assert fingerprint(made) != before[1]
+    for each, was in zip(through, before, strict=True):
+        assert fingerprint(each) != was
 
 
 def test_the_next_session_finds_the_same():

@@ -202,6 +202,13 @@ def blocks(dtype=np.float64):
 each_block = pytest.mark.parametrize("name", blocks())
 
 
+@pytest.mark.parametrize("kind", [BatchNorm, LayerNorm])
+def test_a_variance_that_overflows_does_not_look_like_a_signal_of_zero(kind):
+    x = np.array([[1e30, -1e30], [2e30, 3.0]], np.float32)
+    with np.errstate(over="ignore"):
+        assert np.isnan(kind(2, dtype=np.float32).forward(x)).any()
+
+
 @each_block
 def test_arguments_are_only_read_and_what_comes_out_is_new(name):
     layer, x, grad = blocks()[name], normal(6, 4), normal(6, 4, seed=2)

@@ -37,4 +37,5 @@ def test_the_number_under_the_picture_is_measured():
 
 
 def test_fits_on_a_screen():
-    assert len(README.splitlines()) <= 60
+    # (But for the table of notebooks, which may grow.)
+    assert len([line for line in README.splitlines() if not line.startswith("|")]) <= 46

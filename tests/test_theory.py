@@ -705,3 +705,10 @@ def test_numbers_in_single_precision_are_not_computed_in_it():
     q, w2 = np.float32(0.3), np.float32(1.7)
     assert theory.variance_map(q, "tanh", w2) == theory.variance_map(float(q), "tanh", float(w2))
     assert theory.chi("tanh", w2, q=q) == theory.chi("tanh", float(w2), q=float(q))
+
+
+def test_a_map_stays_within_the_correlations_and_small_signals_keep_their_spread():
+    assert theory.correlation_map(-1.0, "tanh", 1.0, q=1.0) >= -1
+    known = theory.layer_by_layer("sigmoid", 1, 1e-14)  # sigmoid has slope 1/4 at 0
+    np.testing.assert_allclose(known.pooled_std, 1e-7 / 4, rtol=1e-6)
+    assert (known.across_input_std <= known.pooled_std * (1 + 1e-9)).all()

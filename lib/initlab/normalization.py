@@ -70,7 +70,8 @@ class Normalize:
         """
         x = checks.fitting_input(x, self.scale, self.scale.shape[-1])
         mean, variance = self._statistics(x)
-        self.std = np.sqrt(variance + self.epsilon)
+        # Where the variance overflows, x / std would be 0, as if nothing had happened.
+        self.std = np.sqrt(np.where(np.isinf(variance), np.nan, variance) + self.epsilon)
         self.normalized = (x - mean) / self.std
         y: FloatArray = self.scale * self.normalized + self.shift
         self.output_shape = y.shape

@@ -404,7 +404,7 @@ def correlation_map(
     size = _within_range(_fixed_point(f, w2, b2)) if q is None else _at_least_zero(q=q)[0]
     with overflow_allowed():
         across = w2 * _variance_across(f, size, 1 - np.asarray(correlation, np.float64))
-        found: Any = 1 - across / _next_q(w2, _mean_square(f, size), b2)
+        found: Any = np.clip(1 - across / _next_q(w2, _mean_square(f, size), b2), -1, 1)
     return _answer(found, f"{sigma_w2=}, {sigma_b2=}: z is always 0 there, or overflows")
 
 
@@ -546,7 +546,8 @@ class LayerTheory:
     @functools.cached_property
     def pooled_std(self) -> FloatArray:
         """The standard deviation of all activations of the layer."""
-        return np.sqrt(np.maximum(self.mean_square - _mean(self.activation, self.q) ** 2, 0))
+        # As a mean of differences of independent h, which is accurate however small they are.
+        return np.sqrt(_variance_across(self.activation, self.q, np.ones_like(self.q)))
 
     @functools.cached_property
     def saturated_fraction(self) -> FloatArray:

@@ -274,7 +274,7 @@ class ScaledNetwork:
             forward_rms and forward_median of |h|; gradient_rms and gradient_median of |dL/dz|, with
             a standard normal gradient at the last layer's output.
         """
-        network = self._network.view()
+        std, network = finite_number("std", std, at_least=0), self._network.view()
         for layer in network.dense:
             layer.weight = (std * layer.weight).astype(self.dtype)
             layer.bias = layer.bias.astype(self.dtype)
@@ -301,6 +301,7 @@ class ScaledNetwork:
         dict of str to array, shape (layers,)
             predicted_forward_rms, predicted_gradient_rms; NaN where theory overflows.
         """
+        std = finite_number("std", std, at_least=0)
         sigma_w2 = np.full((1, 1), self._network.sizes[0] * std**2)
         known = theory.layer_by_layer(self.activation, len(self._network.dense), sigma_w2)
         return {

@@ -10,7 +10,8 @@ _HERE = Path(__file__).parent
 
 def _text(pattern):
     # In one piece, since the page loads only a single file; canvas.js comes first.
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.glob(pattern)))
+    paths = sorted(_HERE.glob(pattern), key=lambda path: (path.name != "canvas.js", path.name))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 class Picture(anywidget.AnyWidget):

@@ -138,7 +138,9 @@ class PositionSlider(SelectionSlider):
 
     def _within(self, places, number, said):
         if not 0 <= number <= places[-1]:
-            raise ValueError(f"{self.name}={said} must be a number from 0 to {places[-1]:g}")
+            names = "".join(f", or {name}" for name in self.names(self._range_value))
+            wanted = f"a number from 0 to {places[-1]:g}{names}"
+            raise ValueError(f"{self.name}={said} must be {wanted}")
         return number
 
     def places(self, range_value):

@@ -54,7 +54,7 @@ class ScrubTable:
         self.settings, self.places = settings, settings.places()
         self.ready = np.zeros(len(self.places), dtype=np.uint8)
         self.captions, self.arrays = [""] * len(self.places), {}
-        self._lock = threading.Lock()
+        self._measure, self._lock = None, threading.Lock()
 
     @property
     def complete(self):
@@ -67,8 +67,10 @@ class ScrubTable:
             positions = [position for position in positions if not self.ready[position]]
             if not positions:
                 return
+            # Another thread may call ``rest`` meanwhile, so keep a reference.
+            measure = self._measure = self._measure or self.settings.open()
             with one_blas_thread():
-                found = _opened(self)([self.places[position] for position in positions])
+                found = measure([self.places[position] for position in positions])
             for name, values in found.items():
                 if name not in self.arrays:
                     self.arrays[name] = np.zeros((len(self.ready), *values.shape[1:]), values.dtype)
@@ -77,6 +79,12 @@ class ScrubTable:
                 place, row = self.places[position], self._row(position)
                 self.captions[position] = self.settings.caption(place, row)
                 self.ready[position] = 1
+            if self.complete:
+                self.rest()
+
+    def rest(self):
+        """Free the network, which may be large; it is drawn again if needed."""
+        self._measure = None
 
     def fill_nearest(self, position):
         """Compute the next few missing positions, those nearest to this one first."""
@@ -108,12 +116,6 @@ class ScrubTable:
         ready = self.ready.copy()
         words = {"captions": self.captions, **self.settings.words(self.places)}
         return words, {"ready": ready, **self.settings.shown(self.arrays)}
-
-
-# Networks may be large: the latest few are kept, enough for two comparisons.
-@functools.lru_cache(maxsize=4)
-def _opened(table):
-    return table.settings.open()
 
 
 def scrub_table(settings):
@@ -163,8 +165,8 @@ def pack(picture, parts, **head):
     return len(text).to_bytes(4, "little") + text + b"".join(pieces)
 
 
-# The latest tables are kept, so that who goes back to a setting finds it filled. The largest take
-# three megabytes each.
+# The latest tables are kept, so that returning to a setting finds its table filled. The largest
+# take three megabytes each.
 remembered = functools.lru_cache(maxsize=8)(ScrubTable)
 
 
@@ -186,6 +188,9 @@ class Filler:
     def fill(self, tables):
         """Fill these tables from now on, instead of any previous ones."""
         with self._lock:
+            for table in self._tables:
+                if table not in tables:
+                    table.rest()
             self._tables = tables
             if self._thread is None and not all(table.complete for table in tables):
                 self._thread = threading.Thread(target=self._run, daemon=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from initlab.activations import ACTIVATIONS
-from initlab.datasets import load_mnist
+from initlab.datasets import Dataset, load_mnist
 from initlab.experiments import MNIST_SIZES, REMEDIES
 from initlab.explorers import captions
 from initlab.explorers.explorer import Explorer, button, controls_of, row
@@ -178,6 +178,8 @@ class TrainingExplorer(Explorer):
     _run = None
 
     def __init__(self, dataset=None, **settings):
+        if dataset is not None and not isinstance(dataset, Dataset):
+            raise TypeError(f"dataset={dataset!r} must be a Dataset")
         controls = controls_of(TrainingSettings(**settings))
         self._load = load_mnist if dataset is None else lambda: dataset
         self._turn, self._kept = threading.Lock(), []
