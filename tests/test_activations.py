@@ -97,7 +97,7 @@ def test_the_slope_at_zero_is_the_slope_from_the_left(f):
     h = 1e-7
     for zero in (0.0, -0.0):
         assert f.derivative(zero) == pytest.approx((f(0.0) - f(-h)) / h, abs=1e-6)
-        assert f(zero) == (0.5 if f.name == "sigmoid" else 0)
+        assert f(zero) == pytest.approx(ORACLES[f.name][0](np.zeros(1))[0], abs=1e-15)
     beyond = f.derivative(1e-300)  # where there is a kink, the next number is on its other side
     assert beyond == pytest.approx((f(h) - f(0.0)) / h, abs=1e-6)
 
