@@ -389,7 +389,6 @@ def test_tables_that_come_while_the_last_position_is_published_are_filled_too():
     filler.wait()
 
 
-@pytest.mark.xfail(reason="the page of the slower of two explorers stays as it was before")
 def test_a_table_that_another_explorer_completes_is_published_too():
     def publish(tables):
         published.append(table.complete)
@@ -469,7 +468,7 @@ def test_every_position_of_signals_is_what_measure_signals_finds():
         known = theory.layer_by_layer("tanh", 3, 20 * table.places[position]["std"] ** 2)
         predicted = {"predicted_forward_rms": "pooled_std"}  # of tanh, whose mean is 0
         for name, its in (predicted | {"predicted_gradient_rms": "gradient_rms"}).items():
-            np.testing.assert_allclose(row[name], getattr(known, its), rtol=1e-9)
+            np.testing.assert_allclose(row[name], getattr(known, its), rtol=1e-7)
         for layer, found in enumerate(signals.layers):
             size = np.abs(found.h)
             np.testing.assert_allclose(row["forward_rms"][layer], np.sqrt(np.mean(size**2)))

@@ -273,7 +273,8 @@ def test_the_claims_that_are_judged_by_lists_and_dicts(number, measurements, wor
         (10, (np.array([0.3, 0.3]), np.array([2.3, 1.49])), r"relu_loss=.* is below 1\.5"),
         (10, (np.array([0.3, np.nan]), np.array([2.3, 2.3])), r"relu_loss=.* is below 1\.5"),
         (13, ({"Xavier, tanh": np.array([0.3])},), r"losses=.* at least one network with sigmoid"),
-        (17, ({}, {}), "measured and read are empty; one must hold"),
+        (15, ({}, {}), "claim 15: the dicts are empty; there is nothing to judge"),
+        (17, ({}, {}), "claim 17: the dicts are empty; there is nothing to judge"),
     ],
 )
 def test_what_tells_nothing_is_not_judged(number, measurements, said):

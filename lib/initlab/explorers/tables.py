@@ -215,7 +215,9 @@ class Filler:
         while True:
             with self._lock:
                 before, tables = tables, self._tables
-                if all(table.complete for table in tables):
+                # Another explorer may have completed a table: then it is still to be published.
+                told = tables is not before or all(ready.all() for ready in seen)
+                if told and all(table.complete for table in tables):
                     self._thread = None
                     return
             if tables is not before:
