@@ -199,7 +199,7 @@ def test_any_finite_number_gives_a_finite_number_and_no_warning(f, dtype, size, 
     assert np.isfinite(f(z)).all()
     assert np.isfinite(f.derivative(z)).all()
     if abs(z[0]) > 100:  # and it grows as a straight line, or no more
-        np.testing.assert_allclose(f(z) / z, f(z[:1] / 2) / (z / 2), rtol=1e-5, atol=1e-2)
+        np.testing.assert_allclose(f(z) / z, f(z[:1] / 2) / (z / 2), rtol=1e-5, atol=2e-2)
 
 
 # ------------------------------------------------------------------------- what goes in, comes out

@@ -291,7 +291,7 @@ def pretrain(
     learner_class, usual = METHODS[checks.known_name("method", method, METHODS)]
     hidden = _sigmoid_layers(network)
     x = _units("x", x, network.sizes[0], network.dtype)
-    optimizer = check_optimizer(usual if optimizer is None else optimizer)
+    fresh: Optimizer = check_optimizer(usual if optimizer is None else optimizer)
     errors = np.full((len(hidden), checks.whole_number("steps", steps)), np.nan)
     children = checks.generator(rng).spawn(len(hidden))
     learners = [
@@ -301,7 +301,7 @@ def pretrain(
     bar = reporting(progress, errors.size, "pretraining")
     with bar as report, checks.overflow_allowed(), one_blas_thread():
         for depth, (dense, learner) in enumerate(zip(hidden, learners, strict=True)):
-            step_maker, child = optimizer.reset_copy(), children[depth]
+            step_maker, child = fresh.reset_copy(), children[depth]
             below = network.view().layers[: 2 * depth]
             batches = minibatches(x, x, batch_size=batch_size, steps=steps, rng=child)
             for step, (v, _) in enumerate(batches):

@@ -510,7 +510,8 @@ def _fixed_distance(f: ActivationFunction, *chaotic: FloatArray) -> FloatArray:
     variance = _next_q(w2, _mean_square(f, q), b2)
 
     def growth(distance: FloatArray) -> FloatArray:
-        return 1 - distance * variance / (w2 * _variance_across(f, q, distance))
+        found: Any = 1 - distance * variance / (w2 * _variance_across(f, q, distance))
+        return found
 
     ends = 1 - 1 / factor, 1 - variance / (variance - b2 - w2 * _mean(f, q) ** 2)
     return _root(growth, 0.0, 1.0, 1e-10, ends)
