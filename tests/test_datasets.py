@@ -344,6 +344,9 @@ def test_the_caller_says_how_much_is_kept_for_testing(openml, test_size, tested)
     openml(*digits(70))
     dataset = load_openml("d", test_size=test_size)
     assert (len(dataset.x_train), len(dataset.x_test)) == (70 - tested, tested)
+    for leaving_none in (0.001, 0.999):
+        with pytest.raises(ValueError, match="leaves one part of 70 examples empty"):
+            load_openml("d", test_size=leaving_none)
 
 
 @pytest.mark.parametrize(

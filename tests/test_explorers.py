@@ -592,6 +592,13 @@ def test_at_std_10_an_unbounded_function_explodes_and_a_bounded_one_is_saturated
 
 
 @pytest.mark.parametrize(
+    ("kind", "room"), [(ActivationSettings, 100_000), (SignalSettings, 60_000)]
+)
+def test_the_default_table_is_small(kind, room):
+    assert len(pack(kind.picture, [scrub_table(kind()).for_page()])) <= room
+
+
+@pytest.mark.parametrize(
     ("state", "words"),
     [
         ("std=0.1 activation=sigmoid", "it looks alive, but hardly notices which input"),

@@ -274,6 +274,7 @@ def test_weights_too_large_for_their_precision_are_refused_without_a_warning():
             "distribution='Unifrom': no such distribution; did you mean 'uniform'",
         ),
         (lambda: init.xavier_normal(-1), ValueError, "gain=-1 must be"),
+        (lambda: init.normal(10**400), ValueError, "std=10+ must be a finite number"),
         (lambda: init.xavier_uniform(1e200), ValueError, r"gain=1e\+200 must be a finite number"),
         (lambda: init.he_normal(slope=1e200), ValueError, r"slope=1e\+200 must be a finite number"),
         (lambda: init.he_uniform(slope=-1e200), ValueError, r"slope=-1e\+200 must be a finite"),

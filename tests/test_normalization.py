@@ -361,6 +361,9 @@ def test_a_block_prints_as_what_it_is(layer, shown):
         (lambda: BatchNorm(4, momentum=0), ValueError, "momentum=0 must be a finite number abo"),
         (lambda: BatchNorm(4, momentum=1.5), ValueError, r"momentum=1\.5 must.* and at most 1"),
         (lambda: Residual([]), ValueError, "layers is empty"),
+        (lambda: Residual([Activation("relu"), "relu"]), TypeError, "layers holds 'relu'; each"),
+        (lambda: Residual([Dense]), TypeError, "layers holds <class .*Dense'>; each must be a"),
+        (lambda: Normalize(4), TypeError, "take one of them"),
     ],
 )
 def test_a_block_is_not_made_from_what_is_none(make, error, message):

@@ -591,6 +591,7 @@ def test_a_wrong_argument_is_refused_before_anything_changes(method, wrong, erro
     [
         (lambda: MLP.stack([network()] * 2), ValueError, "is a stack; pretrain each .*unstack()"),
         (lambda: network(activation="tanh"), ValueError, "MLP.*tanh.*pretraining needs sigmoid"),
+        (lambda: network(sizes=[6, 3]), ValueError, "has no hidden layer to pretrain"),
         (lambda: network(normalization=BatchNorm), ValueError, "needs Dense layers with sigmoid"),
         (
             lambda: network((6, 5, 5, 3), residual_block_size=1),

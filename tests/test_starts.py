@@ -179,6 +179,8 @@ def test_biases_that_vary_too_much_are_refused_and_the_network_stays_as_it_was()
 
 
 def test_outputs_that_are_not_finite_are_refused_without_a_warning():
+    with pytest.raises(ValueError, match="expected at least one example"):
+        lsuv(network(), X[:0])
     with pytest.raises(ValueError, match="outputs of layer 1 are not finite"):
         lsuv(network(std=1e300), 1e20 * X)
     with pytest.raises(ValueError, match="outputs of layer 1 are not finite"):

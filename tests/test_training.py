@@ -747,6 +747,7 @@ def test_a_network_that_diverged_can_be_evaluated_and_what_is_not_a_number_is_wr
         (X, Y[:-1], 9, ValueError, r"y has shape \(59,\), but x has shape \(60, 4\)"),
         (X[:, 1:], Y, 9, ValueError, r"x has shape \(60, 3\), but sizes .* take \(examples, 4\)"),
         (X[:0], Y[:0], 9, ValueError, r"x has shape \(0, 4\)"),
+        (np.where(X > 2, np.nan, X), Y, 9, ValueError, "x holds NaN or infinite values"),
     ],
 )
 def test_evaluate_refuses_by_name(x, y, batch_size, error, message):

@@ -383,6 +383,8 @@ def load_openml(
         raise ValueError(f"name={name!r}: its targets are not classes")
     order = np.arange(len(x)) if rng is None else checks.generator(rng).permutation(len(x))
     split = len(x) - round(test_size * len(x))
+    if split in (0, len(x)):
+        raise ValueError(f"test_size={test_size} leaves one part of {len(x)} examples empty")
     low, high = x.min(), x.max()
     x = ((x[order] - low) / max(high - low, np.finfo(np.float32).tiny)).astype(np.float32)
     y = _class_numbers(y)[order]

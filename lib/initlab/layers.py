@@ -207,6 +207,9 @@ class Residual:
         self.layers = list(layers)
         if not self.layers:
             raise ValueError("layers is empty; a branch needs at least one layer")
+        for layer in self.layers:
+            if isinstance(layer, type) or not hasattr(layer, "backward"):
+                raise TypeError(f"layers holds {layer!r}; each must be a layer, such as Dense")
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored in the branch."""

@@ -35,7 +35,7 @@ class Normalize:
     """
 
     PARAMETERS = ("scale", "shift")
-    AXIS: int  # the axis over which mean and variance are taken
+    AXIS: int | None = None  # the axis over which mean and variance are taken
 
     # None until something is stored.
     normalized: Any
@@ -45,6 +45,8 @@ class Normalize:
     shift_grad: Any
 
     def __init__(self, features: int, *, epsilon: float = 1e-5, dtype: DTypeLike = np.float64):
+        if self.AXIS is None:
+            raise TypeError("Normalize is what BatchNorm and LayerNorm share; take one of them")
         dtype = checks.float_dtype(dtype)
         shape = 1, checks.whole_number("features", features)
         self.epsilon = checks.finite_number("epsilon", epsilon, above=0)

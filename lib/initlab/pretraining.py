@@ -333,6 +333,8 @@ def _sigmoid_layers(network: MLP) -> list[Dense]:
         raise ValueError(f"{network!r}: pretraining needs sigmoid, for units from 0 to 1")
     if not all(isinstance(layer, (Dense, Activation)) for layer in network.layers):
         raise ValueError(f"{network!r}: pretraining needs Dense layers with sigmoid, and no others")
+    if len(network.dense) < 2:
+        raise ValueError(f"{network!r} has no hidden layer to pretrain")
     return network.dense[:-1]
 
 

@@ -53,6 +53,8 @@ def lsuv(network: MLP, x: FloatArray, *, tolerance: float = 0.01, rounds: int = 
     """
     check_mlp("network", network)
     x = checks.float_array("x", x, dtype=network.dtype, min_dimensions=2)
+    if x.shape[-2] == 0:
+        raise ValueError(f"x has shape {x.shape}; expected at least one example")
     tolerance = checks.finite_number("tolerance", tolerance, above=0)
     rounds = checks.whole_number("rounds", rounds)
     scaled = network.copy()

@@ -457,6 +457,7 @@ def evaluate(network: MLP, x: FloatArray, y: IntArray, *, batch_size: int = 1000
     batch_size = checks.whole_number("batch_size", batch_size)
     sizes = check_mlp("network", network).sizes
     x, y = _fitting(sizes, x, y, softmax_cross_entropy, "x", "y")
+    checks.check_finite("x", x)
     view = network.for_inference()
     loss: Any = np.float64(0)
     correct: Any = np.float64(0)

@@ -1,13 +1,15 @@
 """The drawing scripts alone, in a bare page: no words leave the picture or lie on each other."""
 
 import base64
+import inspect
 import os
 
+import ipywidgets
 import lab_in_browser
 import numpy as np
 import pytest
 
-from initlab import Dataset
+from initlab import Dataset, explorers
 from initlab.explorers import (
     ActivationExplorer,
     CompareExplorer,
@@ -111,6 +113,12 @@ def test_words_stay_in_the_picture_and_apart_from_each_other(page, name, wide):
             down = min(box[3], second[3]) - max(box[1], second[1])
             subscript = 1 in (len(words), len(other))
             assert across <= 1 or down <= 1 or subscript, (words, other)
+
+
+def test_every_explorer_is_drawn():
+    kinds = [kind for kind in vars(explorers).values() if inspect.isclass(kind)]
+    drawn = {type(make()) for make in EXPLORERS.values()}
+    assert drawn == {kind for kind in kinds if issubclass(kind, ipywidgets.VBox)}
 
 
 def test_the_page_writes_numbers_as_the_captions_do(page):

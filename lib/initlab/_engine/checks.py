@@ -28,7 +28,10 @@ def finite_number(
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r} must be a real number")
     # Never a NumPy scalar, since np.float64 would promote float32 arrays to float64.
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not (above < number < below and at_least <= number <= at_most):
         bounds = {"above": above, "of at least": at_least, "below": below, "at most": at_most}
         stated = [f"{words} {bound}" for words, bound in bounds.items() if math.isfinite(bound)]
