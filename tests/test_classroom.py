@@ -164,12 +164,15 @@ def test_bet_after_a_default_was_revealed_does_not_count_but_stands(bet, said, a
         ({"choices": CHOICES, "guess": 1}, ValueError, "either choices, or a guess"),
         ({"choices": ["this", "that"]}, ValueError, r"choices=\['this', .* must be a dict"),
         ({"choices": {"a": "this"}}, ValueError, "at least two answers"),
+        ({"choices": {"a": "this", "b": 2}}, TypeError, "must be a dict of letters to texts"),
         ({"guess": "many"}, TypeError, "guess='many' must be a real number"),
+        ({"guess": 1, "unit": None}, TypeError, "unit=None must be a word or a sign"),
+        ({"question": "", "guess": 1}, TypeError, "question='' must be a sentence"),
     ],
 )
 def test_question_that_is_none_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
-        Prediction("Which?", **arguments)
+        Prediction(**{"question": "Which?"} | arguments)
 
 
 @pytest.mark.parametrize(("act", "argument"), [("commit", "answer"), ("reveal", "measured")])

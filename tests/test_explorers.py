@@ -182,6 +182,8 @@ def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kin
         with pytest.raises(ValueError, match=r"^state: .* is not known here|^seed=x"):
             explorer.state = wrong
         assert explorer.state == state
+    with pytest.raises(TypeError, match="state=None must be a text such as"):
+        explorer.state = None
     explorer.seed.value += 1
     assert explorer.picture.message == ""
 

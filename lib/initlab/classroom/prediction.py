@@ -55,10 +55,17 @@ class Prediction:
     """
 
     def __init__(self, question, choices=None, *, guess=None, unit=""):
+        if not isinstance(question, str) or not question:
+            raise TypeError(f"question={question!r} must be a sentence")
         if (choices is None) == (guess is None):
             raise ValueError("expected either choices, or a guess at a number")
-        if choices is not None and (not isinstance(choices, dict) or len(choices) < 2):
-            raise ValueError(f"choices={choices!r} must be a dict of at least two answers")
+        if choices is not None:
+            if not isinstance(choices, dict) or len(choices) < 2:
+                raise ValueError(f"choices={choices!r} must be a dict of at least two answers")
+            if not all(isinstance(part, str) for pair in choices.items() for part in pair):
+                raise TypeError(f"choices={choices!r} must be a dict of letters to texts")
+        if not isinstance(unit, str):
+            raise TypeError(f"unit={unit!r} must be a word or a sign")
         self.question = question
         self.choices = None if choices is None else dict(choices)
         # What is taken where nobody bets.

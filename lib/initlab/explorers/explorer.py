@@ -103,6 +103,8 @@ class Explorer(widgets.VBox):
         self._set(self._parsed(text))
 
     def _parsed(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"state={text!r} must be a text such as {self.state!r}")
         wanted = {}
         for part in text.split():
             name, equals, value = part.partition("=")
