@@ -164,7 +164,7 @@ WRONG = {
     "check_gradient_of_loss": ("counts ten", lambda p, y: lower_the_right_digits(p, y) / 10),
     "check_accuracy": ("the smallest", lambda z, y: (np.argmin(z, axis=1) == y).mean()),
     "check_pytorch_std": ("2 a wide", lambda n: 1 / np.sqrt(n) / np.sqrt(12)),
-    "check_spread": ("two values", lambda v: [statistics.median_high(v), min(v), max(v)]),
+    "check_spread": ("two in the middle", lambda v: [statistics.median_high(v), min(v), max(v)]),
     "check_chance_of_oversight": ("not added", lambda n: 1 - n / 10),
 }
 

@@ -70,9 +70,7 @@ def check_saturated_share(h):
         "that is the share of all the others": 1 - share,
         PERCENT: 100 * share,
         "no activation is at both ends at once: join the two with | instead of &": 0.0,
-        "len(h) counts the rows only; the number of activations is h.size": (
-            np.sum(low | high) / len(h)
-        ),
+        "len(h) counts the rows only; h.size counts all": np.sum(low | high) / len(h),
     }
 
 
@@ -103,8 +101,7 @@ def check_backward_through_layer(dh, h, w):
     dz = dh * h * (1 - h)
     slope_at_h = sigmoid(h) * (1 - sigmoid(h))
     return dz @ w.T, {
-        "you take the sigmoid's slope at h, but h is the sigmoid's output: the slope is taken at z,"
-        " and in terms of h it is simply h (1 - h)": (dh * slope_at_h) @ w.T,
+        "the sigmoid's slope is taken at z; written with h, it is h (1 - h)": dh * slope_at_h @ w.T,
         "the sigmoid's slope is missing": dh @ w.T,
         "on the way back, rows and columns of the weights change places: w.T": dz @ w,
         "this is dL/dz; the step through the weights is missing": dz,
@@ -130,9 +127,7 @@ def check_unsaturated_share(std):
         "the height of a bell curve contains its std, not its variance": share / std,
         "that is the height; multiply it by the width to get a share": height,
         "in the height of a bell curve, 2 pi stands under a root": 2 * end / (std * 2 * math.pi),
-        "in the height of a bell curve, only 2 pi stands under the root, not the std": (
-            2 * end / math.sqrt(2 * math.pi * std)
-        ),
+        "only 2 pi stands under the root, not the std": 2 * end / math.sqrt(2 * math.pi * std),
         PERCENT: 100 * share,
     }
 
@@ -145,12 +140,9 @@ def check_unsaturated_share(std):
 def check_std_that_keeps_gradients():
     """Find the std at which chi is 1, to within 0.05."""
     return 1.015, {
-        "at 0.1 the signal has a pretty histogram, but in each layer the gradient falls to less"
-        " than a quarter": 0.1,
+        "at 0.1 a layer leaves less than a quarter of the gradient": 0.1,
         "at 10 the gradient grows almost threefold in each layer": 10.0,
-        "that is sigma_w2, fan_in times the variance; the std is the root of sigma_w2 / fan_in": (
-            103.0
-        ),
+        "that is sigma_w2; the std is the root of sigma_w2 / fan_in": 103.0,
     }
 
 
@@ -180,16 +172,10 @@ def check_one_neuron(w_in, w_out):
     one_in, one_out = w_in[:, :1], w_out[:1]
     all_in, all_out = w_in.sum(axis=1, keepdims=True), w_out.sum(axis=0, keepdims=True)
     return (one_in, all_out), {
-        "the others had a voice too: the one that stays must speak for all of them": (
-            one_in,
-            one_out,
-        ),
+        "the others had a voice too: the one neuron must speak for all": (one_in, one_out),
         "it must speak as loudly as all of them together": (all_in, one_out),
         "only the voices add up; what the one neuron hears must stay as it is": (all_in, all_out),
-        "there need not be thirty of them: take the sum, or count the rows of w_out": (
-            one_in,
-            30 * one_out,
-        ),
+        "they need not be thirty: take the sum, or count the rows of w_out": (one_in, 30 * one_out),
     }
 
 
@@ -216,23 +202,13 @@ def check_layer_weights(rng, sizes, std):
     """Return a list with one matrix for each layer, of shape (fan_in, fan_out)."""
     shapes = list(pairwise(sizes))
     bells = [rng.standard_normal(shape) for shape in shapes]
-    right = [std * bell for bell in bells]
+    first, _, last = right = [std * bell for bell in bells]
     return right, {
-        "every layer has the same matrix: draw a new one for each, from the one rng": (
-            [right[0]] * (len(right) - 1) + [right[-1]]
-        ),
-        "it is one matrix for all layers: draw one for each, in the shape that fits there": (
-            [right[0]] * len(right)
-        ),
-        "all neurons of a layer are equal: each column needs a draw of its own": (
-            [np.repeat(w[:, :1], w.shape[1], axis=1) for w in right]
-        ),
-        "all weights of a neuron are equal: each needs a draw of its own": (
-            [np.repeat(w[:1], len(w), axis=0) for w in right]
-        ),
-        "you took std for a variance: multiply by std itself": (
-            [math.sqrt(std) * bell for bell in bells]
-        ),
+        "every layer has the same matrix: draw a new one for each": [first, first, last],
+        "it is one matrix for all layers: draw one for each": [first, first, first],
+        "all neurons of a layer are equal: draw every column": [w[:, :1] + 0 * w for w in right],
+        "all weights of a neuron are equal: draw each of them": [w[:1] + 0 * w for w in right],
+        "you took std for a variance: multiply by std": [math.sqrt(std) * bell for bell in bells],
         "you multiply by the variance: multiply by std itself": [std**2 * bell for bell in bells],
         "std is missing: multiply by it": bells,
         NO_BELL_CURVE: [std * math.sqrt(3) * rng.uniform(-1, 1, shape) for shape in shapes],
@@ -253,14 +229,11 @@ def check_cd1_gradient(v, h, dream_v, dream_h):
     data, dream, n = v.T @ h, dream_v.T @ dream_h, len(v)
     return (dream - data) / n, {
         "the 1/batch is missing: you are asked for a mean over the images": dream - data,
-        "the sign is reversed: we step against this gradient, so the data's products come with a"
-        " minus": (data - dream) / n,
+        "the sign is reversed: we step against this gradient": (data - dream) / n,
         "rows and columns are swapped: one row for each visible unit": (dream - data).T / n,
         "in the dream both units dream: dream_v with dream_h": v.T @ (dream_h - h) / n,
         SIGN_AND_BATCH: data - dream,
-        "the mean is over the images, which are the rows: divide by len(v)": (
-            (dream - data) / len(data)
-        ),
+        "the mean is over the images, the rows: divide by len(v)": (dream - data) / len(data),
     }
 
 
@@ -270,16 +243,14 @@ def check_cd1_gradient(v, h, dream_v, dream_h):
 )
 def check_pca_reconstruction(x, mean, directions):
     """Return the images rebuilt from their codes, one image a row."""
-    codes, own_mean = (x - mean) @ directions.T, x.mean(axis=0)
-    there_and_back = directions.T @ directions
+    there_and_back, own_mean = directions.T @ directions, x.mean(axis=0)
+    codes = (x - mean) @ directions.T
     return codes @ directions + mean, {
         "subtract the mean before coding": x @ there_and_back + mean,
         "add the mean again after decoding": codes @ directions,
         "these are the codes; the way back from a code to an image is missing": codes,
         "the mean is missing both before and after": x @ there_and_back,
-        "use the mean that you are given; these few images have another": (
-            (x - own_mean) @ there_and_back + own_mean
-        ),
+        "use the mean that you are given": (x - own_mean) @ there_and_back + own_mean,
     }
 
 
@@ -295,14 +266,10 @@ def check_xavier_std(n, m):
     return math.sqrt(2 / (n + m)), {
         STD_FOR_VARIANCE: 2 / (n + m),
         "this is LeCun's formula, which many call Xavier's: fan_out is missing": math.sqrt(1 / n),
-        "this looks at fan_out alone: it serves the gradient and forgets the signal": (
-            math.sqrt(1 / m)
-        ),
+        "this looks at fan_out alone, and forgets the signal": math.sqrt(1 / m),
         "this is He's formula": math.sqrt(2 / n),
         "the mean of the two fans is their sum over 2, so a 2 is missing": math.sqrt(1 / (n + m)),
-        "this is the bound of the uniform distribution; its std is smaller by the root of 3": (
-            math.sqrt(6 / (n + m))
-        ),
+        "this is the bound of the uniform distribution, not its std": math.sqrt(6 / (n + m)),
         THE_2_UNDER_THE_ROOT: 2 / math.sqrt(n + m),
     }
 
@@ -318,9 +285,7 @@ def check_xavier_uniform(rng, n, m):
     a = math.sqrt(3) * std
     return a * flat, {
         BOUND_FOR_STD: std * flat,
-        "these numbers follow a bell curve; from -a to a all should be equally likely": (
-            std * rng.standard_normal((n, m))
-        ),
+        "these numbers follow a bell curve; draw uniform ones": std * rng.standard_normal((n, m)),
         "fan_out is missing: this is LeCun's, which many call Xavier's": math.sqrt(3 / n) * flat,
         "this is He's std": math.sqrt(6 / n) * flat,
         "the bound is a variance here: take its square root": a**2 * flat,
@@ -344,12 +309,8 @@ def check_he_normal(rng, n, m):
     return std * bell, {
         "He looks at fan_in, and you at fan_out": math.sqrt(2 / m) * bell,
         "you pass a variance where a std is wanted: take the square root": std**2 * bell,
-        "this is Xavier's std, which doesn't make up for the lost half": (
-            math.sqrt(2 / (n + m)) * bell
-        ),
-        "ReLU loses half of the mean square, and a factor 2 must make up for it": (
-            math.sqrt(1 / n) * bell
-        ),
+        "this is Xavier's std, which doesn't know of the lost half": math.sqrt(2 / (n + m)) * bell,
+        "ReLU loses half of the mean square: a factor 2 is missing": math.sqrt(1 / n) * bell,
         THE_2_UNDER_THE_ROOT: 2 / math.sqrt(n) * bell,
         "draw from a bell curve; and the std of U(-a, a) is a / sqrt(3), not a": std * flat,
         NO_BELL_CURVE: math.sqrt(3) * std * flat,
@@ -385,12 +346,8 @@ def check_dead_share(z):
     dead = silent.all(axis=0)
     return np.mean(dead), {
         "that is the share of zeros; a unit is dead if it gives nothing but zeros": np.mean(silent),
-        "these units give 0 for some input; dead ones give 0 for all": (
-            np.mean(silent.any(axis=0))
-        ),
-        "these are the inputs for which all units are silent; look along the other axis": (
-            np.mean(silent.all(axis=1))
-        ),
+        "these give 0 for some input; dead ones give 0 for all": np.mean(silent.any(axis=0)),
+        "that counts inputs; look along the other axis": np.mean(silent.all(axis=1)),
         HOW_MANY: np.sum(dead),
         "that is the share of the living": 1 - np.mean(dead),
         "len(z) counts the inputs; the number of units is z.shape[1]": np.sum(dead) / len(z),
@@ -417,20 +374,13 @@ def check_gradient_of_loss(p, y):
     one_hot, n = np.eye(10)[y], len(p)
     return (p - one_hot) / n, {
         "the 1/batch is missing: the loss is the mean over the images": p - one_hot,
-        "the sign is reversed: the right digit's output must grow when we step against the"
-        " gradient": (one_hot - p) / n,
-        "that is the slope at the probability of the right digit; go on through the softmax": (
-            -one_hot / p / n
-        ),
+        "the sign is reversed: we step against this gradient": (one_hot - p) / n,
+        "that is the slope at the probability; go on through the softmax": -one_hot / p / n,
         "the right digit's 1 is missing: p minus 1 there": p / n,
         "the right digit's 1 is missing: p minus 1 there, and 1/batch": p,
         SIGN_AND_BATCH: one_hot - p,
-        "[:, y] takes whole columns; [np.arange(len(y)), y] takes the right digit of each row": (
-            (p - 1) / n
-        ),
-        "divide by the number of images, len(p); p.size counts ten for each": (
-            (p - one_hot) / p.size
-        ),
+        "[:, y] takes whole columns; take [np.arange(len(y)), y] instead": (p - 1) / n,
+        "divide by len(p); p.size counts ten for each image": (p - one_hot) / p.size,
     }
 
 
@@ -445,15 +395,9 @@ def check_accuracy(z, y):
     return np.mean(recognised), {
         HOW_MANY: np.sum(recognised),
         "that is the share of wrong answers": 1 - np.mean(recognised),
-        "the answer is the largest output, and you take the smallest": (
-            np.mean(z.argmin(axis=1) == y)
-        ),
-        "that is the largest output itself; you need the digit that it belongs to": (
-            np.mean(z.max(axis=1) == y)
-        ),
-        "argmax looks for one largest output among all images; look in each row, with axis=1": (
-            np.mean(z.argmax() == y)
-        ),
+        "you take the smallest output, not the largest": np.mean(z.argmin(axis=1) == y),
+        "that is the largest output, not the digit it belongs to": np.mean(z.max(axis=1) == y),
+        "this argmax looks at all images together; look in each row": np.mean(z.argmax() == y),
         PERCENT: 100 * np.mean(recognised),
     }
 
@@ -467,9 +411,7 @@ def check_pytorch_std(n):
     return 1 / math.sqrt(3 * n), {
         BOUND_FOR_STD: 1 / math.sqrt(n),
         STD_FOR_VARIANCE: 1 / (3 * n),
-        "from -a to a it is 2 a wide, and the std is the width over sqrt(12)": (
-            1 / math.sqrt(12 * n)
-        ),
+        "from -a to a it is 2 a wide: twice as much": 1 / math.sqrt(12 * n),
         "the std of U(-a, a) is smaller than a: divide by the root of 3": math.sqrt(3 / n),
     }
 
@@ -486,16 +428,12 @@ def check_chi(sigma_w2, z):
     slope = 1 - np.tanh(z) ** 2
     mean_square = np.mean(slope**2)
     return sigma_w2 * mean_square, {
-        "the gradient is multiplied by the slope, so its mean square by the slope's square": (
-            sigma_w2 * np.mean(slope)
-        ),
+        "square the slope, since chi is about mean squares": sigma_w2 * np.mean(slope),
         "first the square, then the mean: large slopes count more": sigma_w2 * np.mean(slope) ** 2,
-        "that is how the signal's size is multiplied; chi takes the slope, 1 - tanh(z)**2": (
-            sigma_w2 * np.mean(np.tanh(z) ** 2)
-        ),
+        "chi takes the square of the slope, not of tanh": sigma_w2 * np.mean(np.tanh(z) ** 2),
         "the weights are missing: sigma_w2 stands in front": mean_square,
         "sigma_w2 is a square already": sigma_w2**2 * mean_square,
-        "a sum would depend on how many z there are; take the mean": (sigma_w2 * np.sum(slope**2)),
+        "a sum would depend on how many z there are; take the mean": sigma_w2 * np.sum(slope**2),
     }
 
 
@@ -541,11 +479,10 @@ def check_on_the_diagonal(std, n):
 def check_batch_norm_chi(a):
     """Return chi of a leaky ReLU between two batch normalizations."""
     slopes = (1 + a**2) / 2  # their mean square; that of the outputs, too
-    variance = slopes - (1 - a) ** 2 / (2 * math.pi)
+    mean = (1 - a) / math.sqrt(2 * math.pi)
+    variance = slopes - mean**2
     return slopes / variance, {
-        "subtract the square of the mean: the square of (1 - a) / sqrt(2 pi)": (
-            slopes / (slopes - (1 - a) / math.sqrt(2 * math.pi))
-        ),
+        "subtract the square of the mean, not the mean": slopes / (slopes - mean),
         "the square of (1 - a) is missing": slopes / (slopes - (1 - a) / (2 * math.pi)),
         "that is the share of the variance; chi is one over it, times the slopes": variance,
         "that is ReLU's, with a = 0": math.pi / (math.pi - 1),
@@ -579,14 +516,10 @@ def check_warm_up(step, last, rate):
     """Return the rate of a step (1, 2, ...), growing in a line to the full one at step `last`."""
     share = step / last
     return min(1, share) * rate, {
-        "after the warm-up it goes on growing; from step `last` on it is the full rate": (
-            share * rate
-        ),
+        "after the warm-up it goes on growing, but should stay at the full rate": share * rate,
         "steps count from 1 here, so the first has rate / last": min(1, (step - 1) / last) * rate,
         "the share is right; the rate itself is still missing": min(1, share),
-        "it begins at the full rate and falls; warming up is the other way round": (
-            max(0, 1 - share) * rate
-        ),
+        "it falls from the full rate; it should grow towards it": max(0, 1 - share) * rate,
         "min takes the smaller one: of 1 and the share": max(1, share) * rate,
     }
 
@@ -600,23 +533,15 @@ def check_warm_up(step, last, rate):
 )
 def check_spread(values):
     """Return three numbers: the median, the least and the greatest."""
-    least, median, greatest = min(values), np.median(values), max(values)
-    middle = len(values) // 2
+    least, greatest = ends = min(values), max(values)
+    median, std, middle = np.median(values), np.std(values), len(values) // 2
     return (median, least, greatest), {
-        "you take the mean, which one outlier can carry away; take the median": (
-            (np.mean(values), least, greatest)
-        ),
+        "one outlier can carry a mean away; take the median": (np.mean(values), *ends),
         "the order is median, least, greatest": (least, median, greatest),
         "the least comes before the greatest": (median, greatest, least),
-        "the median is in the middle once the values are sorted": (
-            (values[middle], least, greatest)
-        ),
-        "if their number is even, two values are in the middle; the median is their mean": (
-            (sorted(values)[middle], least, greatest)
-        ),
-        "a std is one number for both sides, and hides where the extremes are": (
-            median + np.std(values) * np.array([0, -1, 1])
-        ),
+        "the median is in the middle once the values are sorted": (values[middle], *ends),
+        "an even number of values has two in the middle": (sorted(values)[middle], *ends),
+        "a std hides where the least and the greatest are": (median, median - std, median + std),
     }
 
 
