@@ -9,7 +9,6 @@ import hashlib
 import io
 import re
 import threading
-import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from initlab._engine import checks
-from initlab._engine.read_only import read_only
 from initlab._engine.types import DTypeLike, FloatArray, IntArray, Rng
 
 Batches: TypeAlias = Iterator[tuple[Any, Any]]  # pairs of inputs and targets
@@ -76,8 +74,10 @@ class Dataset:
                     f"{y_name} has shape {y.shape}; expected one label for each example; "
                     "for one-hot rows, take their argmax(axis=-1) first"
                 )
-            object.__setattr__(self, x_name, read_only(x))
-            object.__setattr__(self, y_name, read_only(y))
+            for name, array in ((x_name, x), (y_name, y)):
+                view = array.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
         if self.y_train.shape[1:] != self.y_test.shape[1:]:
             raise ValueError(f"{self.name}: y_train and y_test must be alike, labels or floats")
         labels = [self.y_train, self.y_test] if self.y_train.ndim == 1 else []
@@ -145,9 +145,7 @@ def minibatches(x: Any, y: Any, *, batch_size: int, steps: int, rng: Rng) -> Bat
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} examples, but y has {len(y)}")
     if batch_size > len(x):
-        raise ValueError(
-            f"batch_size={batch_size} is larger than the data: there are {len(x)} examples"
-        )
+        raise ValueError(f"batch_size={batch_size} is larger than the data, {len(x)} examples")
     return _shuffled_passes(np.asarray(x), np.asarray(y), batch_size, steps, rng)
 
 
@@ -218,9 +216,7 @@ def _read_mnist(path: Path) -> Dataset:
         raise FileNotFoundError(f"MNIST is missing: there is no file {path}; {restore}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != MNIST_SHA256:
-        raise ValueError(
-            f"MNIST is truncated or altered: {path} fails its SHA-256 checksum; {restore}"
-        )
+        raise ValueError(f"MNIST is truncated or altered: {path} has another SHA-256; {restore}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return _from_pixels("MNIST", *(arrays[name] for name in ARRAYS))
 
@@ -293,9 +289,7 @@ def _read_idx(folder: Path, stem: str) -> Any:
         shape = np.frombuffer(content[4:start], dtype=">u4")
         return np.frombuffer(content, dtype, offset=start).reshape(shape)
     except (LookupError, ValueError, EOFError, OSError, zlib.error) as error:
-        raise ValueError(
-            f"{path} is not an IDX file of whole numbers, or is damaged ({error}); fetch it again"
-        ) from error
+        raise ValueError(f"{path} is not an IDX file, or is damaged ({error})") from error
 
 
 def _find_idx(folder: Path, stem: str) -> Path:
@@ -348,7 +342,7 @@ def load_openml(
 
     Raises
     ------
-    ConnectionError
+    URLError
         If OpenML cannot be reached and the data set is not in the cache.
     ValueError
         If OpenML has no such data set, if its features are not all numbers or some are missing, or
@@ -360,27 +354,15 @@ def load_openml(
     learning"; fetched by ``sklearn.datasets.fetch_openml``.
     """
     test_size = checks.finite_number("test_size", test_size, above=0, below=1)
-    from urllib.error import URLError
-
     from sklearn.datasets import fetch_openml  # slow to import, and rarely needed
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a warning per retry; only the outcome matters
-            fetched = fetch_openml(
-                name, version=version, as_frame=False, data_home=data_home, parser="liac-arff"
-            )
-    except (URLError, TimeoutError, ConnectionError) as error:
-        raise ConnectionError(
-            f"name={name!r}: OpenML cannot be reached ({error}), and the data set is not in the "
-            "cache; load_mnist() needs no network"
-        ) from error
+    fetched = fetch_openml(
+        name, version=version, as_frame=False, data_home=data_home, parser="liac-arff"
+    )
     x, y = fetched.data, np.asarray(fetched.target)
     x = x.toarray() if hasattr(x, "toarray") else x  # mostly-zero data come as a sparse matrix
-    if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
-        raise ValueError(f"name={name!r}: its features are not all numbers, or some are missing")
-    if y.ndim != 1 or y.dtype.kind == "f":
-        raise ValueError(f"name={name!r}: its targets are not classes")
+    if x.dtype.kind not in "fiu" or y.ndim != 1 or y.dtype.kind == "f":
+        raise ValueError(f"name={name!r}: features must be numbers, and targets classes")
     order = np.arange(len(x)) if rng is None else checks.generator(rng).permutation(len(x))
     split = len(x) - round(test_size * len(x))
     if split in (0, len(x)):

@@ -56,10 +56,8 @@ class GradientCheck:
         if self.place == "":
             return f"nothing could be judged{small}"
         verdict = "all agree; the largest difference is" if self.ok else "they differ; most"
-        return (
-            f"{self.entries} gradients compared, {verdict} at {self.place}: backward says "
-            f"{self.analytical:.6g}, differences say {self.numerical:.6g}{small}"
-        )
+        values = f"backward says {self.analytical:.6g}, differences say {self.numerical:.6g}"
+        return f"{self.entries} gradients compared, {verdict} at {self.place}: {values}{small}"
 
 
 def check_gradients(
@@ -108,10 +106,7 @@ def check_gradients(
     True
     """
     if check_mlp("network", network).dtype != np.float64:
-        raise TypeError(
-            f"network has dtype {network.dtype}, but differences need np.float64: "
-            "build it with dtype=np.float64"
-        )
+        raise TypeError(f"network has dtype {network.dtype}; build it with dtype=np.float64")
     step = finite_number("step", step, above=0)
     tolerance = finite_number("tolerance", tolerance, above=0)
     network = network.copy()

@@ -104,14 +104,6 @@ def _call(function: str, **arguments: Any) -> str:
 TRUNCATED_NORMAL_STD = 0.87962566103423978
 
 
-def _standard_normal(rng: Rng, shape: Shape) -> FloatArray:
-    return rng.standard_normal(shape)
-
-
-def _standard_uniform(rng: Rng, shape: Shape) -> FloatArray:
-    return rng.uniform(-math.sqrt(3), math.sqrt(3), shape)  # U(-a, a) has variance a**2 / 3
-
-
 def _standard_truncated_normal(rng: Rng, shape: Shape) -> FloatArray:
     values = rng.standard_normal(shape)
     while (outside := np.abs(values) > 2).any():
@@ -121,8 +113,9 @@ def _standard_truncated_normal(rng: Rng, shape: Shape) -> FloatArray:
 
 # Each draws with mean 0 and variance 1; an initializer multiplies by the std it wants.
 _UNIT_DRAWS: dict[str, Callable[[Rng, Shape], FloatArray]] = {
-    "normal": _standard_normal,
-    "uniform": _standard_uniform,
+    "normal": lambda rng, shape: rng.standard_normal(shape),
+    # U(-a, a) has variance a**2 / 3.
+    "uniform": lambda rng, shape: rng.uniform(-math.sqrt(3), math.sqrt(3), shape),
     "truncated_normal": _standard_truncated_normal,
 }
 
@@ -300,11 +293,8 @@ def he_uniform(slope: float = 0.0, mode: str = "fan_in") -> Scheme:
 def _he(slope: float, mode: str, distribution: str) -> Scheme:
     slope = checks.finite_number("slope", slope, at_least=-1e6, at_most=1e6)
     mode = checks.known_name("mode", mode, _FANS)
-    name = _call(
-        f"he_{distribution}",
-        slope=None if slope == 0 else slope,
-        mode=None if mode == "fan_in" else mode,
-    )
+    told = None if mode == "fan_in" else mode
+    name = _call(f"he_{distribution}", slope=slope or None, mode=told)
     return _VarianceScaling(2 / (1 + slope * slope), mode, distribution, name)
 
 

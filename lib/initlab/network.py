@@ -106,10 +106,7 @@ class MLP:
         if residual_block_size is not None:
             residual_block_size = checks.whole_number("residual_block_size", residual_block_size)
             if len(set(self.sizes[1:-1])) > 1:
-                raise ValueError(
-                    f"sizes={self.sizes}: what is added to a branch's input must be as wide, so "
-                    "with residual branches all hidden layers need the same width"
-                )
+                raise ValueError(f"sizes={self.sizes}: residual branches need one hidden width")
         self.residual_block_size = residual_block_size
         pairs = list(pairwise(self.sizes))
         dense = [
@@ -268,10 +265,7 @@ class MLP:
             if check_mlp("network", network).stack_shape:
                 raise ValueError(f"{network!r} is a stack already; stack its .unstack()")
             if network.architecture != networks[0].architecture:
-                raise ValueError(
-                    f"{network!r} cannot be stacked with {networks[0]!r}: "
-                    "sizes, layers and precision must be equal"
-                )
+                raise ValueError(f"{network!r} cannot be stacked with {networks[0]!r}")
         rows = zip(*(network.state() for network in networks), strict=True)
         return networks[0]._with([np.stack(row) for row in rows])
 

@@ -20,15 +20,8 @@ from initlab.initializers import STARTS
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK = "#CC79A7", "#56B4E9", "#000000"
 # By the names used in ``initializers.STARTS``.
-COLORS = {
-    "black": BLACK,
-    "purple": PURPLE,
-    "sky": SKY,
-    "blue": BLUE,
-    "orange": ORANGE,
-    "green": GREEN,
-    "red": VERMILION,
-}
+COLORS = {"black": BLACK, "purple": PURPLE, "sky": SKY, "blue": BLUE, "orange": ORANGE}
+COLORS |= {"green": GREEN, "red": VERMILION}
 
 PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.3g} %")
 WHITE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}  # behind text
@@ -92,10 +85,7 @@ def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
         uses it, or else a range that covers the data of all layers.
     """
     layers = getattr(signals, "layers", signals)
-    if len(axes) != len(layers):
-        raise ValueError(f"{len(axes)} axes for {len(layers)} layers: expected one for each layer")
-    if span is None:
-        span = _span(layers)
+    span = _span(layers) if span is None else span
     for ax, layer in zip(axes, layers, strict=True):
         shown = layer.h[np.isfinite(layer.h)]
         _bars(ax, shown, layer.h.size, bins, span, color)

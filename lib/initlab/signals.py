@@ -199,9 +199,7 @@ def measure_signals(
         output_gradient = checks.generator(rng).standard_normal(y.shape[-2:])
     gradient = checks.float_array("output_gradient", output_gradient, dtype=y.dtype)
     if gradient.shape not in (y.shape, y.shape[-2:]):
-        raise ValueError(
-            f"output_gradient of shape {gradient.shape} doesn't fit outputs of shape {y.shape}"
-        )
+        raise ValueError(f"output_gradient {gradient.shape} doesn't fit outputs {y.shape}")
     gradients = _gradients_at_dense_layers(view, np.broadcast_to(gradient, y.shape))
 
     measured: list[LayerSignals] = []

@@ -113,9 +113,7 @@ def fixup(network: MLP) -> MLP:
     normalization", section 3, rules 1 and 2.
     """
     if check_mlp("network", network).residual_block_size is None:
-        raise ValueError(
-            f"{network!r} has no residual branches; build it with residual_block_size=2"
-        )
+        raise ValueError(f"{network!r} has no branches; build it with residual_block_size=2")
     branches = [layer for layer in network.layers if isinstance(layer, Residual)]
     for branch in branches:
         *others, last = [layer for layer in branch.layers if isinstance(layer, Dense)]

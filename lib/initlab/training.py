@@ -516,20 +516,13 @@ def _fitting(
 ) -> tuple[FloatArray, Any]:
     x, y, inputs = checks.float_array(x_name, x), np.asarray(y), sizes[0]
     if x.ndim != 2 or len(x) == 0 or x.shape[1] != inputs:
-        raise ValueError(
-            f"{x_name} has shape {x.shape}, but sizes {list(sizes)} take (examples, {inputs})"
-        )
+        raise ValueError(f"{x_name} has shape {x.shape}; expected (examples, {inputs})")
     if y.shape[:1] != (len(x),):
         raise ValueError(f"{y_name} has shape {y.shape}, but {x_name} has shape {x.shape}")
     if loss is mean_squared_error and checks.float_array(y_name, y).shape != (len(x), sizes[-1]):
-        raise ValueError(
-            f"{y_name} has shape {y.shape}, but sizes {list(sizes)} give ({len(x)}, {sizes[-1]})"
-        )
+        raise ValueError(f"{y_name} has shape {y.shape}; expected ({len(x)}, {sizes[-1]})")
     if loss is softmax_cross_entropy:
         checks.integer_labels(y_name, y, num_classes=sizes[-1])
         if y.ndim != 1:
-            raise ValueError(
-                f"{y_name} has shape {y.shape}; expected ({len(x)},); "
-                "for one-hot rows, take their argmax(axis=-1) first"
-            )
+            raise ValueError(f"{y_name} has shape {y.shape}; for one-hot rows, take their argmax")
     return x, y

@@ -74,9 +74,7 @@ def overflow_allowed() -> np.errstate:
 def generator(value: Any) -> np.random.Generator:
     """Return ``value`` if it is a ``numpy.random.Generator``."""
     if not isinstance(value, np.random.Generator):
-        raise TypeError(
-            f"rng={value!r} must be a numpy.random.Generator, e.g. np.random.default_rng(0)"
-        )
+        raise TypeError(f"rng={value!r} must be a numpy.random.Generator, as from default_rng(0)")
     return value
 
 
@@ -103,10 +101,7 @@ def float_array(name: str, value: Any, *, dtype: Any = None, min_dimensions: int
             f"convert it first, e.g. {name}.astype(np.float32){pixels}"
         )
     if array.ndim < min_dimensions:
-        raise ValueError(
-            f"{name} has shape {array.shape}, but needs at least {min_dimensions} dimensions, "
-            "(..., rows, columns)"
-        )
+        raise ValueError(f"{name} has shape {array.shape}; expected (..., rows, columns)")
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
@@ -153,7 +148,5 @@ def fitting_gradient(grad: Any, output_shape: Shape | None, dtype: Any) -> Float
         raise RuntimeError("backward was called before forward; call forward first")
     grad = float_array("grad", grad, dtype=dtype)
     if grad.shape != output_shape:
-        raise ValueError(
-            f"grad of shape {grad.shape} doesn't fit the layer's output of shape {output_shape}"
-        )
+        raise ValueError(f"grad of shape {grad.shape} doesn't fit outputs of shape {output_shape}")
     return grad

@@ -402,10 +402,7 @@ def check_accuracy(z, y):
     }
 
 
-@exercise(
-    cases=((784,), (100,), (12,)),
-    praise="smaller than He's by the root of 6.",
-)
+@exercise(cases=((784,), (100,), (12,)), praise="smaller than He's by the root of 6.")
 def check_pytorch_std(n):
     """Return the std of weights drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
     return 1 / math.sqrt(3 * n), {
@@ -545,10 +542,7 @@ def check_spread(values):
     }
 
 
-@exercise(
-    cases=((1,), (3,), (10,)),
-    praise="ten seeds still overlook it in one case out of three.",
-)
+@exercise(cases=((1,), (3,), (10,)), praise="ten seeds still overlook it in one case out of three.")
 def check_chance_of_oversight(n):
     """Return the chance that n seeds all miss an exception that one draw in ten shows."""
     return 0.9**n, {

@@ -21,14 +21,7 @@ from initlab.signals import MEASUREMENTS, measure_signals
 
 
 def five_layers(
-    weight_init,
-    *,
-    activation=sigmoid,
-    seed=0,
-    depth=5,
-    width=100,
-    inputs=1000,
-    dtype=np.float64,
+    weight_init, *, activation=sigmoid, seed=0, depth=5, width=100, inputs=1000, dtype=np.float64
 ):
     """Run the article's first experiment: Gaussian inputs, five layers of a hundred neurons.
 

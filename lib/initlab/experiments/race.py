@@ -63,9 +63,7 @@ class Race:
         """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers)."""
         found = [history.gradient_rms for history in self._of(name)]
         if found[0] is None:
-            raise ValueError(
-                "no gradients were recorded; call mnist_race with record_gradients=True"
-            )
+            raise ValueError("no gradients were recorded; race with record_gradients=True")
         return np.array(found)
 
     def _of(self, name):

@@ -110,10 +110,7 @@ def train_scikit_learn(
 def _sizes_for_both(sizes):
     sizes = checked_sizes(sizes)
     if sizes[-1] < 3:
-        raise ValueError(
-            f"sizes={sizes!r} must have at least 3 outputs, for scikit-learn has a single one for"
-            " two classes"
-        )
+        raise ValueError(f"sizes={sizes!r}: for two classes scikit-learn has a single output")
     return sizes
 
 

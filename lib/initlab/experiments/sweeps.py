@@ -29,31 +29,48 @@ from initlab.network import MLP
 from initlab.optimizers import SGD
 from initlab.training import check_examples, check_training, evaluate, train_stacks
 
-# The values of axes that are not given: the article's network, four hidden layers of a hundred.
-AXIS_DEFAULTS = {
-    "network": MLP,
-    "initializer": init.he_normal(),
-    "activation": relu,
-    "depth": 4,
-    "width": 100,
-    "optimizer": SGD,
-    "learning_rate": 0.01,
-    "seed": 0,
+
+class Axis(NamedTuple):
+    """An axis of the grid: its usual value, the type of its column, and what checks a value."""
+
+    usual: object
+    kind: type
+    check: object
+
+
+def _maker(what, name, value):
+    if not callable(value):
+        raise TypeError(f"{name}={value!r} must make {what}")
+    return value
+
+
+def _seed(name, value):
+    seed = checks.whole_number(name, value, at_least=0)
+    if seed >= 2**63:
+        raise ValueError(f"{name}={value!r} must be a whole number below 2**63")
+    return seed
+
+
+_makes_network = functools.partial(_maker, "a network, as MLP does")
+_makes_optimizer = functools.partial(_maker, "an optimizer from a learning rate, as SGD does")
+_at_least_0 = functools.partial(checks.finite_number, at_least=0)
+
+# The usual values are those of the article's network, four hidden layers of a hundred.
+AXES = {
+    "network": Axis(MLP, str, _makes_network),
+    "initializer": Axis(init.he_normal(), str, checked_initializer),
+    "std": Axis(None, float, _at_least_0),  # only instead of an initializer
+    "activation": Axis(relu, str, lambda name, value: activations.get(value)),
+    "depth": Axis(4, int, checks.whole_number),
+    "width": Axis(100, int, checks.whole_number),
+    "optimizer": Axis(SGD, str, _makes_optimizer),
+    "learning_rate": Axis(0.01, float, _at_least_0),
+    "seed": Axis(0, int, _seed),
 }
 
-# The columns of a table and of its file. What identifies a row: what was asked for, and a
-# fingerprint of everything that has no name in the row.
-ASKED = {
-    "network": str,
-    "initializer": str,
-    "std": float,
-    "activation": str,
-    "depth": int,
-    "width": int,
-    "optimizer": str,
-    "learning_rate": float,
-    "seed": int,
-}
+# The columns of a table and of its file: what was asked for, what was found, and a fingerprint of
+# everything that has no name in the row.
+ASKED = {name: axis.kind for name, axis in AXES.items()}
 FOUND = {
     "first_loss": float,
     "final_loss": float,
@@ -101,7 +118,7 @@ def sweep(
         - "seed": for weights and minibatches. All networks with the same seed start from the same
           draw up to its scale, and see the same minibatches.
 
-        An axis that is not given has its value in ``AXIS_DEFAULTS``.
+        An axis that is not given has its value in ``AXES``.
     dataset : Dataset
     steps, batch_size : int
     optimizer : callable
@@ -230,9 +247,7 @@ class _Point(NamedTuple):
             dtype=dtype,
         )
         if not isinstance(network, MLP) or network.stack_shape or network.sizes != sizes:
-            raise ValueError(
-                f"network {self.row['network']} made {network!r}; expected an MLP of {sizes}"
-            )
+            raise ValueError(f"network {self.row['network']} made {network!r}, not an MLP {sizes}")
         return network
 
 
@@ -241,14 +256,13 @@ def _points(axes, optimizer, where):
     if not isinstance(axes, dict):
         raise TypeError(f"axes={axes!r} must be a dict of names and values, e.g. {{'depth': 4}}")
     for axis in axes:
-        checks.known_name("axis", axis, _CHECKS)
+        checks.known_name("axis", axis, AXES)
     if "std" in axes and "initializer" in axes:
         raise ValueError("axes: std or initializer, not both; normal(std) is an initializer too")
-    lists = {axis: _labelled(axis, values) for axis, values in axes.items()}
-    if "optimizer" not in axes:
-        _CHECKS["optimizer"]("optimizer", optimizer)
-    usual = AXIS_DEFAULTS | {"optimizer": optimizer}
-    lists |= {axis: _labelled(axis, [usual[axis]]) for axis in usual if axis not in axes}
+    lists = {axis: _labelled(axis, values, f"axes[{axis!r}]") for axis, values in axes.items()}
+    usual = {axis: [one.usual] for axis, one in AXES.items() if axis != "std"}
+    usual["optimizer"] = [optimizer]
+    lists |= {axis: _labelled(axis, usual[axis], axis) for axis in usual if axis not in axes}
     points = []
     for labels in itertools.product(*lists.values()):
         row = dict(zip(lists, labels, strict=True))
@@ -268,9 +282,9 @@ def _points(axes, optimizer, where):
     return points
 
 
-def _labelled(axis, values):
+def _labelled(axis, values, name):
     """Return the values of an axis, checked, as a dict of labels to values."""
-    name, check = f"axes[{axis!r}]", _CHECKS[axis]
+    check = AXES[axis].check
     if isinstance(values, dict):
         if axis not in ("network", "initializer", "optimizer"):
             raise TypeError(f"{name}={values!r} must be a list, without names")
@@ -299,32 +313,6 @@ def _label(value):
         return value
     made_by = getattr(value, "func", value)  # of a functools.partial
     return getattr(made_by, "__name__", type(value).__name__)
-
-
-def _seed(name, value):
-    seed = checks.whole_number(name, value, at_least=0)
-    if seed >= 2**63:
-        raise ValueError(f"{name}={value!r} must be a whole number below 2**63")
-    return seed
-
-
-def _maker(what, name, value):
-    if not callable(value):
-        raise TypeError(f"{name}={value!r} must make {what}")
-    return value
-
-
-_CHECKS = {
-    "network": functools.partial(_maker, "a network, as MLP does"),
-    "initializer": checked_initializer,
-    "std": functools.partial(checks.finite_number, at_least=0),
-    "activation": lambda name, value: activations.get(value),
-    "depth": checks.whole_number,
-    "width": checks.whole_number,
-    "optimizer": functools.partial(_maker, "an optimizer from a learning rate, as SGD does"),
-    "learning_rate": functools.partial(checks.finite_number, at_least=0),
-    "seed": _seed,
-}
 
 
 # --------------------------------------------------------------------------------- the results
@@ -393,9 +381,7 @@ def _saved(file):
         with FileLock(f"{path}.lock", timeout=0):
             yield {_key(row): row for row in _read(path)}, save
     except Timeout:
-        raise BlockingIOError(
-            f"file={str(path)!r}: another sweep is writing it; wait for it, or name another"
-        ) from None
+        raise BlockingIOError(f"file={str(path)!r}: another sweep is writing it") from None
 
 
 def _read(path):

@@ -107,10 +107,7 @@ def break_symmetry(
             )
             found.append([_look(network, x, y) for network in networks])
             if not np.isfinite(found[-1]).all():
-                raise ValueError(
-                    f"learning_rate={learning_rate!r}: the numbers overflow within {now} steps; "
-                    "take a smaller one"
-                )
+                raise ValueError(f"{learning_rate=}: numbers overflow within {now} steps")
             report(now - before)
     difference, rank, loss = np.array(found).transpose(2, 1, 0)
     return Symmetry(np.array(looks), difference, rank.astype(int), loss)
