@@ -17,7 +17,7 @@ from initlab import initializers as init
 from initlab import training
 from initlab.activations import leaky_relu_with, relu, tanh
 from initlab.datasets import Dataset
-from initlab.experiments.sweeps import COLUMNS, FOUND, sweep
+from initlab.experiments.sweeps import COLUMNS, FOUND, as_array, sweep
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
 from initlab.optimizers import SGD, Adam, WarmUp
@@ -370,17 +370,17 @@ class StoppedError(Exception):
 def test_a_sweep_that_was_stopped_goes_on_where_it_was(tmp_path, table, monkeypatch):
     file, seen = tmp_path / "rows.csv", []
 
-    def stop(rows):
-        seen.append(rows)
-        assert len(lines(file)) == 1 + sum(map(len, seen))  # kept before anybody hears of them
-        if len(seen) == 2:
+    def stop(so_far):
+        seen.append(len(so_far))
+        assert len(lines(file)) == 1 + seen[-1]  # kept before anybody hears of them
+        if len(seen) == 3:
             raise StoppedError
 
     # One at a time, so that none is in flight, and nothing runs on.
     with joblib.parallel_config(n_jobs=1), pytest.raises(StoppedError):
         swept(file=file, on_results=stop)
     kept = lines(file)
-    assert len(kept) == 1 + sum(map(len, seen)) < 33
+    assert seen[0] == 0 < seen[1] < seen[2] == len(kept) - 1 < 32
     sizes = trained(monkeypatch)
     assert_same(swept(file=file), table)
     assert sum(sizes) == 33 - len(kept)
@@ -398,8 +398,9 @@ def test_after_an_error_nothing_runs_on(monkeypatch):
             assert released.wait(60)
         return original(*arguments, **named)
 
-    def stop(rows):
-        raise StoppedError
+    def stop(so_far):
+        if len(so_far):
+            raise StoppedError
 
     monkeypatch.setattr(training, "_run_steps", counting)
     with joblib.parallel_config(n_jobs=2), pytest.raises(StoppedError) as held:
@@ -417,12 +418,9 @@ import sys
 sys.path.insert(0, sys.argv[2])
 import test_sweeps
 
-told = []
-
-def tell(rows):
-    told.extend(rows)
-    print(len(rows), flush=True)
-    if len(told) >= 20:
+def tell(so_far):
+    print(len(so_far), flush=True)
+    if len(so_far) >= 20:
         sys.stdin.read()  # until it is killed
 
 if __name__ == "__main__":
@@ -441,7 +439,7 @@ def test_a_sweep_that_is_killed_loses_at_most_what_was_in_flight(tmp_path, monke
         text=True,
     ) as process:
         while told < 20:
-            told += int(process.stdout.readline())
+            told = int(process.stdout.readline())
         process.kill()
     kept = lines(file)
     assert told == len(kept) - 1 < 64
@@ -505,7 +503,7 @@ def test_what_a_spreadsheet_does_to_the_file_does_no_harm(tmp_path, monkeypatch)
 def test_two_sweeps_do_not_write_one_file_at_a_time(tmp_path):
     file, said = tmp_path / "rows.csv", []
 
-    def meanwhile(rows):
+    def meanwhile(so_far):
         with pytest.raises(BlockingIOError, match=r"rows\.csv.*another sweep is writing it"):
             swept({"width": 6}, file=file)
         with contextlib.suppress(OSError):  # there are systems without links
@@ -517,7 +515,7 @@ def test_two_sweeps_do_not_write_one_file_at_a_time(tmp_path):
         said.append(len(lines(file)))
 
     swept({"width": 5}, file=file, on_results=meanwhile)
-    assert said == [2]
+    assert said == [1, 2]
     assert len(swept({"width": 6}, file=file)) == 1
 
 
@@ -536,15 +534,27 @@ def test_a_bar_says_how_much_is_missing(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_rows_are_handed_over_as_they_are_finished():
-    seen = []
+def test_the_table_so_far_is_handed_over_as_it_grows(tmp_path):
+    seen, file = [], tmp_path / "rows.csv"
     axes = GRID | {"seed": 0}
-    found = swept(axes, on_results=lambda rows: seen.append((threading.get_ident(), rows)))
+    swept({"width": [5, 6]}, file=file)
+    found = swept(axes, on_results=lambda so_far: seen.append((threading.get_ident(), so_far)))
     assert {ident for ident, _ in seen} == {threading.get_ident()}
-    rows = [row for _, rows in seen for row in rows]
-    assert sorted(row["final_loss"] for row in rows) == sorted(found["final_loss"].tolist())
-    assert set(rows[0]) == set(COLUMNS)
-    assert len(seen) > 4
+    counts = [len(so_far) for _, so_far in seen]
+    assert counts == sorted(set(counts))
+    assert (counts[0], counts[-1]) == (0, len(found))
+    assert len(counts) > 4
+    for _, so_far in seen:
+        assert so_far.dtypes.equals(found.dtypes)
+        own = found["fingerprint"].isin(so_far["fingerprint"])
+        assert_same(so_far, found[own].reset_index(drop=True))
+
+
+def test_columns_become_arrays_with_an_axis_for_each_that_is_named():
+    table = swept({"width": [5, 6], "depth": [1, 2, 3]})
+    loss = as_array(table[1:], "test_loss", depth=[3, 1], width=(6, 5))
+    expected = [[table.test_loss[5], table.test_loss[2]], [table.test_loss[3], np.nan]]
+    np.testing.assert_array_equal(loss, expected)
 
 
 # ----------------------------------------------------------------------------------- bad requests

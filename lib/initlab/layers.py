@@ -287,5 +287,5 @@ def _drawn(argument: str, initializer: Any, rng: Rng, shape: Shape, dtype: Any) 
     drawn = checked_initializer(argument, initializer)(rng, shape, dtype=dtype)
     drawn = np.array(drawn, dtype=dtype)  # a copy: training changes it
     if drawn.shape != shape:
-        raise ValueError(f"{argument}={initializer!r} returned {drawn.shape} instead of {shape}")
+        raise ValueError(f"{argument}={initializer!r} returned shape {drawn.shape}, not {shape}")
     return drawn

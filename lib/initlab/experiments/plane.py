@@ -19,7 +19,7 @@ from initlab import initializers as init
 from initlab._engine.checks import finite_number, overflow_allowed, whole_number
 from initlab.activations import tanh
 from initlab.experiments._checks import checked_seeds
-from initlab.experiments.sweeps import sweep
+from initlab.experiments.sweeps import as_array, sweep
 from initlab.network import MLP
 
 # The mean of x x' for the two inputs of a pair; the mean of x**2 is 1.
@@ -298,17 +298,11 @@ def trainability(
     if len(set(sigma_w2)) < len(sigma_w2):
         raise ValueError(f"sigma_w2={sigma_w2!r} must be distinct")
     recipes = {repr(value): init.variance_scaling(value, "fan_in", "normal") for value in sigma_w2}
-    accuracy = np.full((len(depths), len(sigma_w2)), np.nan)
 
-    def fill_in(rows):
-        for row in rows:
-            place = depths.index(row["depth"]), list(recipes).index(row["initializer"])
-            accuracy[place] = row["train_accuracy"]
-        if on_results is not None:
-            on_results(accuracy)
+    def accuracies(table):
+        return as_array(table, "train_accuracy", depth=depths, initializer=recipes)
 
-    fill_in([])
-    sweep(
+    table = sweep(
         {
             "initializer": recipes,
             "depth": depths,
@@ -322,7 +316,6 @@ def trainability(
         batch_size=batch_size,
         bias_init=init.normal(math.sqrt(sigma_b2)),
         eval_size=eval_size,
-        on_results=fill_in,
-        progress=False,
+        on_results=on_results and (lambda table: on_results(accuracies(table))),
     )
-    return accuracy
+    return accuracies(table)

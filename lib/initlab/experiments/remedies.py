@@ -14,7 +14,7 @@ from initlab import initializers as init
 from initlab._engine.checks import known_name, whole_number
 from initlab.activations import relu
 from initlab.experiments._checks import checked_seeds
-from initlab.experiments.sweeps import sweep
+from initlab.experiments.sweeps import as_array, sweep
 from initlab.initializers import STARTS
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
@@ -156,28 +156,15 @@ def remedies_by_start(
     for name, value in {"remedies": remedies, "starts": starts}.items():
         if not isinstance(value, dict) or not value:
             raise TypeError(f"{name}={value!r} must be a dict of names to {name}")
-    if on_results is not None and not callable(on_results):
-        raise TypeError(f"on_results={on_results!r} must be a function of a RemedyTable")
     seeds = checked_seeds(seeds)
-    shape = len(remedies), len(starts), len(seeds)
-    table = RemedyTable(
-        list(remedies), list(starts), np.full(shape, np.nan), np.full(shape, np.nan)
-    )
 
-    def fill_in(rows):
-        for row in rows:
-            place = (
-                table.remedies.index(row["network"]),
-                table.starts.index(row["initializer"]),
-                seeds.index(row["seed"]),
-            )
-            table.loss[place], table.accuracy[place] = row["final_loss"], row["test_accuracy"]
-        if on_results is not None:
-            on_results(table)
+    def results(table):
+        axes = {"network": remedies, "initializer": starts, "seed": seeds}
+        found = (as_array(table, name, **axes) for name in ("final_loss", "test_accuracy"))
+        return RemedyTable(list(remedies), list(starts), *found)
 
-    fill_in([])
     # Network, optimizer and rate belong together: we want the diagonal of their grid.
-    sweep(
+    table = sweep(
         {
             "network": {name: remedy.network for name, remedy in remedies.items()},
             "optimizer": {name: remedy.optimizer for name, remedy in remedies.items()},
@@ -196,10 +183,10 @@ def remedies_by_start(
             at["network"] == at["optimizer"]
             and at["learning_rate"] == remedies[at["network"]].learning_rate
         ),
-        on_results=fill_in,
+        on_results=on_results and (lambda table: on_results(results(table))),
         progress=progress,
     )
-    return table
+    return results(table)
 
 
 def cost_of_remedies(dataset, *, remedies=None, rounds=5, steps=3, count=5):

@@ -139,7 +139,7 @@ def sweep(
         file. (``pandas.read_csv`` reads it; in older versions of pandas, it is exact only with
         ``float_precision="round_trip"``.)
     on_results : callable, optional
-        Called with each list of rows (dicts) that are finished together, as they arrive.
+        Called with the table so far: at the beginning, and whenever rows are added.
     progress : bool
         Whether to show a progress bar with the remaining time.
 
@@ -193,10 +193,16 @@ def sweep(
         point.row["fingerprint"] = fingerprint(*behind, dataset.fingerprint)
 
     with _saved(file) as (rows, save):
+
+        def table():
+            return _frame([rows[key] for point in points if (key := _key(point.row)) in rows])
+
         todo = [point for point in points if _key(point.row) not in rows]
         seeds = [point.values["seed"] for point in todo]
         rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
         words = f"training {len(todo)} of {len(points)} networks"
+        if on_results is not None:
+            on_results(table())
         with reporting(progress if todo else False, 1, words) as report:
             stacks = train_stacks(
                 [point.network(ends, bias_init, settings["dtype"]) for point in todo],
@@ -216,8 +222,8 @@ def sweep(
                     rows |= {_key(row): row for row in new}
                     save(new)
                     if on_results is not None:
-                        on_results(new)
-        return _frame([rows[_key(point.row)] for point in points])
+                        on_results(table())
+        return table()
 
 
 # ------------------------------------------------------------------------------------ the grid
@@ -357,6 +363,23 @@ def _frame(rows):
     import pandas as pd  # slow to import, and only sweeps need it
 
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def as_array(table, column, **axes):
+    """Return a column of a table as an array with one axis per keyword; NaN where no row is.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    column : str
+    **axes : iterable
+        The values on each axis, by the name of their column.
+    """
+    import pandas as pd
+
+    lists = [list(values) for values in axes.values()]
+    places = pd.MultiIndex.from_product(lists, names=axes)
+    return table.set_index([*axes])[column].reindex(places).to_numpy().reshape([*map(len, lists)])
 
 
 @contextlib.contextmanager
