@@ -75,12 +75,6 @@ class Dense:
 
     PARAMETERS = ("weight", "bias")
 
-    # None until something is stored.
-    x: Any
-    output_shape: Any
-    weight_grad: Any
-    bias_grad: Any
-
     def __init__(
         self,
         fan_in: int,
@@ -100,7 +94,10 @@ class Dense:
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored."""
-        self.x = self.output_shape = self.weight_grad = self.bias_grad = None
+        self.x: Any = None
+        self.output_shape: Any = None
+        self.weight_grad: Any = None
+        self.bias_grad: Any = None
 
     def forward(self, x: FloatArray) -> FloatArray:
         """Return z = x W + b.
@@ -163,15 +160,13 @@ class Activation:
         E.g. ``initlab.activations.relu``, or its name.
     """
 
-    z: Any  # None until something is stored
-
     def __init__(self, function: activations.ActivationFunction | str):
         self.function = activations.get(function)
         self.clear_cache()
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` stored."""
-        self.z = None
+        self.z: Any = None
 
     def forward(self, z: FloatArray) -> FloatArray:
         """Return f(z); argument and result have shape (..., batch, features)."""

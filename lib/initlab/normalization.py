@@ -37,13 +37,6 @@ class Normalize:
     PARAMETERS = ("scale", "shift")
     AXIS: int | None = None  # the axis over which mean and variance are taken
 
-    # None until something is stored.
-    normalized: Any
-    std: Any
-    output_shape: Any
-    scale_grad: Any
-    shift_grad: Any
-
     def __init__(self, features: int, *, epsilon: float = 1e-5, dtype: DTypeLike = np.float64):
         if self.AXIS is None:
             raise TypeError("Normalize is what BatchNorm and LayerNorm share; take one of them")
@@ -56,8 +49,11 @@ class Normalize:
 
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored."""
-        self.normalized = self.std = self.output_shape = None
-        self.scale_grad = self.shift_grad = None
+        self.normalized: Any = None
+        self.std: Any = None
+        self.output_shape: Any = None
+        self.scale_grad: Any = None
+        self.shift_grad: Any = None
 
     def forward(self, x: FloatArray) -> FloatArray:
         """Return scale (x - mean) / sqrt(variance + epsilon) + shift.
@@ -164,9 +160,6 @@ class BatchNorm(Normalize):
     AXIS = -2
     AVERAGES = ("running_mean", "running_variance")
 
-    batch_mean: Any
-    batch_variance: Any
-
     def __init__(
         self,
         features: int,
@@ -183,7 +176,8 @@ class BatchNorm(Normalize):
     def clear_cache(self) -> None:
         """Discard what ``forward`` and ``backward`` stored, except the running averages."""
         super().clear_cache()
-        self.batch_mean = self.batch_variance = None
+        self.batch_mean: Any = None
+        self.batch_variance: Any = None
 
     def _statistics(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.inference:
