@@ -19,15 +19,6 @@ from initlab.layers import Activation, Dense, Residual
 from initlab.network import MLP, check_mlp
 from initlab.normalization import Normalize
 
-MEASUREMENTS = (
-    "pooled_std",
-    "across_input_std",
-    "saturated_fraction",
-    "dead_fraction",
-    "gradient_rms",
-    "gradient_median",
-)
-
 
 @dataclass(frozen=True, eq=False)
 class LayerSignals:
@@ -116,6 +107,11 @@ class LayerSignals:
             f"   gradient rms {_shown(self.gradient_rms, '.2g')}"
             f"   median {_shown(self.gradient_median, '.2g')}"
         )
+
+
+MEASUREMENTS = tuple(
+    name for name, part in vars(LayerSignals).items() if isinstance(part, cached_property)
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ of them gets the hint that belongs to it.
 """
 
 import copy
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,14 +156,19 @@ class Check:
 
 
 def exercise(**settings):
-    """Make a ``Check`` of the function below, which solves the exercise; its docstring is the task.
+    """Make a ``Check`` of the function below: its docstring holds the task and the praise.
 
     Parameters
     ----------
     **settings
-        As for ``Check``: cases, praise, summary, tolerance.
+        As for ``Check``: cases, summary, tolerance.
     """
-    return lambda solve: Check(task=solve.__doc__, solve=solve, **settings)
+
+    def check(solve):
+        task, praise = inspect.cleandoc(solve.__doc__).split("\n\nPraise: ")
+        return Check(task=task, praise=praise, solve=solve, **settings)
+
+    return check
 
 
 def _is_missing(value):

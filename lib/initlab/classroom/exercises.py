@@ -1,9 +1,10 @@
 """The exercises of the series: of each the right answer, and the mistakes that are worth a hint.
 
-An exercise is a function below ``@exercise``. Its docstring is the task, its parameters are those
-of the student's function. It returns the right result and a dict of wrong ones, by the hint that
-each deserves. Nothing here is needed to solve an exercise, and the solutions stand in the
-notebooks. Every ``check_...`` of this file can be imported from ``initlab.classroom``.
+An exercise is a function below ``@exercise``. Its docstring is the task, and the praise for who has
+solved it; its parameters are those of the student's function. It returns the right result and a
+dict of wrong ones, by the hint that each deserves. Nothing here is needed to solve an exercise, and
+the solutions stand in the notebooks. Every ``check_...`` can be imported from
+``initlab.classroom``.
 """
 
 import math
@@ -55,12 +56,12 @@ def _of_matrix(weights):
 # ------------------------------------------------------------------------------------------- 00
 
 
-@exercise(
-    cases=((sigmoid(4 * _drawn(40, 30) + 1),), (sigmoid(9 * _drawn(7, 5, seed=1)),)),
-    praise="the same share that the library measures.",
-)
+@exercise(cases=((sigmoid(4 * _drawn(40, 30) + 1),), (sigmoid(9 * _drawn(7, 5, seed=1)),)))
 def check_saturated_share(h):
-    """Return the share of the activations that are below 0.01 or above 0.99."""
+    """Return the share of the activations that are below 0.01 or above 0.99.
+
+    Praise: the same share that the library measures.
+    """
     low, high = h < 0.01, h > 0.99
     share = np.mean(low | high)
     return share, {
@@ -74,12 +75,12 @@ def check_saturated_share(h):
     }
 
 
-@exercise(
-    cases=((100, 1.0), (784, 1.0), (100, 4.0)),
-    praise="for one hundred inputs 0.1. Remember this number: it will come back with a name.",
-)
+@exercise(cases=((100, 1.0), (784, 1.0), (100, 4.0)))
 def check_std_for_sums(n, std):
-    """Return the std of the weights with which the sum of n inputs gets the wanted std."""
+    """Return the std of the weights with which the sum of n inputs gets the wanted std.
+
+    Praise: for one hundred inputs 0.1. Remember this number: it will come back with a name.
+    """
     return std / math.sqrt(n), {
         STD_FOR_VARIANCE: std**2 / n,
         "it is the variances that add up, not the standard deviations": std / n,
@@ -92,12 +93,12 @@ def check_std_for_sums(n, std):
 # ------------------------------------------------------------------------------------------- 01
 
 
-@exercise(
-    cases=((_drawn(6, 4), sigmoid(3 * _drawn(6, 4, seed=1)), _drawn(4, 4, seed=2)),),
-    praise="two steps, and the whole way back is made of them.",
-)
+@exercise(cases=((_drawn(6, 4), sigmoid(3 * _drawn(6, 4, seed=1)), _drawn(4, 4, seed=2)),))
 def check_backward_through_layer(dh, h, w):
-    """Return the gradient at the layer's inputs: through the sigmoid, then the weights."""
+    """Return the gradient at the layer's inputs: through the sigmoid, then the weights.
+
+    Praise: two steps, and the whole way back is made of them.
+    """
     dz = dh * h * (1 - h)
     slope_at_h = sigmoid(h) * (1 - sigmoid(h))
     return dz @ w.T, {
@@ -113,11 +114,13 @@ def check_backward_through_layer(dh, h, w):
 
 @exercise(
     cases=((40.0,), (70.0,), (100.0,)),
-    praise="a share of 5 % for the std 70, and nothing was simulated.",
     tolerance=0.01,  # so that the exact integral is right too
 )
 def check_unsaturated_share(std):
-    """Return the share of sums between -4.6 and 4.6, by the height of the bell curve."""
+    """Return the share of sums between -4.6 and 4.6, by the height of the bell curve.
+
+    Praise: a share of 5 % for the std 70, and nothing was simulated.
+    """
     end = math.log(99)  # 4.6: there the sigmoid is 0.99
     height = 1 / (std * math.sqrt(2 * math.pi))  # of the bell curve in its middle
     share = 2 * end * height
@@ -134,11 +137,13 @@ def check_unsaturated_share(std):
 
 @exercise(
     cases=((),),
-    praise="and there about half of the activations are saturated: one good sign is not enough.",
     tolerance=0.05,
 )
 def check_std_that_keeps_gradients():
-    """Find the std at which chi is 1, to within 0.05."""
+    """Find the std at which chi is 1, to within 0.05.
+
+    Praise: and there about half of the activations are saturated: one good sign is not enough.
+    """
     return 1.015, {
         "at 0.1 a layer leaves less than a quarter of the gradient": 0.1,
         "at 10 the gradient grows almost threefold in each layer": 10.0,
@@ -164,11 +169,13 @@ def _answers_of(weights):
 
 @exercise(
     cases=((np.repeat(_COLUMN, 8, axis=1), np.repeat(_ROW, 8, axis=0)),),
-    praise="thirty equal neurons are one neuron with a loud voice.",
     summary=_answers_of,
 )
 def check_one_neuron(w_in, w_out):
-    """Return w_in, one column, and w_out, one row, of a neuron that answers like all of them."""
+    """Return w_in, one column, and w_out, one row, of a neuron that answers like all of them.
+
+    Praise: thirty equal neurons are one neuron with a loud voice.
+    """
     one_in, one_out = w_in[:, :1], w_out[:1]
     all_in, all_out = w_in.sum(axis=1, keepdims=True), w_out.sum(axis=0, keepdims=True)
     return (one_in, all_out), {
@@ -194,12 +201,14 @@ def _of_layers(weights):
 
 @exercise(
     cases=((_rng(), [200, 200, 200, 150], 0.5), (_rng(), [150, 150, 150, 100], 2.0)),
-    praise="all layers differ, and all neurons in them.",
     summary=_of_layers,
     tolerance=0.04,
 )
 def check_layer_weights(rng, sizes, std):
-    """Return a list with one matrix for each layer, of shape (fan_in, fan_out)."""
+    """Return a list with one matrix for each layer, of shape (fan_in, fan_out).
+
+    Praise: all layers differ, and all neurons in them.
+    """
     shapes = list(pairwise(sizes))
     bells = [rng.standard_normal(shape) for shape in shapes]
     first, _, last = right = [std * bell for bell in bells]
@@ -220,12 +229,12 @@ def check_layer_weights(rng, sizes, std):
 # ------------------------------------------------------------------------------------------- 03
 
 
-@exercise(
-    cases=(tuple(sigmoid(_drawn(8, 5, seed=seed)) for seed in range(6, 10)),),
-    praise="all that a Boltzmann machine learns goes through this line.",
-)
+@exercise(cases=(tuple(sigmoid(_drawn(8, 5, seed=seed)) for seed in range(6, 10)),))
 def check_cd1_gradient(v, h, dream_v, dream_h):
-    """Return the gradient of the weights: the dream's products minus the data's, as a mean."""
+    """Return the gradient of the weights: the dream's products minus the data's, as a mean.
+
+    Praise: all that a Boltzmann machine learns goes through this line.
+    """
     data, dream, n = v.T @ h, dream_v.T @ dream_h, len(v)
     return (dream - data) / n, {
         "the 1/batch is missing: you are asked for a mean over the images": dream - data,
@@ -237,12 +246,12 @@ def check_cd1_gradient(v, h, dream_v, dream_h):
     }
 
 
-@exercise(
-    cases=((_drawn(6, 5) + 2, 2 + _drawn(1, 5, seed=1), np.linalg.qr(_drawn(5, 5))[0][:2]),),
-    praise="PCA is an autoencoder without curves: one matrix to code, its transpose to decode.",
-)
+@exercise(cases=((_drawn(6, 5) + 2, 2 + _drawn(1, 5, seed=1), np.linalg.qr(_drawn(5, 5))[0][:2]),))
 def check_pca_reconstruction(x, mean, directions):
-    """Return the images rebuilt from their codes, one image a row."""
+    """Return the images rebuilt from their codes, one image a row.
+
+    Praise: PCA is an autoencoder without curves: one matrix to code, its transpose to decode.
+    """
     there_and_back, own_mean = directions.T @ directions, x.mean(axis=0)
     codes = (x - mean) @ directions.T
     return codes @ directions + mean, {
@@ -257,12 +266,12 @@ def check_pca_reconstruction(x, mean, directions):
 # ------------------------------------------------------------------------------------------- 04
 
 
-@exercise(
-    cases=((784, 300), (300, 100), (100, 10)),
-    praise="the compromise between the way forward and the way back.",
-)
+@exercise(cases=((784, 300), (300, 100), (100, 10)))
 def check_xavier_std(n, m):
-    """Return the std of Xavier's weights, which looks at both fan_in and fan_out."""
+    """Return the std of Xavier's weights, which looks at both fan_in and fan_out.
+
+    Praise: the compromise between the way forward and the way back.
+    """
     return math.sqrt(2 / (n + m)), {
         STD_FOR_VARIANCE: 2 / (n + m),
         "this is LeCun's formula, which many call Xavier's: fan_out is missing": math.sqrt(1 / n),
@@ -276,11 +285,13 @@ def check_xavier_std(n, m):
 
 @exercise(
     **_DRAWS,
-    praise="uniform weights with the same variance as the normal ones.",
     summary=_of_matrix,
 )
 def check_xavier_uniform(rng, n, m):
-    """Return a draw of shape (fan_in, fan_out) from U(-a, a), with Xavier's std."""
+    """Return a draw of shape (fan_in, fan_out) from U(-a, a), with Xavier's std.
+
+    Praise: uniform weights with the same variance as the normal ones.
+    """
     std, flat = math.sqrt(2 / (n + m)), rng.uniform(-1, 1, (n, m))
     a = math.sqrt(3) * std
     return a * flat, {
@@ -300,11 +311,13 @@ def check_xavier_uniform(rng, n, m):
 
 @exercise(
     **_DRAWS,
-    praise="the signal keeps its mean square through any number of layers of ReLU.",
     summary=_of_matrix,
 )
 def check_he_normal(rng, n, m):
-    """Return a draw of shape (fan_in, fan_out) from a bell curve with He's std."""
+    """Return a draw of shape (fan_in, fan_out) from a bell curve with He's std.
+
+    Praise: the signal keeps its mean square through any number of layers of ReLU.
+    """
     std, bell, flat = math.sqrt(2 / n), rng.standard_normal((n, m)), rng.uniform(-1, 1, (n, m))
     return std * bell, {
         "He looks at fan_in, and you at fan_out": math.sqrt(2 / m) * bell,
@@ -319,12 +332,12 @@ def check_he_normal(rng, n, m):
     }
 
 
-@exercise(
-    cases=((0.0,), (0.1,), (0.5,), (1.0,)),
-    praise="slope 0 is ReLU, slope 1 no bend at all, and the formula knows both.",
-)
+@exercise(cases=((0.0,), (0.1,), (0.5,), (1.0,)))
 def check_leaky_gain(a):
-    """Return the gain of a leaky ReLU, the factor over LeCun's std."""
+    """Return the gain of a leaky ReLU, the factor over LeCun's std.
+
+    Praise: slope 0 is ReLU, slope 1 no bend at all, and the formula knows both.
+    """
     kept = (1 + a**2) / 2
     return math.sqrt(1 / kept), {
         "that is the factor for the variance; the gain is its square root": 1 / kept,
@@ -336,12 +349,12 @@ def check_leaky_gain(a):
     }
 
 
-@exercise(
-    cases=((_drawn(30, 40) - 2.2,), (_drawn(12, 50, seed=1) - 1.5,)),
-    praise="no gradient passes these units, so nothing can wake them.",
-)
+@exercise(cases=((_drawn(30, 40) - 2.2,), (_drawn(12, 50, seed=1) - 1.5,)))
 def check_dead_share(z):
-    """Return the share of the units whose sum is not above 0 for any input."""
+    """Return the share of the units whose sum is not above 0 for any input.
+
+    Praise: no gradient passes these units, so nothing can wake them.
+    """
     silent = z <= 0
     dead = silent.all(axis=0)
     return np.mean(dead), {
@@ -365,12 +378,12 @@ def _softmax(z):
 _LABELS = np.random.default_rng(2).integers(0, 10, 200)
 
 
-@exercise(
-    cases=((_softmax(_drawn(200, 10)), _LABELS),),
-    praise="what is said minus what is true: it can hardly be simpler.",
-)
+@exercise(cases=((_softmax(_drawn(200, 10)), _LABELS),))
 def check_gradient_of_loss(p, y):
-    """Return the gradient of the mean loss at the ten outputs: shape (images, 10)."""
+    """Return the gradient of the mean loss at the ten outputs: shape (images, 10).
+
+    Praise: what is said minus what is true: it can hardly be simpler.
+    """
     one_hot, n = np.eye(10)[y], len(p)
     return (p - one_hot) / n, {
         "the 1/batch is missing: the loss is the mean over the images": p - one_hot,
@@ -387,10 +400,12 @@ def check_gradient_of_loss(p, y):
 @exercise(
     # All outputs of the first image are raised, so the largest of all is one of the first ten.
     cases=((_drawn(200, 10) + 0.5 * np.eye(10)[_LABELS] + 9 * np.eye(200, 1), _LABELS),),
-    praise="the number that everybody quotes; the loss knows more.",
 )
 def check_accuracy(z, y):
-    """Return the share of the images whose largest output belongs to the right digit."""
+    """Return the share of the images whose largest output belongs to the right digit.
+
+    Praise: the number that everybody quotes; the loss knows more.
+    """
     recognised = z.argmax(axis=1) == y
     return np.mean(recognised), {
         HOW_MANY: np.sum(recognised),
@@ -402,9 +417,12 @@ def check_accuracy(z, y):
     }
 
 
-@exercise(cases=((784,), (100,), (12,)), praise="smaller than He's by the root of 6.")
+@exercise(cases=((784,), (100,), (12,)))
 def check_pytorch_std(n):
-    """Return the std of weights drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in))."""
+    """Return the std of weights drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+
+    Praise: smaller than He's by the root of 6.
+    """
     return 1 / math.sqrt(3 * n), {
         BOUND_FOR_STD: 1 / math.sqrt(n),
         STD_FOR_VARIANCE: 1 / (3 * n),
@@ -416,12 +434,12 @@ def check_pytorch_std(n):
 # ------------------------------------------------------------------------------------------- 07
 
 
-@exercise(
-    cases=((1.5, 0.7 * _drawn(500)), (4.0, 1.6 * _drawn(400, seed=1))),
-    praise="this number alone says on which side of the line a network starts.",
-)
+@exercise(cases=((1.5, 0.7 * _drawn(500)), (4.0, 1.6 * _drawn(400, seed=1))))
 def check_chi(sigma_w2, z):
-    """Return chi of a tanh layer: sigma_w2 times the mean of the squared slope at z."""
+    """Return chi of a tanh layer: sigma_w2 times the mean of the squared slope at z.
+
+    Praise: this number alone says on which side of the line a network starts.
+    """
     slope = 1 - np.tanh(z) ** 2
     mean_square = np.mean(slope**2)
     return sigma_w2 * mean_square, {
@@ -434,12 +452,12 @@ def check_chi(sigma_w2, z):
     }
 
 
-@exercise(
-    cases=((0.5,), (0.88,), (0.99,)),
-    praise="near the line it grows without limit: there deep networks can be trained.",
-)
+@exercise(cases=((0.5,), (0.88,), (0.99,)))
 def check_depth_scale(chi):
-    """Return after how many layers a distance that each layer multiplies by chi is 1/e of it."""
+    """Return after how many layers a distance that each layer multiplies by chi is 1/e of it.
+
+    Praise: near the line it grows without limit: there deep networks can be trained.
+    """
     return -1 / math.log(chi), {
         "a number of layers isn't negative: the logarithm of chi is below 0": 1 / math.log(chi),
         "those are the layers to a tenth; e belongs to the natural logarithm": -1 / math.log10(chi),
@@ -449,12 +467,12 @@ def check_depth_scale(chi):
     }
 
 
-@exercise(
-    cases=((0.1, 100), (1.0, 100), (0.05, 400)),
-    praise="and sigma_b is the same number: that is why these networks lie on the diagonal.",
-)
+@exercise(cases=((0.1, 100), (1.0, 100), (0.05, 400)))
 def check_on_the_diagonal(std, n):
-    """Return sigma_w of the tanh network that a sigmoid network with this std and width is."""
+    """Return sigma_w of the tanh network that a sigmoid network with this std and width is.
+
+    Praise: and sigma_b is the same number: that is why these networks lie on the diagonal.
+    """
     sigma_w = std * math.sqrt(n)
     return sigma_w / 4, {
         "that is sigma_w of the sigmoid network; tanh's is a quarter of it": sigma_w,
@@ -469,12 +487,12 @@ def check_on_the_diagonal(std, n):
 # ------------------------------------------------------------------------------------------- 08
 
 
-@exercise(
-    cases=((0.0,), (0.1,), (0.5,), (0.9,)),
-    praise="above 1 for every bend: the straighter the curve, the slower the gradient grows.",
-)
+@exercise(cases=((0.0,), (0.1,), (0.5,), (0.9,)))
 def check_batch_norm_chi(a):
-    """Return chi of a leaky ReLU between two batch normalizations."""
+    """Return chi of a leaky ReLU between two batch normalizations.
+
+    Praise: above 1 for every bend: the straighter the curve, the slower the gradient grows.
+    """
     slopes = (1 + a**2) / 2  # their mean square; that of the outputs, too
     mean = (1 - a) / math.sqrt(2 * math.pi)
     variance = slopes - mean**2
@@ -489,12 +507,12 @@ def check_batch_norm_chi(a):
     }
 
 
-@exercise(
-    cases=((14, 2), (100, 2), (50, 3)),
-    praise="a hundred branches of two layers: a tenth. Then all branches together move like one.",
-)
+@exercise(cases=((14, 2), (100, 2), (50, 3)))
 def check_fixup_factor(L, m):
-    """Return the factor a for which L (a**(m - 1))**2 is 1."""
+    """Return the factor a for which L (a**(m - 1))**2 is 1.
+
+    Praise: a hundred branches of two layers: a tenth. Then all branches together move like one.
+    """
     power = 2 * m - 2
     return L ** (-1 / power), {
         "more branches add up to more, so the factor must be smaller than 1": L ** (1 / power),
@@ -505,12 +523,12 @@ def check_fixup_factor(L, m):
     }
 
 
-@exercise(
-    cases=((1, 100, 0.1), (50, 100, 0.1), (100, 100, 0.1), (700, 100, 0.1), (3, 4, 2.0)),
-    praise="small steps while the network is still strange to its data.",
-)
+@exercise(cases=((1, 100, 0.1), (50, 100, 0.1), (100, 100, 0.1), (700, 100, 0.1), (3, 4, 2.0)))
 def check_warm_up(step, last, rate):
-    """Return the rate of a step (1, 2, ...), growing in a line to the full one at step `last`."""
+    """Return the rate of a step (1, 2, ...), growing in a line to the full one at step `last`.
+
+    Praise: small steps while the network is still strange to its data.
+    """
     share = step / last
     return min(1, share) * rate, {
         "after the warm-up it goes on growing, but should stay at the full rate": share * rate,
@@ -524,12 +542,12 @@ def check_warm_up(step, last, rate):
 # ------------------------------------------------------------------------------------------- 09
 
 
-@exercise(
-    cases=(([3.0, 1.0, 9.0, 2.0, 4.0],), ([5.0, 1.0, 2.0, 40.0],)),
-    praise="all that the dots and bars of this series show.",
-)
+@exercise(cases=(([3.0, 1.0, 9.0, 2.0, 4.0],), ([5.0, 1.0, 2.0, 40.0],)))
 def check_spread(values):
-    """Return three numbers: the median, the least and the greatest."""
+    """Return three numbers: the median, the least and the greatest.
+
+    Praise: all that the dots and bars of this series show.
+    """
     least, greatest = ends = min(values), max(values)
     median, std, middle = np.median(values), np.std(values), len(values) // 2
     return (median, least, greatest), {
@@ -542,9 +560,12 @@ def check_spread(values):
     }
 
 
-@exercise(cases=((1,), (3,), (10,)), praise="ten seeds still overlook it in one case out of three.")
+@exercise(cases=((1,), (3,), (10,)))
 def check_chance_of_oversight(n):
-    """Return the chance that n seeds all miss an exception that one draw in ten shows."""
+    """Return the chance that n seeds all miss an exception that one draw in ten shows.
+
+    Praise: ten seeds still overlook it in one case out of three.
+    """
     return 0.9**n, {
         "that is the chance that all of them show it": 0.1**n,
         "that is the chance that at least one of them shows it": 1 - 0.9**n,

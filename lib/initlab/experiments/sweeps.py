@@ -71,15 +71,8 @@ AXES = {
 # The columns of a table and of its file: what was asked for, what was found, and a fingerprint of
 # everything that has no name in the row.
 ASKED = {name: axis.kind for name, axis in AXES.items()}
-FOUND = {
-    "first_loss": float,
-    "final_loss": float,
-    "diverged_at": int,
-    "train_loss": float,
-    "train_accuracy": float,
-    "test_loss": float,
-    "test_accuracy": float,
-}
+FOUND = {"first_loss": float, "final_loss": float, "diverged_at": int}
+FOUND |= {"train_loss": float, "train_accuracy": float, "test_loss": float, "test_accuracy": float}
 COLUMNS = ASKED | FOUND | {"fingerprint": str}
 LAST_STEPS = 20
 
