@@ -53,10 +53,10 @@ def pixels(x):
     return raw.astype(np.uint8)
 
 
-def as_idx(array):
-    """Return the array as the content of an IDX file of unsigned bytes."""
-    header = bytes([0, 0, 0x08, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    return header + array.astype(np.uint8).tobytes()
+def as_idx(array, code=0x08):
+    """Return the array as the content of an IDX file, by default one of unsigned bytes."""
+    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return header + (array.astype(np.uint8) if code == 0x08 else array).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -98,26 +98,13 @@ def test_mnist_lies_where_the_package_lies(tmp_path, monkeypatch, module, data):
         load_mnist()
 
 
-DAMAGES = {
-    "truncated by a byte": lambda content: content[:-1],
-    "altered in one byte": lambda content: (
-        content[:5_000_000] + bytes([content[5_000_000] ^ 1]) + content[5_000_001:]
-    ),
-    "another file": lambda content: b"version https://git-lfs",
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path, damage):
-    file = tmp_path / "mnist.npz"
-    content = damage(MNIST_FILE.read_bytes())
+def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path):
+    file, content = tmp_path / "mnist.npz", bytearray(MNIST_FILE.read_bytes())
+    content[5_000_000] ^= 1
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^MNIST is truncated or altered: ") as caught:
+    with pytest.raises(ValueError, match=re.escape(f"MNIST is truncated or altered: {file}")):
         load_mnist(file)
-    assert str(file) in str(caught.value)
-    assert "git checkout -- data/mnist.npz" in str(caught.value)
     assert file.read_bytes() == content
-    assert [path.name for path in tmp_path.iterdir()] == ["mnist.npz"]
 
 
 class Intruder:
@@ -214,11 +201,9 @@ def test_a_file_may_be_there_gzipped_as_well_but_not_two_data_sets(tmp_path):
     ("code", "dtype"), [(0x08, ">u1"), (0x09, ">i1"), (0x0B, ">i2"), (0x0C, ">i4")]
 )
 def test_labels_may_be_whole_numbers_of_any_size(tmp_path, code, dtype):
-    paths = write_idx(tmp_path, SMALL)
     labels = np.array([0, 1, 100, 2, 1, 0, 3]).astype(dtype)
-    header = bytes([0, 0, code, 1]) + np.array([7], ">u4").tobytes()
-    paths["y_train"].write_bytes(header + labels.tobytes())
-    np.testing.assert_array_equal(load_idx(tmp_path).y_train, [0, 1, 100, 2, 1, 0, 3])
+    write_idx(tmp_path, SMALL)["y_train"].write_bytes(as_idx(labels, code))
+    np.testing.assert_array_equal(load_idx(tmp_path).y_train, labels)
 
 
 @pytest.mark.parametrize("key", ["x_train", "y_test"])
@@ -271,9 +256,7 @@ def test_what_is_missing_is_named(tmp_path, key, stem):
     ],
 )
 def test_files_that_hold_the_wrong_numbers_are_refused(tmp_path, key, code, array, message):
-    path = write_idx(tmp_path, SMALL)[key]
-    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    path.write_bytes(header + array.tobytes())
+    write_idx(tmp_path, SMALL)[key].write_bytes(as_idx(array, code))
     with pytest.raises(ValueError, match=message):
         load_idx(tmp_path)
 

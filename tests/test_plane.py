@@ -120,20 +120,6 @@ def test_overflow_is_seen_and_no_warning():
     assert all(np.isfinite(values[1]).all() for values in found.values())
 
 
-@pytest.mark.parametrize(
-    ("wrong", "error"),
-    [
-        ({"width": 1}, ValueError),
-        ({"seed": -1}, ValueError),
-        ({"depth": 2.5}, TypeError),
-        ({"activation": "tahn"}, ValueError),
-    ],
-)
-def test_wrong_arguments_are_refused_by_name(wrong, error):
-    with pytest.raises(error, match=next(iter(wrong))):
-        experiments.PhasePlane(**wrong)
-
-
 def test_each_point_has_what_a_plane_measures_seed_by_seed():
     found = experiments.at_points(POINTS, [3, 1], **SMALL)
     assert list(found) == ["order", "chaos"]
@@ -147,21 +133,6 @@ def test_each_point_has_what_a_plane_measures_seed_by_seed():
                 np.testing.assert_array_equal(measured[row], alone[quantity][place])
                 predicted = found[name][f"predicted_{quantity}"]
                 np.testing.assert_array_equal(predicted, alone[f"predicted_{quantity}"][place])
-
-
-@pytest.mark.parametrize(
-    ("points", "seeds", "name"),
-    [
-        ([(1.0, 0.0)], [0], "points"),
-        ({}, [0], "points"),
-        (POINTS, [], "seeds"),
-        ({"a": (-1.0, 0.0)}, [0], "sigma_w=-1"),
-        ({"a": (0.0, np.nan)}, [0], "sigma_b=nan"),
-    ],
-)
-def test_points_that_are_none_are_refused(points, seeds, name):
-    with pytest.raises((TypeError, ValueError), match=name):
-        experiments.at_points(points, seeds, **SMALL)
 
 
 # ------------------------------------------------------------------------- which networks train
@@ -198,8 +169,27 @@ def test_the_map_fills_while_it_is_trained(few_digits):
     assert len(seen) > 2
 
 
-def test_a_map_that_cannot_be_drawn_is_refused_by_name(few_digits):
-    with pytest.raises(ValueError, match="sigma_b2"):
-        experiments.trainability(few_digits, [1.0], [2], sigma_b2=-1.0, **SETTINGS)
-    with pytest.raises(ValueError, match=r"sigma_w2=\[1.0, 1.0\] must be distinct"):
-        experiments.trainability(few_digits, [1.0, 1.0], [2], **SETTINGS)
+@pytest.mark.parametrize(
+    ("door", "wrong", "message"),
+    [
+        (experiments.PhasePlane, {"width": 1}, "width"),
+        (experiments.PhasePlane, {"seed": -1}, "seed"),
+        (experiments.PhasePlane, {"depth": 2.5}, "depth"),
+        (experiments.PhasePlane, {"activation": "tahn"}, "activation"),
+        (experiments.at_points, {"points": [(1.0, 0.0)]}, "points"),
+        (experiments.at_points, {"points": {}}, "points"),
+        (experiments.at_points, {"seeds": []}, "seeds"),
+        (experiments.at_points, {"points": {"a": (-1.0, 0.0)}}, "sigma_w=-1"),
+        (experiments.at_points, {"points": {"a": (0.0, np.nan)}}, "sigma_b=nan"),
+        (experiments.trainability, {"sigma_b2": -1.0}, "sigma_b2"),
+        (experiments.trainability, {"sigma_w2": [1.0, 1.0]}, r"sigma_w2=.* must be distinct"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(few_digits, door, wrong, message):
+    right = {
+        experiments.PhasePlane: {},
+        experiments.at_points: {"points": POINTS, "seeds": [0]},
+        experiments.trainability: {"dataset": few_digits, "sigma_w2": [1.0], "depths": [2]},
+    }
+    with pytest.raises((TypeError, ValueError), match=message):
+        door(**right[door] | wrong)

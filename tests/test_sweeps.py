@@ -534,7 +534,7 @@ WRONG = [
     ({"axes": {"initializer": init.he_normal}}, TypeError, "he_normal: call it first"),
     (
         {"axes": {"initializer": {"flat": lambda rng, shape, dtype: np.zeros(3)}}},
-        *(ValueError, r"returned .*\(3,\) instead of \(4, 100\)"),
+        *(ValueError, r"returned .*\(3,\).* \(4, 100\)"),
     ),
     ({"axes": {"network": "MLP"}}, TypeError, r"\['network'\]='MLP' must make a network, as MLP"),
     ({"axes": {"network": {"a": lambda sizes, **s: "net"}}}, ValueError, "network a made 'net'"),
@@ -544,7 +544,7 @@ WRONG = [
     ({"optimizer": SGD(0.1)}, TypeError, "^optimizer=SGD\\(0.1\\) must make an optimizer from a"),
     ({"optimizer": lambda rate: rate}, TypeError, "optimizer=0.01 must be an optimizer"),
     ({"bias_init": init.zeros}, TypeError, "bias_init=zeros: call it first"),
-    ({"bias_init": lambda rng, shape, dtype: 0.0}, ValueError, r"returned .*\(\) instead"),
+    ({"bias_init": lambda rng, shape, dtype: 0.0}, ValueError, r"returned .*\(\)"),
     ({"steps": 0}, ValueError, "steps=0"),
     ({"batch_size": 61}, ValueError, "batch_size=61"),
     ({"eval_size": 0}, ValueError, "eval_size=0"),

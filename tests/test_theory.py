@@ -41,18 +41,13 @@ EVERYTHING = (
 )
 
 
-def density(z):
-    return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-
-
 def mean_by_quad(g):
     """Return E[g(z)], z ~ N(0, 1), from pieces narrow enough for a kink or a step at 0."""
     edges = [-10, -2, -0.3, 0, 0.3, 2, 10]
     pieces = itertools.pairwise(edges)
-    return sum(
-        quad(lambda z: g(z) * density(z), a, b, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-        for a, b in pieces
-    )
+    within = {"epsabs": 1e-13, "epsrel": 1e-11, "limit": 200}
+    parts = [quad(lambda z: g(z) * math.exp(-z * z / 2), *ends, **within)[0] for ends in pieces]
+    return sum(parts) / math.sqrt(2 * math.pi)
 
 
 def mean_of_pair_by_quad(g, q, correlation):
@@ -68,12 +63,6 @@ def mean_of_pair_by_quad(g, q, correlation):
         dblquad(integrand, *x, *y, epsabs=1e-10, epsrel=1e-9)[0]
         for x, y in itertools.product(ends, ends)
     )
-
-
-def arc_cosine_kernel(correlation):
-    """Return what E[relu(z) relu(z')] is, divided by q / 2: Cho, Saul (2009)."""
-    angle = math.acos(correlation)
-    return (math.sin(angle) + (math.pi - angle) * correlation) / math.pi
 
 
 def fixed_point_by_quad(name, sigma_w2, sigma_b2):
@@ -220,7 +209,9 @@ def test_a_line_that_is_jumped_over_or_never_met_is_an_error_for_one_and_nan_amo
 @pytest.mark.parametrize("c", [-1.0, -0.5, 0.0, 0.3, 0.9, 0.999, 1 - 1e-9, 1.0])
 @pytest.mark.parametrize("q", [0.5, 40.0, 1e30])
 def test_the_correlation_map_of_relu_is_the_arc_cosine_kernel(c, q):
-    kernel, within = arc_cosine_kernel(c), 1e-9 if q < 1e3 else 1e-6
+    # E[relu(z) relu(z')], divided by q / 2: Cho, Saul (2009).
+    kernel = (math.sin(math.acos(c)) + (math.pi - math.acos(c)) * c) / math.pi
+    within = 1e-9 if q < 1e3 else 1e-6
     assert theory.correlation_map(c, relu, 2.0, q=q) == pytest.approx(kernel, abs=within)
     with_bias = (1.5 * q / 2 * kernel + 0.2) / (1.5 * q / 2 + 0.2)
     found = theory.correlation_map(c, relu, 1.5, 0.2, q=q)
@@ -287,16 +278,12 @@ def test_depth_scale_is_the_slope_of_the_map_at_its_fixed_point(name, sigma_w2):
     # By integrals that share nothing with the library; kinks included.
     sigma_b2 = 0.1
     f, slope = FUNCTIONS[name]
-    q = brentq(
-        lambda q: sigma_w2 * mean_by_quad(lambda z: f(math.sqrt(q) * z) ** 2) + sigma_b2 - q,
-        *(0.1, 1e4),
-    )
-    end = brentq(
-        lambda c: (sigma_w2 * mean_of_pair_by_quad(f, q, c) + sigma_b2) / q - c,
-        0.0,
-        0.98,
-        xtol=1e-9,
-    )
+    q = fixed_point_by_quad(name, sigma_w2, sigma_b2)
+
+    def growth(c):
+        return (sigma_w2 * mean_of_pair_by_quad(f, q, c) + sigma_b2) / q - c
+
+    end = brentq(growth, 0.0, 0.98, xtol=1e-9)
     assert theory.correlation_fixed_point(name, sigma_w2, sigma_b2) == pytest.approx(end, abs=1e-7)
     rate = sigma_w2 * mean_of_pair_by_quad(slope, q, end)
     found = theory.depth_scale(name, sigma_w2, sigma_b2)
@@ -325,15 +312,6 @@ def test_depth_scale_of_erf_has_a_closed_form_even_where_erf_is_nearly_a_step(si
     q = theory.fixed_point("erf", sigma_w2)
     rate = sigma_w2 * 4 / math.pi / (1 + 2 * q)
     assert theory.depth_scale("erf", sigma_w2) == pytest.approx(-1 / math.log(rate), rel=1e-5)
-
-
-@pytest.mark.parametrize("sigma_w", [0.1, 1.0, 5.0, 10.15, 40.0])
-def test_a_sigmoid_network_without_biases_is_a_tanh_network_on_the_diagonal(sigma_w):
-    here = theory.phase_diagram("sigmoid", sigma_w**2)
-    there = theory.phase_diagram("tanh", sigma_w**2 / 16, sigma_w**2 / 16)
-    assert there.q == pytest.approx(here.q / 4, rel=1e-9)  # u = z / 2
-    assert there.chi == pytest.approx(here.chi, rel=1e-9)
-    assert there.depth_scale == pytest.approx(here.depth_scale, rel=1e-4)
 
 
 # ------------------------------------------------------------------------ one and many networks
@@ -391,6 +369,7 @@ def test_q_and_correlation_may_be_arrays_too_larger_than_a_block():
 )
 def test_layer_by_layer_is_what_wide_networks_do(activation, sigma_w2, sigma_b2, within):
     width, depth, input_q = 1000, 4, 0.6
+    names = ("pooled_std", "across_input_std", "saturated_fraction", "gradient_rms")
     measured = []
     for seed in range(3):
         weights, inputs, gradient = np.random.default_rng(seed).spawn(3)
@@ -405,22 +384,13 @@ def test_layer_by_layer_is_what_wide_networks_do(activation, sigma_w2, sigma_b2,
         )
         x = gaussian_inputs(150, width, rng=inputs) * math.sqrt(input_q)
         signals = measure_signals(net, x, rng=gradient)
-        names = ("pooled_std", "across_input_std", "saturated_fraction", "gradient_rms")
-        row = [signals.each(name) for name in names]
-        row.append([np.mean(np.square(layer.z, dtype=np.float64)) for layer in signals.layers])
-        measured.append(row)
+        q = [np.mean(np.square(layer.z, dtype=np.float64)) for layer in signals.layers]
+        measured.append([q, *map(signals.each, names)])
     expected = theory.layer_by_layer(activation, depth, sigma_w2, sigma_b2, input_q=input_q)
-    across = expected.across_input_std * math.sqrt(1 - 1 / 150)  # 150 inputs, not infinitely many
-    right = (
-        expected.pooled_std,
-        across,
-        expected.saturated_fraction,
-        expected.gradient_rms,
-        expected.q,
-    )
-    for found, theirs in zip(np.mean(measured, axis=0), right, strict=True):
-        assert theirs.shape == (depth,)
-        np.testing.assert_allclose(found, theirs, rtol=within, atol=0.001)
+    for name, found in zip(("q", *names), np.mean(measured, axis=0), strict=True):
+        # 150 inputs, not infinitely many.
+        share = math.sqrt(1 - 1 / 150) if name == "across_input_std" else 1
+        np.testing.assert_allclose(found, share * getattr(expected, name), rtol=within, atol=0.001)
 
 
 def test_each_layer_may_have_variances_of_its_own():
