@@ -30,9 +30,6 @@ from initlab.training import History, evaluate, train
 SMALL = {"depth": 3, "width": 8, "inputs": 20}
 
 
-# ------------------------------------------------------- five layers of a hundred neurons
-
-
 def test_five_layers_is_the_articles_setting():
     signals = five_layers(init.normal(1))
     assert [layer.number for layer in signals.layers] == [1, 2, 3, 4, 5]
@@ -116,15 +113,6 @@ def test_std_10_saturates_and_the_gradient_grows_downwards_while_its_median_vani
     assert np.all(signals.each("gradient_median") < 1e-15)
 
 
-def test_std_0_puts_every_activation_at_one_half_and_only_the_last_layer_learns():
-    layers = five_layers(init.normal(0)).layers
-    for layer in layers:
-        np.testing.assert_array_equal(layer.h, 0.5)
-        assert layer.pooled_std == 0
-    assert [layer.gradient.any() for layer in layers] == [False] * 4 + [True]
-    assert layers[4].gradient_rms == pytest.approx(0.25, rel=0.02)
-
-
 def test_std_001_shrinks_the_gradient_fortyfold_and_xavier_forgets_the_inputs():
     rms = five_layers(init.normal(0.01)).each("gradient_rms")
     np.testing.assert_allclose(rms[1:] / rms[:-1], 40, rtol=0.15)  # 4 * 0.01**-1 / sqrt(100)
@@ -149,8 +137,6 @@ def test_a_scaled_network_has_weights_of_the_std_asked_for(name):
     first = next(iter(drawn.forward(2.0)))[0]
     assert first.std() == pytest.approx(2 * 60**0.5, rel=0.1)
 
-
-# ------------------------------------------------------------------------ the race on MNIST
 
 # For each contestant its activation, and its std for a layer of these fans by the article.
 PUBLISHED = {
@@ -252,9 +238,6 @@ def test_a_mistake_in_the_test_data_does_not_cost_the_race(few_digits):
         mnist_race(AS_CODED, Dataset(x, y, x, y + 9), seeds=[0], steps=3, batch_size=8)
 
 
-# ----------------------------------------------------------------- the curves, and several races
-
-
 def made_up_race(*names):
     rng = np.random.default_rng(len(names))
     return Race(
@@ -303,9 +286,6 @@ def test_each_rescue_runs_with_its_own_learning_rate_and_the_settings_of_a_race(
         own = mnist_race({name: entry}, few_digits, **alone)
         np.testing.assert_allclose(race.losses(name), own.losses(name), rtol=1e-9)
         np.testing.assert_array_equal(race.test_accuracy[name], own.test_accuracy[name])
-
-
-# ------------------------------------------------------------------------------- before training
 
 
 def test_how_far_units_move_before_training_is_measured_and_predicted(few_digits):

@@ -27,9 +27,6 @@ def numbers(shape, *, seed=1, dtype=np.float64):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-# ----------------------------------------------------------------------------------- dense layer
-
-
 @pytest.mark.parametrize("stack", [(), (2,), (2, 3)], ids=str)
 def test_the_gradients_of_dense_are_slopes(stack, numerical_gradient):
     layer, x, grad = dense(stack=stack), numbers((*stack, 4, 5)), numbers((*stack, 4, 3), seed=2)
@@ -83,9 +80,6 @@ def test_a_layer_changes_no_argument_and_the_weights_decide_the_precision(dtype,
         for result in results:
             assert result.dtype == (dtype if isinstance(layer, Dense) else given)
             assert not any(np.shares_memory(result, array) for array in arrays)
-
-
-# ---------------------------------------------------------------------------------- initializers
 
 
 @each_precision
@@ -144,9 +138,6 @@ def test_a_wrong_setting_of_dense_is_refused(wrong, error, message):
         Dense(**{**right, "rng": np.random.default_rng(0), **wrong})
 
 
-# ------------------------------------------------------------------------------- what doesn't fit
-
-
 @pytest.mark.parametrize(
     ("stack", "shape"),
     [((), (4, 3)), ((), (2, 4, 5)), ((2,), (3, 4, 5)), ((2,), (1, 4, 5)), ((2, 3), (3, 4, 5))],
@@ -196,9 +187,6 @@ def test_layers_take_floats_only():
         out = layer.forward(numbers((4, 5)))
         with pytest.raises(TypeError, match=r"grad has dtype int\d+"):
             layer.backward(np.zeros(out.shape, dtype=int))
-
-
-# ------------------------------------------------------------------------------ activation layer
 
 
 @pytest.mark.parametrize("f", [leaky_relu, softsign], ids=repr)

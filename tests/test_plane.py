@@ -19,9 +19,6 @@ def points_of(activation):
     return [(0.2 * most_w, 0.2 * most_b), (0.5 * most_w, 0.0), (0.8 * most_w, 0.1 * most_b)]
 
 
-# --------------------------------------------------------------------------- theory's diagram
-
-
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_diagram_holds_what_theory_says_of_each_point(name):
     diagram, (most_w, most_b) = experiments.plane_diagram(name), ACTIVATIONS[name].plane
@@ -63,9 +60,6 @@ def test_known_critical_points_are_met_to_the_last_digit_and_any_activation_has_
     assert experiments.plane_diagram("relu").q[0].tolist().count(1.0) == 1  # He: every q stays
     diagram = experiments.plane_diagram(leaky_relu_with(0.5))
     assert diagram.critical_sigma_w[0] == pytest.approx((2 / 1.25) ** 0.5, abs=1e-9)
-
-
-# ------------------------------------------------------------------------ networks at its points
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "sigmoid"])
@@ -133,9 +127,6 @@ def test_each_point_has_what_a_plane_measures_seed_by_seed():
                 np.testing.assert_array_equal(measured[row], alone[quantity][place])
                 predicted = found[name][f"predicted_{quantity}"]
                 np.testing.assert_array_equal(predicted, alone[f"predicted_{quantity}"][place])
-
-
-# ------------------------------------------------------------------------- which networks train
 
 
 SETTINGS = {"width": 10, "steps": 12, "batch_size": 20, "eval_size": 100, "learning_rate": 0.1}

@@ -55,9 +55,6 @@ def test_style_is_large_and_does_not_come_from_the_machine():
     assert mpl.rcParams["font.family"] == ["DejaVu Sans"]  # the font that matplotlib brings
 
 
-# ------------------------------------------------------------------------------------ colours
-
-
 def test_colors_are_those_of_the_explorers():
     css = Path(explorers.__file__).with_name("explorers.css").read_text(encoding="utf-8")
     in_the_page = dict(re.findall(r"--initlab-(\w+): (#\w+);", css.split("}")[0]))
@@ -96,9 +93,6 @@ def test_labels_with_more_around_a_start_have_its_color(label, start):
 def test_unknown_start_names_the_known_ones(label):
     with pytest.raises(ValueError, match=rf"^label={re.escape(repr(label))} .*std 0, .*Xavier, "):
         plotting.color_of(label)
-
-
-# ---------------------------------------------------------------------------- layers and curves
 
 
 def test_histogram_bars_are_the_shares_of_the_activations(axes):
@@ -195,9 +189,6 @@ def test_images_are_square_and_labelled(axes):
     plotting.images(axes[:2], np.arange(8.0).reshape(2, 4), [7, 3])
     np.testing.assert_array_equal(axes[1].images[0].get_array(), [[4, 5], [6, 7]])
     assert [ax.get_title() for ax in axes[:2]] == ["7", "3"]
-
-
-# --------------------------------------------------------------------------------------- maps
 
 
 def test_a_trainability_map_shows_each_network_at_its_place_and_fills(ax):

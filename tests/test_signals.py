@@ -55,9 +55,6 @@ def naively(name, seen):
     return statistics.median(sizes)
 
 
-# ------------------------------------------------------------------------------- definitions
-
-
 @pytest.mark.parametrize("activation", [sigmoid, tanh, relu, identity])
 def test_every_statistic_is_what_a_loop_over_the_arrays_gives(activation):
     net = network(activation=activation, sizes=(4, 9, 7, 3), std=2.5)
@@ -100,9 +97,6 @@ def test_a_unit_is_dead_if_it_is_flat_for_every_input():
     assert layer(np.tanh([[1e4, 1.0]]), z=[[1e4, 1.0]], activation=tanh).dead_fraction == 0.5
 
 
-# ------------------------------------------------------------------------- what was measured
-
-
 def test_the_drawn_gradient_is_standard_normal_and_the_callers_own_is_taken_as_it_is():
     net, x = network(), normal(7, 4)
     drawn = measure_signals(net, x, rng=np.random.default_rng(9)).layers[-1].gradient
@@ -120,9 +114,6 @@ def test_a_stack_takes_inputs_and_gradients_of_its_own():
         for ours, own in zip(stack.layers, single.layers, strict=True):
             np.testing.assert_allclose(ours.h[k], own.h, rtol=1e-12)
             np.testing.assert_allclose(ours.gradient[k], own.gradient, rtol=1e-11)
-
-
-# ---------------------------------------------------------------------------------- overflow
 
 
 @pytest.mark.parametrize("residual", [None, 2])
@@ -162,9 +153,6 @@ def test_large_single_precision_numbers_are_measured_without_overflow():
     assert LayerSignals(1, identity, h.T, h.T, gradient).across_input_std == pytest.approx(1e30)
 
 
-# ---------------------------------------------------------------------------------- in print
-
-
 def test_the_layers_of_a_stack_are_printed_with_one_number_a_network():
     h = np.array([[[0.0], [2.0]], [[0.0], [4.0]]])
     seen = layer(h, z=[[[-1.0], [2.0]], [[-1.0], [-2.0]]], gradient=h, activation=relu, number=1)
@@ -174,9 +162,6 @@ def test_the_layers_of_a_stack_are_printed_with_one_number_a_network():
     )
     assert str(seen) == line
     assert str(Signals((seen, seen))) == f"{line}\n{line}"
-
-
-# ----------------------------------------------------------------------------------- refused
 
 
 @pytest.mark.parametrize(
@@ -209,8 +194,6 @@ def test_only_measurements_can_be_asked_for_by_name():
     with pytest.raises(ValueError, match="name='number': no such name"):
         Signals(()).each("number")
 
-
-# ------------------------------------------------------------------ normalization and branches
 
 KINDS = {"none": None, "batch norm": BatchNorm, "layer norm": LayerNorm}
 architectures = pytest.mark.parametrize(
@@ -332,9 +315,6 @@ def test_measuring_leaves_no_trace_in_any_architecture(kind, residual):
     measure_signals(net, x, output_gradient=g)
     jacobian(net, x[0])
     assert everything(net) == before
-
-
-# ---------------------------------------------------------------------------------- jacobian
 
 
 @architectures

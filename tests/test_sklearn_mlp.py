@@ -145,9 +145,6 @@ def test_scikit_learn_trains_on_one_blas_thread(few_digits, monkeypatch):
     assert seen == [{3}, {1}, {1}, {3}]
 
 
-# ------------------------------------------------------------------------------- what is refused
-
-
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [

@@ -61,9 +61,6 @@ def colors(explorer):
     return [part["color"] for part in drawn(explorer)[0]["parts"]]
 
 
-# ------------------------------------------------------------------------------------ the training
-
-
 @pytest.mark.parametrize("depth", [1, 3])  # Fixup once stumbled over a single hidden layer
 @pytest.mark.parametrize("name", experiments.REMEDIES)
 def test_a_remedy_builds_the_network_and_makes_the_optimizer(few_digits, name, depth):
@@ -91,9 +88,6 @@ def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few_digits, mon
         expected = training_curve(explorer.settings, dataset)[0].loss.mean()
         assert trained(explorer).loss == pytest.approx(expected)
         explorer.close()
-
-
-# --------------------------------------------------------------------------- what is read and drawn
 
 
 def test_the_page_gets_the_smoothed_curve_of_the_training(few_digits, explorer):
@@ -160,9 +154,6 @@ def test_every_start_has_its_std_in_the_picture_and_its_colour_in_the_page(explo
     known = set(re.findall(r"--initlab-(\w+): #", look))
     known |= set(re.findall(r"this\.color\.(\w+) = this\.ink", script))
     assert {start.color for start in STARTS.values()} <= known
-
-
-# ------------------------------------------------------------------------------ stop, keep, forget
 
 
 @pytest.mark.usefixtures("endless")
