@@ -170,6 +170,7 @@ def test_gaussian_mean_knows_the_moments():
         ("erf", 0.0, math.pi / 4),  # the slope of erf at 0 is 2 / sqrt(pi)
         ("relu", 0.3, 2.0),
         ("leaky_relu", 0.0, 2 / 1.0001),
+        ("softsign", 0.0, 1.0),  # it bends at 0 itself
     ],
 )
 def test_critical_line(activation, sigma_b2, expected):
