@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
-from initlab import load_mnist, training
+from initlab import Dataset, load_mnist, training
 
 
 @pytest.fixture(scope="session")
 def mnist():
     """MNIST as the project ships it. Tests only read it."""
     return load_mnist()
+
+
+@pytest.fixture(scope="session")
+def few_digits(mnist):
+    """MNIST's first digits: 300 to train with, and 200 to test."""
+    return Dataset(mnist.x_train[:300], mnist.y_train[:300], mnist.x_test[:200], mnist.y_test[:200])
 
 
 @pytest.fixture(scope="session")

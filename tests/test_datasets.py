@@ -4,8 +4,8 @@ import copy
 import gzip
 import hashlib
 import pickle
+import re
 import threading
-import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -53,10 +53,10 @@ def pixels(x):
     return raw.astype(np.uint8)
 
 
-def as_idx(array):
-    """Return the array as the content of an IDX file of unsigned bytes."""
-    header = bytes([0, 0, 0x08, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    return header + array.astype(np.uint8).tobytes()
+def as_idx(array, code=0x08):
+    """Return the array as the content of an IDX file, by default one of unsigned bytes."""
+    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return header + (array.astype(np.uint8) if code == 0x08 else array).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -98,26 +98,13 @@ def test_mnist_lies_where_the_package_lies(tmp_path, monkeypatch, module, data):
         load_mnist()
 
 
-DAMAGES = {
-    "truncated by a byte": lambda content: content[:-1],
-    "altered in one byte": lambda content: (
-        content[:5_000_000] + bytes([content[5_000_000] ^ 1]) + content[5_000_001:]
-    ),
-    "another file": lambda content: b"version https://git-lfs",
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path, damage):
-    file = tmp_path / "mnist.npz"
-    content = damage(MNIST_FILE.read_bytes())
+def test_a_damaged_mnist_is_refused_and_left_alone(tmp_path):
+    file, content = tmp_path / "mnist.npz", bytearray(MNIST_FILE.read_bytes())
+    content[5_000_000] ^= 1
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^MNIST is truncated or altered: ") as caught:
+    with pytest.raises(ValueError, match=re.escape(f"MNIST is truncated or altered: {file}")):
         load_mnist(file)
-    assert str(file) in str(caught.value)
-    assert "git checkout -- data/mnist.npz" in str(caught.value)
     assert file.read_bytes() == content
-    assert [path.name for path in tmp_path.iterdir()] == ["mnist.npz"]
 
 
 class Intruder:
@@ -199,32 +186,24 @@ def test_idx_files_give_the_arrays_that_were_written(tmp_path, monkeypatch, name
         assert dataset.num_classes == 4
 
 
-def test_a_file_and_the_same_file_gzipped_are_no_conflict(tmp_path):
+def test_a_file_may_be_there_gzipped_as_well_but_not_two_data_sets(tmp_path):
     write_idx(tmp_path, SMALL)
     write_idx(tmp_path, SMALL, gzipped=True)
     (tmp_path / "README.md").write_text("nothing to read here", encoding="utf-8")
     assert_same(load_idx(tmp_path), SMALL)
-
-
-def test_two_data_sets_in_one_folder_are_a_conflict(tmp_path):
-    write_idx(tmp_path, SMALL)
     write_idx(tmp_path, SMALL, names="as EMNIST")
-    with pytest.raises(ValueError, match="more than one of train-images: ") as caught:
+    both = "emnist-digits-train-images-idx3-ubyte, train-images-idx3-ubyte"
+    with pytest.raises(ValueError, match=f"more than one of train-images: {both}"):
         load_idx(tmp_path)
-    message = str(caught.value)
-    assert str(tmp_path) in message
-    assert "emnist-digits-train-images-idx3-ubyte, train-images-idx3-ubyte" in message
 
 
 @pytest.mark.parametrize(
     ("code", "dtype"), [(0x08, ">u1"), (0x09, ">i1"), (0x0B, ">i2"), (0x0C, ">i4")]
 )
 def test_labels_may_be_whole_numbers_of_any_size(tmp_path, code, dtype):
-    paths = write_idx(tmp_path, SMALL)
     labels = np.array([0, 1, 100, 2, 1, 0, 3]).astype(dtype)
-    header = bytes([0, 0, code, 1]) + np.array([7], ">u4").tobytes()
-    paths["y_train"].write_bytes(header + labels.tobytes())
-    np.testing.assert_array_equal(load_idx(tmp_path).y_train, [0, 1, 100, 2, 1, 0, 3])
+    write_idx(tmp_path, SMALL)["y_train"].write_bytes(as_idx(labels, code))
+    np.testing.assert_array_equal(load_idx(tmp_path).y_train, labels)
 
 
 @pytest.mark.parametrize("key", ["x_train", "y_test"])
@@ -234,9 +213,8 @@ def test_a_truncated_file_is_refused_naming_it_wherever_it_was_cut(tmp_path, key
     content = path.read_bytes()
     for length in range(len(content)):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match="is damaged") as caught:
+        with pytest.raises(ValueError, match=re.escape(f"{path} is not an IDX file")):
             load_idx(tmp_path)
-        assert str(path) in str(caught.value), f"cut after {length} bytes"
 
 
 def with_byte(place, value):
@@ -255,38 +233,30 @@ def with_byte(place, value):
 def test_a_file_that_is_damaged_or_no_idx_is_refused_naming_it(tmp_path, gzipped, damage):
     path = write_idx(tmp_path, SMALL, gzipped=gzipped)["x_train"]
     path.write_bytes(damage(path.read_bytes()))
-    message = "is not an IDX file of whole numbers, or is damaged"
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=re.escape(f"{path} is not an IDX file")):
         load_idx(tmp_path)
-    assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("key", "stem"), [("x_train", "train-images"), ("y_test", "t10k-labels"), (None, "")]
-)
+@pytest.mark.parametrize(("key", "stem"), [("x_train", "train-images"), ("y_test", "t10k-labels")])
 def test_what_is_missing_is_named(tmp_path, key, stem):
-    folder = tmp_path / "nowhere"
-    if key is not None:
-        write_idx(folder, SMALL)[key].unlink()
-    message = f"has no file {stem}-idx.*gz" if stem else "nowhere"
-    with pytest.raises(FileNotFoundError, match=message) as caught:
-        load_idx(folder)
-    assert str(folder) in str(caught.value)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_idx(tmp_path / "nowhere")
+    write_idx(tmp_path, SMALL)[key].unlink()
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path} has no file {stem}-idx")):
+        load_idx(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("key", "code", "array", "message"),
     [
-        ("x_train", 0x0D, np.zeros((7, 4, 3), ">f4"), "not an IDX file of whole numbers"),
+        ("x_train", 0x0D, np.zeros((7, 4, 3), ">f4"), "not an IDX file"),
         ("x_train", 0x09, np.zeros((7, 4, 3), ">i1"), "images must be unsigned bytes"),
-        ("y_train", 0x0E, np.zeros(7, ">f8"), "not an IDX file of whole numbers"),
+        ("y_train", 0x0E, np.zeros(7, ">f8"), "not an IDX file"),
         ("y_train", 0x0B, np.arange(-1, 6).astype(">i2"), "y_train holds -1, but classes are"),
     ],
 )
 def test_files_that_hold_the_wrong_numbers_are_refused(tmp_path, key, code, array, message):
-    path = write_idx(tmp_path, SMALL)[key]
-    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    path.write_bytes(header + array.tobytes())
+    write_idx(tmp_path, SMALL)[key].write_bytes(as_idx(array, code))
     with pytest.raises(ValueError, match=message):
         load_idx(tmp_path)
 
@@ -318,6 +288,12 @@ def digits(count, *, seed=0):
     return data, (np.arange(count) % 10).astype(str).astype(object)
 
 
+def everything(dataset):
+    """Return all examples and all their classes."""
+    x = np.concatenate([dataset.x_train, dataset.x_test])
+    return x, np.concatenate([dataset.y_train, dataset.y_test])
+
+
 @pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
 def test_openml_is_asked_for_what_was_named_and_gives_a_dataset_split_in_order(
     openml, tmp_path, kind
@@ -326,20 +302,16 @@ def test_openml_is_asked_for_what_was_named_and_gives_a_dataset_split_in_order(
     openml(kind(data), target)
     dataset = load_openml("little_784", version=1, data_home=tmp_path)
     ((name, settings),) = openml.calls
-    assert name == "little_784"
+    assert name == dataset.name == "little_784"
     assert {"version": 1, "data_home": tmp_path, "as_frame": False}.items() <= settings.items()
-    assert isinstance(dataset, Dataset)
-    assert dataset.name == "little_784"
     assert (len(dataset.x_train), len(dataset.x_test)) == (60, 10)
-    x = np.concatenate([dataset.x_train, dataset.x_test])
-    y = np.concatenate([dataset.y_train, dataset.y_test])
+    x, y = everything(dataset)
     assert (x.dtype, y.dtype) == (np.float32, np.int64)
     np.testing.assert_allclose(x, data / 255, rtol=1e-6)
     assert (y == np.arange(70) % 10).all()
-    assert dataset.num_classes == 10
 
 
-@pytest.mark.parametrize(("test_size", "tested"), [(0.5, 35), (0.1, 7), (0.99, 69), (0.01, 1)])
+@pytest.mark.parametrize(("test_size", "tested"), [(0.5, 35), (0.99, 69), (0.01, 1)])
 def test_the_caller_says_how_much_is_kept_for_testing(openml, test_size, tested):
     openml(*digits(70))
     dataset = load_openml("d", test_size=test_size)
@@ -361,8 +333,7 @@ def test_the_caller_says_how_much_is_kept_for_testing(openml, test_size, tested)
 def test_classes_are_numbered_in_sorted_order(openml, target, expected):
     for kind in (None, object):
         openml(digits(24)[0], np.array(target, dtype=kind))
-        dataset = load_openml("d")
-        y = np.concatenate([dataset.y_train, dataset.y_test])
+        _, y = everything(load_openml("d"))
         assert y.tolist() == expected
         assert y.dtype == np.int64
 
@@ -370,18 +341,11 @@ def test_classes_are_numbered_in_sorted_order(openml, target, expected):
 def test_features_are_scaled_by_one_range_for_all(openml):
     for data, expected in (
         ([[-5.0, 0.0], [5.0, 15.0]], [[0, 0.25], [0.5, 1]]),
+        ([[1e9, 1e9 + 0.25], [1e9 + 0.5, 1e9 + 1]], [[0, 0.25], [0.5, 1]]),
         ([[7.0, 7.0], [7.0, 7.0]], np.zeros((2, 2))),
     ):
         openml(np.array(data * 7), np.array(["a", "b"] * 7))
         np.testing.assert_allclose(load_openml("d").x_train[:2], expected, rtol=1e-6)
-
-
-def test_a_small_range_far_from_zero_keeps_its_digits(openml):
-    data = 1e9 + np.random.default_rng(0).random((14, 3))
-    openml(data, np.array(["a", "b"] * 7))
-    expected = (data - data.min()) / (data.max() - data.min())
-    dataset = load_openml("d")
-    np.testing.assert_allclose(dataset.x_train, expected[:12], atol=1e-6)
 
 
 def test_with_a_generator_the_examples_are_shuffled_together_with_their_classes(openml):
@@ -389,40 +353,26 @@ def test_with_a_generator_the_examples_are_shuffled_together_with_their_classes(
     data = np.repeat(target[:, np.newaxis], 2, axis=1).astype(np.float64)
     data[:, 1] = np.arange(70)
     openml(data, target.astype(str))
-    shuffled = load_openml("d", rng=np.random.default_rng(0))
-    again = load_openml("d", rng=np.random.default_rng(0))
-    x = np.concatenate([shuffled.x_train, shuffled.x_test])
-    y = np.concatenate([shuffled.y_train, shuffled.y_test])
+    shuffled, again = (load_openml("d", rng=generator(0)) for _ in range(2))
+    x, y = everything(shuffled)
     np.testing.assert_allclose(x[:, 0] * 69, y, atol=1e-4)
     assert sorted(np.rint(x[:, 1] * 69).astype(int)) == list(range(70))
     assert len(set(shuffled.y_test)) > 2  # sorted by class, the last ten hold two classes only
     assert (again.x_train == shuffled.x_train).all()
 
 
-def test_an_unreachable_openml_is_a_connection_error_with_a_way_out(monkeypatch):
-    def fetch(*_, **__):
-        raise urllib.error.URLError("no route to host")
-
-    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch)
-    message = r"name='mnist_784': OpenML cannot be reached .*no route to host.*load_mnist\(\)"
-    with pytest.raises(ConnectionError, match=message):
-        load_openml("mnist_784")
-
-
 GOOD_X, GOOD_Y = digits(14)
-HOLED = GOOD_X.copy()
-HOLED[3, 4] = np.nan
 
 
 @pytest.mark.parametrize(
     ("data", "target", "message"),
     [
-        (HOLED, GOOD_Y, "name='d': its features are not all numbers, or some are missing"),
-        (GOOD_X.astype(object), GOOD_Y, "features are not all numbers"),
-        (GOOD_X.astype(str), GOOD_Y, "features are not all numbers"),
-        (GOOD_X, np.linspace(0, 1, 14), "name='d': its targets are not classes"),
-        (GOOD_X, None, "its targets are not classes"),
-        (GOOD_X, np.zeros((14, 2), dtype=int), "its targets are not classes"),
+        (np.where(GOOD_X == 0, np.nan, GOOD_X), GOOD_Y, "x_train holds NaN"),
+        (GOOD_X.astype(object), GOOD_Y, "name='d': .*features .* numbers"),
+        (GOOD_X.astype(str), GOOD_Y, "features .* numbers"),
+        (GOOD_X, np.linspace(0, 1, 14), "name='d': .*targets .*classes"),
+        (GOOD_X, None, "targets .*classes"),
+        (GOOD_X, np.zeros((14, 2), dtype=int), "targets .*classes"),
     ],
 )
 def test_what_is_no_classification_of_numbers_is_refused(openml, data, target, message):
@@ -477,12 +427,7 @@ RIGHT = {
         (load_openml, {"test_size": 0}, ValueError, "test_size=0 must be a finite number above 0"),
         (load_openml, {"test_size": 1}, ValueError, "test_size=1 must be .* above 0 and below 1"),
         (load_openml, {"rng": 0}, TypeError, "rng=0 must be a numpy"),
-        (
-            minibatches,
-            {"batch_size": 11},
-            ValueError,
-            "batch_size=11 is larger than .* 10 examples",
-        ),
+        (minibatches, {"batch_size": 11}, ValueError, "batch_size=11 is larger .* 10 examples"),
         (minibatches, {"batch_size": 2.0}, TypeError, r"batch_size=2\.0 must be a whole number"),
         (minibatches, {"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
         (minibatches, {"y": np.zeros(9)}, ValueError, "x has 10 examples, but y has 9"),
@@ -537,11 +482,7 @@ def test_a_dataset_prints_its_sizes_and_counts_the_classes_of_all_its_labels():
         ({"x_test": np.zeros((3, 5))}, ValueError, r"x_test of shape \(3, 5\).*\(examples, 4\)"),
         ({"x_train": np.zeros((6, 2, 2))}, ValueError, r"x_train of shape \(6, 2, 2\)"),
         ({"x_train": np.zeros(6)}, ValueError, r"x_train of shape \(6,\)"),
-        (
-            {"x_test": np.zeros((3, 4), np.uint8)},
-            TypeError,
-            "x_test has dtype uint8.* / 255 for pi",
-        ),
+        ({"x_test": np.zeros((3, 4), np.uint8)}, TypeError, "x_test has dtype uint8.* / 255 for"),
         ({"x_train": np.full((6, 4), np.nan)}, ValueError, "x_train holds NaN or infinite"),
         ({"x_test": np.full((3, 4), -np.inf)}, ValueError, "x_test holds NaN or infinite"),
         ({"y_train": np.zeros(6)}, TypeError, "y_train has dtype float64, but integer class"),
@@ -566,43 +507,12 @@ def test_examples_are_looked_at_once_and_not_at_each_training(monkeypatch):
     assert looked == []
 
 
-WRITES = {
-    "an item": lambda x: x.__setitem__(0, 7),
-    "a slice of a slice": lambda x: x[:2][1:].__setitem__(..., 7),
-    "in place": lambda x: x.__iadd__(1),
-    "as out": lambda x: np.add(x, 1, out=x),
-    "at": lambda x: np.add.at(x, 0, 1),
-    "shape": lambda x: setattr(x, "shape", (x.size, 1)) or x.__setitem__(0, 7),
-}
-
-
-@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_who_writes_into_a_dataset_is_told_to_take_a_copy(write):
-    for name in ("x_train", "y_train", "x_test", "y_test"):
-        array = getattr(small(), name)
-        before = array.tobytes()
-        with pytest.raises(ValueError, match=r"read-only and shared; change a \.copy\(\) of it"):
-            write(array)
-        assert array.tobytes() == before
-        copied = array.copy()
-        write(copied)
-        assert copied.tobytes() != before
-
-
-def test_what_is_computed_from_a_dataset_is_an_ordinary_array():
-    x = small().x_train
-    some = [x + 1, np.sqrt(x), x @ np.ones((4, 2)), x == 0, np.asarray(x), 1 - x.max(axis=0)]
-    for found in (*some, x.copy(), x[[0, 2]], x[x[:, 0] == 0], x.astype(float)):
-        assert type(found) is np.ndarray
-    assert np.add.reduce(x, axis=0).shape == (4,)
-    assert repr(x[0]) == "array([0., 0., 0., 0.], dtype=float32)"
-    with np.errstate(divide="ignore"):
-        assert np.log(x[0]).tolist() == [-np.inf] * 4
-
-
-def test_the_callers_own_arrays_stay_writable():
+def test_a_dataset_is_read_only_and_the_callers_own_arrays_stay_writable():
     x = np.zeros((6, 4))
-    small(x_train=x)
+    dataset = small(x_train=x)
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(dataset, name)[0] = 1
     x[0] = 1
 
 

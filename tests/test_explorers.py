@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from initlab import Dataset, activations, experiments, explorers, theory
+from initlab import activations, experiments, explorers, theory
 from initlab import initializers as init
 from initlab.activations import ACTIVATIONS, leaky_relu_with
 from initlab.explorers import (
@@ -23,7 +23,6 @@ from initlab.explorers import (
     PhaseSettings,
     SignalExplorer,
     SignalSettings,
-    TrainingExplorer,
     captions,
     scrub_table,
 )
@@ -43,10 +42,9 @@ SMALL = {"depth": 2, "width": 10, "inputs": 10}
 
 
 @pytest.fixture
-def small(mnist, monkeypatch):
+def small(few_digits, monkeypatch):
     """Return a function that makes an explorer with as little to compute as its controls allow."""
-    few = Dataset(mnist.x_train[:500], mnist.y_train[:500], mnist.x_test[:50], mnist.y_test[:50])
-    monkeypatch.setattr("initlab.explorers.training.load_mnist", lambda: few)
+    monkeypatch.setattr("initlab.explorers.training.load_mnist", lambda: few_digits)
     made = []
 
     def make(kind, *arguments, **settings):
@@ -126,16 +124,16 @@ def test_every_option_of_every_control_by_hand_and_pasted_and_every_button(small
     explorer = small(kind)
     explorer.wait()
     other, control = small(kind), controls(explorer)[name]
+    buttons = [widget for widget in inside(explorer) if isinstance(widget, widgets.Button)]
+    buttons.remove(explorer.reset_button)
     for value in stops(control):
         control.value = value
         assert control.value == value
-        for button in [widget for widget in inside(explorer) if isinstance(widget, widgets.Button)]:
-            if button is not explorer.reset_button:
-                button.click()
-                assert explorer.reading().caption
-                assert str(explorer.reading())
-            explorer.wait()
-        assert explorer.reading().caption
+        for button in buttons:
+            button.click()
+            assert explorer.reading().caption
+            assert str(explorer.reading())
+        explorer.wait()
         assert all(said(explorer))
         assert explorer.state_text.value == explorer.state
         assert explorer.picture.message == ""
@@ -236,10 +234,6 @@ def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):
         reading = small(SignalExplorer, start, activation=name, width=500, inputs=100).reading()
         np.testing.assert_allclose(reading.forward_rms, reading.predicted_forward_rms, rtol=0.1)
         np.testing.assert_allclose(reading.gradient_rms, reading.predicted_gradient_rms, rtol=0.2)
-    explorer = small(TrainingExplorer, start="half")
-    explorer.train()
-    explorer.wait()
-    assert b'"color":"black"' in explorer.picture.table
 
 
 # --------------------------------------------------------------------------- memory and threads
@@ -350,7 +344,7 @@ def test_a_slider_moves_safely_while_another_thread_changes_its_range(
     assert explorer.state_text.value == explorer.state
 
 
-def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does():
+def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does(small):
     class Overtaken(ActivationExplorer):
         """Another thread changes the depth as soon as the line of state has been made."""
 
@@ -364,14 +358,13 @@ def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does(
             return text
 
     hands = []
-    explorer = Overtaken(0.1, width=10, inputs=10, depth=1)
+    explorer = small(Overtaken, 0.1)
     hand = threading.Thread(target=setattr, args=[explorer.depth, "value", 2])
     hands.append(hand)
     explorer.seed.value = 5
     hand.join()
     assert (explorer.seed.value, explorer.depth.value) == (5, 2)
     assert explorer.state_text.value == explorer.state
-    explorer.close()
 
 
 def test_tables_that_come_while_the_last_position_is_published_are_filled_too():
@@ -399,8 +392,7 @@ def test_a_table_that_another_explorer_completes_is_published_too():
         while not table.complete:  # two explorers with the same settings fill the same table
             table.fill_nearest(0)
 
-    published = []
-    table = ScrubTable(ActivationSettings(**SMALL))
+    published, table = [], ScrubTable(ActivationSettings(**SMALL))
     filler = Filler(lambda: [0], publish)
     filler.fill([table])
     filler.wait()
@@ -414,8 +406,7 @@ def test_waiting_ends_after_an_error_and_filling_can_begin_again():
         if len(published) == 1:
             raise MemoryError("no room")
 
-    published = []
-    table = ScrubTable(ActivationSettings(**SMALL))
+    published, table = [], ScrubTable(ActivationSettings(**SMALL))
     filler = Filler(lambda: [0], publish)
     filler.fill([table])
     filler.wait()
@@ -442,9 +433,8 @@ def test_every_position_is_what_measure_signals_finds_on_the_same_draw(activatio
     table = scrub_table(ActivationSettings(**setting))
     assert table.complete
     for position in range(0, 122, 11):
-        std = table.places[position]["std"]
+        std, row = table.places[position]["std"], table.row(position)
         signals = experiments.five_layers(init.normal(std), dtype=np.float32, **setting)
-        row = table.row(position)
         for name in ("pooled_std", "across_input_std", "saturated_fraction", "dead_fraction"):
             np.testing.assert_allclose(row[name], signals.each(name), rtol=2e-6, atol=1e-15)
         for layer, found in enumerate(signals.layers):
@@ -465,14 +455,14 @@ def test_every_position_of_signals_is_what_measure_signals_finds():
     setting = {"activation": "tanh", "depth": 3, "width": 20, "inputs": 30, "seed": 2}
     table = scrub_table(SignalSettings(**setting))
     for position in range(0, 122, 11):
-        signals = experiments.five_layers(init.normal(table.places[position]["std"]), **setting)
-        row = table.row(position)
+        std, row = table.places[position]["std"], table.row(position)
+        signals = experiments.five_layers(init.normal(std), **setting)
         for name in ("gradient_rms", "gradient_median"):
             np.testing.assert_allclose(row[name], signals.each(name), rtol=1e-7)
-        known = theory.layer_by_layer("tanh", 3, 20 * table.places[position]["std"] ** 2)
-        predicted = {"predicted_forward_rms": "pooled_std"}  # of tanh, whose mean is 0
-        for name, its in (predicted | {"predicted_gradient_rms": "gradient_rms"}).items():
-            np.testing.assert_allclose(row[name], getattr(known, its), rtol=1e-7)
+        known = theory.layer_by_layer("tanh", 3, 20 * std**2)
+        rms = np.sqrt(known.mean_square)
+        np.testing.assert_allclose(row["predicted_forward_rms"], rms, rtol=1e-7)
+        np.testing.assert_allclose(row["predicted_gradient_rms"], known.gradient_rms, rtol=1e-7)
         for layer, found in enumerate(signals.layers):
             size = np.abs(found.h)
             np.testing.assert_allclose(row["forward_rms"][layer], np.sqrt(np.mean(size**2)))
@@ -583,8 +573,8 @@ def test_comparison_uses_the_same_draw_and_swaps(small):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_at_std_10_an_unbounded_function_explodes_and_a_bounded_one_is_saturated(name):
-    explorer = ActivationExplorer(10.0, activation=name)
-    reading, function = explorer.reading(), ACTIVATIONS[name]
+    table, function = ScrubTable(ActivationSettings(activation=name)), ACTIVATIONS[name]
+    reading = table.reading(len(table.places) - 1)
     if function.saturation is None:
         assert "the signal has exploded" in reading.caption
         off_scale = (reading.below + reading.above)[-1] / (100 * 1000)
@@ -592,7 +582,6 @@ def test_at_std_10_an_unbounded_function_explodes_and_a_bounded_one_is_saturated
     else:
         share = captions.percent(reading.saturated_fraction[-1])
         assert f"saturated {share}; most activations are saturated" in reading.caption
-    explorer.close()
 
 
 @pytest.mark.parametrize(

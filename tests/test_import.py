@@ -40,41 +40,40 @@ def module_of(path):
     return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
+
+
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def imported_rooms(tree):
-    """Return the rooms of the library that a syntax tree imports from, wherever it does so."""
+def imports(tree):
+    """Yield the full name of all that a syntax tree imports, wherever it does so, and the line."""
     for node in ast.walk(tree):
-        names = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            pytest.fail(f"line {node.lineno}: write imports out, from initlab...")
-        elif isinstance(node, ast.ImportFrom) and node.module == "initlab":
-            names = [f"initlab.{alias.name}" for alias in node.names]
+            yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "initlab":
-                room = parts[1] if len(parts) > 1 else "__init__"
-                yield room if room in (*CORE, *FOLDERS) else "__init__", node.lineno
+            assert not node.level, f"line {node.lineno}: write imports out, from initlab..."
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def imported_rooms(tree):
+    """Return the rooms of the library that a syntax tree imports from."""
+    for name, line in imports(tree):
+        package, room, *_ = f"{name}.".split(".")
+        if package == "initlab":
+            yield room if room in (*CORE, *FOLDERS) else "__init__", line
 
 
 def uses_of_global_randomness(tree):
-    """Return where a syntax tree draws from a generator that nobody handed it."""
-    allowed = {"Generator", "default_rng"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr not in allowed:
-            inner = node.value
-            if isinstance(inner, ast.Attribute) and inner.attr == "random":
-                yield f"line {node.lineno}: {ast.unparse(node)}"
-        if isinstance(node, ast.Import) and any(a.name.startswith("random") for a in node.names):
-            yield f"line {node.lineno}: {ast.unparse(node)}"
-        if isinstance(node, ast.ImportFrom) and (node.module or "") in ("random", "numpy.random"):
-            yield f"line {node.lineno}: {ast.unparse(node)}"
+    """Return what a syntax tree takes from a generator that nobody handed it."""
+    names = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    used = [name for name in names if re.search(r"\.random\.(?!Generator$|default_rng$)\w+$", name)]
+    return used + [name for name, _ in imports(tree) if re.match(r"random\b|numpy\.random\.", name)]
 
 
 # What computes and neither draws nor teaches.
@@ -84,37 +83,23 @@ ROOMS = [*CORE, "_engine", "experiments"]
 @pytest.mark.parametrize("names", ["initlab", ", ".join(f"initlab.{room}" for room in ROOMS)])
 def test_imports_are_quick_nothing_slow_comes_with_them(names):
     program = f"import json, sys, {names}; print(json.dumps(sorted(sys.modules)))"
-    environment = os.environ | {"PYTHONPATH": str(ROOT.parent)}
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    loaded = {name.split(".")[0] for name in json.loads(run.stdout)}
+    settings = {"env": os.environ | {"PYTHONPATH": str(ROOT.parent)}, "text": True}
+    output = subprocess.check_output([sys.executable, "-c", program], **settings)
+    loaded = {name.split(".")[0] for name in json.loads(output)}
     assert {"initlab", "numpy"} <= loaded
-    assert loaded.isdisjoint(SLOW), loaded.intersection(SLOW)
+    assert loaded.isdisjoint(SLOW)
 
 
-def test_every_name_in_all_exists_and_every_name_imported_is_in_all():
-    missing = [name for name in initlab.__all__ if not hasattr(initlab, name)]
-    assert missing == []
-    imported = {
-        alias.asname or alias.name
-        for node in tree_of(ROOT / "__init__.py").body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert imported == set(initlab.__all__)
-    assert len(set(initlab.__all__)) == len(initlab.__all__)
+def test_all_names_what_is_imported():
+    imported = [name.rpartition(".")[2] for name, _ in imports(tree_of(ROOT / "__init__.py"))]
+    assert sorted(imported) == sorted(initlab.__all__)
 
 
 def test_every_module_has_its_place():
     assert {module_of(path) for path in FILES} == {*CORE, *FOLDERS, "__init__"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@each_file
 def test_a_module_imports_only_what_it_may(path):
     room = module_of(path)
     wrong = [
@@ -140,9 +125,9 @@ def test_imports_are_found_wherever_they_stand(source, rooms):
     assert [room for room, _ in imported_rooms(ast.parse(source))] == rooms
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@each_file
 def test_a_module_draws_only_from_the_generator_it_is_handed(path):
-    assert list(uses_of_global_randomness(tree_of(path))) == []
+    assert uses_of_global_randomness(tree_of(path)) == []
 
 
 @pytest.mark.parametrize(
@@ -157,28 +142,18 @@ def test_a_module_draws_only_from_the_generator_it_is_handed(path):
     ],
 )
 def test_global_randomness_is_found(source, count):
-    assert len(list(uses_of_global_randomness(ast.parse(source)))) == count
+    assert len(uses_of_global_randomness(ast.parse(source))) == count
 
 
 @pytest.mark.parametrize(
     "path",
     # The bar is shown only where a caller asks for it, and its room does nothing else.
     [path for path in FILES if module_of(path) in ROOMS and path.stem != "progress"],
-    ids=lambda path: str(path.relative_to(ROOT)),
+    ids=name_of,
 )
 def test_rooms_that_compute_neither_print_nor_plot(path):
     tree = tree_of(path)
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     assert [call.lineno for call in calls if getattr(call, "id", None) == "print"] == []
-    loaded = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
+    loaded = {name.split(".")[0] for name, _ in imports(tree)}
     assert loaded.isdisjoint({"matplotlib", "ipywidgets", "IPython", "tqdm"})

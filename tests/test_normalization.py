@@ -5,6 +5,7 @@ from the full matrix of derivatives.
 """
 
 import math
+import statistics
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from initlab import initializers as init
 from initlab.activations import tanh
 from initlab.gradient_check import check_gradients
 from initlab.layers import Activation, Dense, Residual
-from initlab.losses import mean_squared_error
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm, Normalize
 
@@ -51,9 +51,6 @@ def dense(fan_in=4, fan_out=4, seed=0, dtype=np.float64):
 def arrays_of(layer):
     names = (*layer.PARAMETERS, *getattr(layer, "AVERAGES", ()))
     return {name: getattr(layer, name) for name in names}
-
-
-# ------------------------------------------------------------------------ normalization, by hand
 
 
 def normalized(values, epsilon):
@@ -137,9 +134,6 @@ def test_a_normalization_begins_with_scale_one_and_shift_zero(kind):
         assert len({id(array) for array in arrays_of(layer).values()}) == 4
 
 
-# --------------------------------------------------------------------------- running averages
-
-
 @pytest.mark.parametrize("momentum", [0.1, 0.75, 1.0])
 def test_each_backward_moves_the_running_averages_a_part_of_the_way(momentum):
     layer = norm(BatchNorm, momentum=momentum)
@@ -148,12 +142,10 @@ def test_each_backward_moves_the_running_averages_a_part_of_the_way(momentum):
         x = 3 * normal(6, 4, seed=step) + 1
         layer.forward(x)
         layer.backward(normal(6, 4, seed=9))
-        for f in range(4):
-            column = x[:, f].tolist()
-            m = sum(column) / 6
-            mean[f] = (1 - momentum) * mean[f] + momentum * m
-            v = sum((value - m) ** 2 for value in column) / 5  # unbiased
-            variance[f] = (1 - momentum) * variance[f] + momentum * v
+        for f, column in enumerate(x.T.tolist()):
+            mean[f] = (1 - momentum) * mean[f] + momentum * statistics.mean(column)
+            unbiased = statistics.variance(column)
+            variance[f] = (1 - momentum) * variance[f] + momentum * unbiased
         np.testing.assert_allclose(layer.running_mean, [mean], rtol=1e-12)
         np.testing.assert_allclose(layer.running_variance, [variance], rtol=1e-12)
 
@@ -185,9 +177,6 @@ def test_in_inference_the_averages_take_the_place_of_the_batch():
         assert y[b, f] == pytest.approx(expected, rel=1e-12)
         assert grad_x[b, f] == pytest.approx(grad[b, f] * layer.scale[0, f] / std, rel=1e-12)
     assert {name: array.tobytes() for name, array in arrays_of(layer).items()} == before
-
-
-# ---------------------------------------------------------------------------- stack and purity
 
 
 def blocks(dtype=np.float64):
@@ -256,9 +245,6 @@ def test_what_is_forgotten_cannot_be_derived_but_the_averages_are_not_forgotten(
         assert mean.any()
 
 
-# ---------------------------------------------------------------------------------- residual
-
-
 def test_a_residual_block_is_its_input_plus_its_branch():
     first, second = dense(4, 7), dense(7, 4, seed=1)
     block, x, grad = Residual([first, Activation(tanh), second]), normal(6, 4), normal(6, 4, seed=2)
@@ -271,19 +257,6 @@ def test_a_residual_block_is_its_input_plus_its_branch():
     np.testing.assert_allclose(block.backward(grad), expected, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(second.weight_grad, h.T @ grad, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(first.weight_grad, x.T @ inner, rtol=1e-12, atol=1e-13)
-
-
-def test_a_branch_may_have_a_branch():
-    inner = Residual([Activation(tanh)])
-    x, grad = normal(6, 4), normal(6, 4, seed=2)
-    block = Residual([inner, Activation(tanh)])
-    z = x + np.tanh(x)
-    np.testing.assert_allclose(block.forward(x), x + np.tanh(z), rtol=1e-12)
-    slope = (2 - np.tanh(x) ** 2) * (1 - np.tanh(z) ** 2)
-    np.testing.assert_allclose(block.backward(grad), grad * (1 + slope), rtol=1e-12)
-
-
-# -------------------------------------------------------------- every network that can be built
 
 
 def network(kind=None, residual=None, seed=0, sizes=(4, 5, 5, 5, 5, 3), **settings):
@@ -306,30 +279,18 @@ def network(kind=None, residual=None, seed=0, sizes=(4, 5, 5, 5, 5, 3), **settin
     return net
 
 
+@pytest.mark.parametrize("batch", [1, 2, 6])
 @pytest.mark.parametrize("stacked", [False, True], ids=["single", "stack"])
 @pytest.mark.parametrize("residual", [None, 1, 2])
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_gradient_is_a_slope_of_the_loss(kind, residual, stacked):
+def test_every_gradient_is_a_slope_of_the_loss(kind, residual, stacked, batch):
     net = network(kind, residual)
     if stacked:
         net = MLP.stack([net, network(kind, residual, seed=1)])
-    found = check_gradients(net, normal(6, 4), np.array([0, 2, 1, 1, 2, 0]))
+    found = check_gradients(net, normal(batch, 4), np.array([0, 2, 1, 1, 2, 0])[:batch])
     assert found, str(found)
     learned = (20 + 5) + 3 * (25 + 5) + (15 + 3) + (0 if kind is None else 4 * 10)
-    assert found.entries == learned * (2 if stacked else 1) + 24
-
-
-@pytest.mark.parametrize("batch", [1, 2])
-@each_norm
-def test_gradients_of_the_smallest_batches_are_slopes(kind, batch):
-    net = network(kind, 2)
-    found = check_gradients(
-        net, normal(batch, 4), normal(batch, 3, seed=3), loss=mean_squared_error
-    )
-    assert found, str(found)
-
-
-# -------------------------------------------------------------------------- shown and refused
+    assert found.entries == learned * (2 if stacked else 1) + 4 * batch
 
 
 @pytest.mark.parametrize(
@@ -376,7 +337,7 @@ def test_a_block_is_not_made_from_what_is_none(make, error, message):
     ("stack", "x", "error", "message"),
     [
         ((), np.ones((6, 5)), ValueError, r"\(6, 5\) doesn't fit .*\(1, 4\): expected .*batch, 4"),
-        ((), np.ones(4), ValueError, r"x has shape \(4,\), but needs at least 2 dimensions"),
+        ((), np.ones(4), ValueError, r"x has shape \(4,\)"),
         ((), np.ones((6, 4), int), TypeError, r"x has dtype int\d+, but floats are needed"),
         ((2,), np.ones((3, 6, 4)), ValueError, r"\(3, 6, 4\) doesn't fit .*\(2, 1, 4\)"),
     ],

@@ -10,16 +10,8 @@ import pytest
 from initlab import initializers as init
 from initlab.activations import relu
 from initlab.datasets import Dataset
-from initlab.experiments.remedies import (
-    DEPTH,
-    FIVE_STARTS,
-    REMEDIES,
-    WIDTH,
-    Remedy,
-    RemedyTable,
-    cost_of_remedies,
-    remedies_by_start,
-)
+from initlab.experiments import FIVE_STARTS, REMEDIES, Remedy, cost_of_remedies, remedies_by_start
+from initlab.experiments.remedies import DEPTH, WIDTH
 from initlab.layers import Residual
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm, Normalize
@@ -47,21 +39,11 @@ def examples(count=60):
 def alone(remedy, start, seed):
     """Train one network by hand: its final loss, and its accuracy."""
     data = examples()
-    net = remedy.network(
-        [4, 6, 6, 6, 3],
-        activation=relu,
-        weight_init=start,
-        rng=np.random.default_rng([seed, 0]),
-        dtype=np.float32,
-    )
-    history = train(
-        net,
-        data,
-        optimizer=remedy.optimizer(remedy.learning_rate),
-        steps=25,
-        batch_size=16,
-        rng=np.random.default_rng([seed, 1]),
-    )
+    weight_rng, rng = (np.random.default_rng([seed, which]) for which in (0, 1))
+    settings = {"activation": relu, "weight_init": start, "rng": weight_rng, "dtype": np.float32}
+    net = remedy.network([4, 6, 6, 6, 3], **settings)
+    optimizer = remedy.optimizer(remedy.learning_rate)
+    history = train(net, data, optimizer=optimizer, steps=25, batch_size=16, rng=rng)
     return history.loss[-20:].mean(), evaluate(net, data.x_test[:20], data.y_test[:20]).accuracy
 
 
@@ -87,13 +69,11 @@ def test_the_table_fills_as_the_trainings_end():
     seen = []
 
     def note(table):
-        assert isinstance(table, RemedyTable)
         assert (np.isnan(table.loss) == np.isnan(table.accuracy)).all()
         seen.append((table, int(np.isfinite(table.loss).sum())))
 
-    found = remedies_by_start(
-        examples(), remedies=OWN, starts=STARTS, seeds=range(3), on_results=note, **SMALL
-    )
+    given = {"remedies": OWN, "starts": STARTS, "seeds": range(3)}
+    found = remedies_by_start(examples(), on_results=note, **given, **SMALL)
     counts = [count for _, count in seen]
     assert (counts[0], counts[-1]) == (0, 18)
     assert counts == sorted(counts)
@@ -102,13 +82,9 @@ def test_the_table_fills_as_the_trainings_end():
 
 
 def test_a_training_that_overflows_has_no_loss_and_no_right_answer():
-    table = remedies_by_start(
-        examples(),
-        remedies={"none": Remedy(MLP, SGD, 0.1)},
-        starts={"huge": init.normal(1e15), "He": init.he_normal()},
-        seeds=[0],
-        **SMALL,
-    )
+    starts = {"huge": init.normal(1e15), "He": init.he_normal()}
+    given = {"remedies": {"none": Remedy(MLP, SGD, 0.1)}, "starts": starts, "seeds": [0]}
+    table = remedies_by_start(examples(), **given, **SMALL)
     assert np.isnan(table.loss[0, 0, 0])
     assert table.accuracy[0, 0, 0] == 0
     assert np.isfinite(table.loss[0, 1, 0])

@@ -11,7 +11,6 @@ from initlab import initializers as init
 from initlab import theory
 from initlab.activations import ACTIVATIONS, erf, identity, relu, softsign, tanh
 from initlab.datasets import gaussian_inputs
-from initlab.experiments import five_layers
 from initlab.network import MLP
 from initlab.signals import measure_signals
 
@@ -35,25 +34,19 @@ FUNCTIONS = {
         ),
     ),
 }
-QS = (0.01, 0.7, 3.0, 50.0)
 EVERYTHING = (
     *("q", "mean_square", "pooled_std", "across_input_std"),
     *("correlation", "saturated_fraction", "gradient_rms"),
 )
 
 
-def density(z):
-    return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-
-
 def mean_by_quad(g):
     """Return E[g(z)], z ~ N(0, 1), from pieces narrow enough for a kink or a step at 0."""
     edges = [-10, -2, -0.3, 0, 0.3, 2, 10]
     pieces = itertools.pairwise(edges)
-    return sum(
-        quad(lambda z: g(z) * density(z), a, b, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-        for a, b in pieces
-    )
+    within = {"epsabs": 1e-13, "epsrel": 1e-11, "limit": 200}
+    parts = [quad(lambda z: g(z) * math.exp(-z * z / 2), *ends, **within)[0] for ends in pieces]
+    return sum(parts) / math.sqrt(2 * math.pi)
 
 
 def mean_of_pair_by_quad(g, q, correlation):
@@ -69,12 +62,6 @@ def mean_of_pair_by_quad(g, q, correlation):
         dblquad(integrand, *x, *y, epsabs=1e-10, epsrel=1e-9)[0]
         for x, y in itertools.product(ends, ends)
     )
-
-
-def arc_cosine_kernel(correlation):
-    """Return what E[relu(z) relu(z')] is, divided by q / 2: Cho, Saul (2009)."""
-    angle = math.acos(correlation)
-    return (math.sin(angle) + (math.pi - angle) * correlation) / math.pi
 
 
 def fixed_point_by_quad(name, sigma_w2, sigma_b2):
@@ -95,7 +82,7 @@ def chi_by_quad(name, sigma_w2, q):
 # ------------------------------------------------------------------------ size of the signal
 
 
-@pytest.mark.parametrize("q", QS)
+@pytest.mark.parametrize("q", [0.01, 0.7, 3.0, 50.0])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_variance_map_and_chi_are_the_integrals_of_poole_equations_3_and_6(name, q):
     f = FUNCTIONS[name][0]
@@ -161,15 +148,6 @@ def test_tanh_just_above_one_has_a_small_fixed_point():
     assert theory.fixed_point("tanh", 1.001) == pytest.approx(0.0005, rel=0.01)
 
 
-@pytest.mark.parametrize("sigma_w2", [0.3, 2.0, 5.0])
-def test_relu_has_closed_forms(sigma_w2):
-    q = np.array([1e-3, 1.0, 40.0])
-    with_bias = theory.variance_map(q, relu, sigma_w2, 0.7)
-    np.testing.assert_allclose(with_bias, sigma_w2 * q / 2 + 0.7, rtol=1e-12)
-    np.testing.assert_allclose(theory.chi(relu, sigma_w2, q=q), sigma_w2 / 2, rtol=1e-12)
-    assert theory.chi(relu, sigma_w2) == pytest.approx(sigma_w2 / 2, rel=1e-12)
-
-
 def test_gaussian_mean_knows_the_moments():
     assert theory.gaussian_mean(np.ones_like) == pytest.approx(1, rel=1e-12)
     assert theory.gaussian_mean(lambda z: z, 9.0) == pytest.approx(0, abs=1e-14)
@@ -186,31 +164,17 @@ def test_gaussian_mean_knows_the_moments():
 
 
 @pytest.mark.parametrize(
-    ("activation", "sigma_b2", "expected", "within"),
+    ("activation", "sigma_b2", "expected"),
     [
-        ("tanh", 0.05, 1.76095463960688, 1e-9),
-        ("tanh", 0.0, 1.0, 1e-10),
-        ("erf", 0.0, math.pi / 4, 1e-10),  # the slope of erf at 0 is 2 / sqrt(pi)
-        ("relu", 0.0, 2.0, 1e-10),
-        ("relu", 0.3, 2.0, 1e-10),
-        ("identity", 0.0, 1.0, 1e-10),
-        ("leaky_relu", 0.0, 2 / 1.0001, 1e-10),
-        ("softsign", 0.0, 1.0, 1e-10),
-        ("sigmoid", 0.0, 103.007553855521, 1e-7),
+        ("tanh", 0.0, 1.0),
+        ("erf", 0.0, math.pi / 4),  # the slope of erf at 0 is 2 / sqrt(pi)
+        ("relu", 0.3, 2.0),
+        ("leaky_relu", 0.0, 2 / 1.0001),
+        ("softsign", 0.0, 1.0),  # it bends at 0 itself
     ],
 )
-def test_critical_line(activation, sigma_b2, expected, within):
-    assert theory.critical_line(activation, sigma_b2) == pytest.approx(expected, abs=within)
-
-
-def test_sigmoid_without_bias_is_critical_at_sigma_w_of_about_ten():
-    # Where exactly, is said by integrals that share nothing with the library.
-    below, above = (
-        chi_by_quad("sigmoid", s * s, fixed_point_by_quad("sigmoid", s * s, 0.0)) - 1
-        for s in (10.149, 10.1495)
-    )
-    assert below < 0 < above
-    assert 10.149 < math.sqrt(theory.critical_line("sigmoid")) < 10.1495
+def test_critical_line(activation, sigma_b2, expected):
+    assert theory.critical_line(activation, sigma_b2) == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -239,19 +203,15 @@ def test_a_line_that_is_jumped_over_or_never_met_is_an_error_for_one_and_nan_amo
     assert found[1] == pytest.approx(theory.critical_line("gelu", 1.0), rel=1e-12)
 
 
-def test_xavier_flattens_sigmoid_and_std_10_does_not():
-    # The sizes at width 100: LeCun and Xavier give sigma_w2 = 1, std 10 gives 10,000.
-    assert theory.chi("sigmoid", 1.0) == pytest.approx(0.0557, abs=5e-5)
-    assert theory.chi("sigmoid", 1e4) > 5
-
-
 # ---------------------------------------------------------------------- likeness of two inputs
 
 
 @pytest.mark.parametrize("c", [-1.0, -0.5, 0.0, 0.3, 0.9, 0.999, 1 - 1e-9, 1.0])
 @pytest.mark.parametrize("q", [0.5, 40.0, 1e30])
 def test_the_correlation_map_of_relu_is_the_arc_cosine_kernel(c, q):
-    kernel, within = arc_cosine_kernel(c), 1e-9 if q < 1e3 else 1e-6
+    # E[relu(z) relu(z')], divided by q / 2: Cho, Saul (2009).
+    kernel = (math.sin(math.acos(c)) + (math.pi - math.acos(c)) * c) / math.pi
+    within = 1e-9 if q < 1e3 else 1e-6
     assert theory.correlation_map(c, relu, 2.0, q=q) == pytest.approx(kernel, abs=within)
     with_bias = (1.5 * q / 2 * kernel + 0.2) / (1.5 * q / 2 + 0.2)
     found = theory.correlation_map(c, relu, 1.5, 0.2, q=q)
@@ -309,12 +269,6 @@ def test_correlations_end_at_one_in_order_and_below_in_chaos():
         assert theory.correlation_fixed_point("relu", sigma_w2, 0.3) == 1.0
     assert theory.correlation_fixed_point("tanh", 0.0) == 1.0
     assert theory.correlation_fixed_point("tanh", 3.0) == 0.0  # odd function, no bias
-    c = theory.correlation_fixed_point("tanh", 3.0, 0.05)
-    assert 0.01 < c < 0.9
-    iterated = 0.95
-    for _ in range(200):
-        iterated = theory.correlation_map(iterated, "tanh", 3.0, 0.05)
-    assert iterated == pytest.approx(c, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -324,32 +278,16 @@ def test_depth_scale_is_the_slope_of_the_map_at_its_fixed_point(name, sigma_w2):
     # By integrals that share nothing with the library; kinks included.
     sigma_b2 = 0.1
     f, slope = FUNCTIONS[name]
-    q = brentq(
-        lambda q: sigma_w2 * mean_by_quad(lambda z: f(math.sqrt(q) * z) ** 2) + sigma_b2 - q,
-        *(0.1, 1e4),
-    )
-    end = brentq(
-        lambda c: (sigma_w2 * mean_of_pair_by_quad(f, q, c) + sigma_b2) / q - c,
-        0.0,
-        0.98,
-        xtol=1e-9,
-    )
+    q = fixed_point_by_quad(name, sigma_w2, sigma_b2)
+
+    def growth(c):
+        return (sigma_w2 * mean_of_pair_by_quad(f, q, c) + sigma_b2) / q - c
+
+    end = brentq(growth, 0.0, 0.98, xtol=1e-9)
     assert theory.correlation_fixed_point(name, sigma_w2, sigma_b2) == pytest.approx(end, abs=1e-7)
     rate = sigma_w2 * mean_of_pair_by_quad(slope, q, end)
     found = theory.depth_scale(name, sigma_w2, sigma_b2)
     assert found == pytest.approx(-1 / math.log(rate), rel=1e-6)
-
-
-@pytest.mark.parametrize("sigma_w2", [1.3, 2.5, 4.0])
-def test_depth_scale_is_how_fast_correlations_reach_their_fixed_point(sigma_w2):
-    end = theory.correlation_fixed_point("tanh", sigma_w2, 0.05)
-    c, distances = 0.5 * end + 0.1, []
-    for _ in range(60):
-        c = theory.correlation_map(c, "tanh", sigma_w2, 0.05)
-        distances.append(abs(c - end))
-    last = max(k for k, distance in enumerate(distances) if distance > 1e-7)
-    expected = -1 / math.log(distances[last] / distances[last - 1])
-    assert theory.depth_scale("tanh", sigma_w2, 0.05) == pytest.approx(expected, rel=0.01)
 
 
 def test_depth_scale_is_infinite_on_the_critical_line_and_falls_away_on_both_sides():
@@ -361,11 +299,10 @@ def test_depth_scale_is_infinite_on_the_critical_line_and_falls_away_on_both_sid
     assert theory.depth_scale("identity", 1.0) == math.inf
     critical = theory.critical_line("tanh", 0.05)
     assert theory.depth_scale("tanh", critical, 0.05) > 1e8
-    # Close to the line, the distance from it counts.
+    # Close to the line, the depth scale goes with the distance from it.
     for side in (-1, 1):
         near = [theory.depth_scale("tanh", critical + side * step, 0.05) for step in (1e-5, 2e-5)]
         assert near[0] / near[1] == pytest.approx(2, rel=1e-3)
-    assert theory.depth_scale("tanh", 2.5 * critical, 0.05) < 9
     assert theory.depth_scale("tanh", 0.0) == 0.0
 
 
@@ -377,15 +314,6 @@ def test_depth_scale_of_erf_has_a_closed_form_even_where_erf_is_nearly_a_step(si
     assert theory.depth_scale("erf", sigma_w2) == pytest.approx(-1 / math.log(rate), rel=1e-5)
 
 
-@pytest.mark.parametrize("sigma_w", [0.1, 1.0, 5.0, 10.15, 40.0])
-def test_a_sigmoid_network_without_biases_is_a_tanh_network_on_the_diagonal(sigma_w):
-    here = theory.phase_diagram("sigmoid", sigma_w**2)
-    there = theory.phase_diagram("tanh", sigma_w**2 / 16, sigma_w**2 / 16)
-    assert there.q == pytest.approx(here.q / 4, rel=1e-9)  # u = z / 2
-    assert there.chi == pytest.approx(here.chi, rel=1e-9)
-    assert there.depth_scale == pytest.approx(here.depth_scale, rel=1e-4)
-
-
 # ------------------------------------------------------------------------ one and many networks
 
 
@@ -394,7 +322,6 @@ def test_arrays_have_what_scalars_have_one_by_one(name):
     most_w, most_b = ACTIVATIONS[name].plane
     w2 = np.linspace(0, most_w, 9) ** 2
     b2 = np.array([[0.0], [most_b / 10], [most_b]]) ** 2
-    shape = 3, 9
     calls = [
         lambda w2, b2: theory.variance_map(0.7, name, w2, b2),
         lambda w2, b2: theory.fixed_point(name, w2, b2),
@@ -406,16 +333,15 @@ def test_arrays_have_what_scalars_have_one_by_one(name):
         lambda w2, b2: theory.phase_diagram(name, w2, b2).q,
     ]
     for call in calls:
-        many = call(w2, b2)
-        many = np.broadcast_to(many, shape)
+        many = np.broadcast_to(call(w2, b2), (3, 9))
         for i, j in itertools.product(range(3), range(9)):
             one = call(float(w2[j]), float(b2[i, 0]))
             assert type(one) is float
             assert one == pytest.approx(many[i, j], rel=1e-9, abs=1e-9)
 
 
-def test_q_and_correlation_may_be_arrays_too():
-    q = np.array([[0.1, 1.0, 2.0], [5.0, 0.0, 30.0]])
+def test_q_and_correlation_may_be_arrays_too_larger_than_a_block():
+    q = np.linspace(0, 30, 102).reshape(2, 51)
     for function in (
         lambda q: theory.variance_map(q, "tanh", 1.3, 0.2),
         lambda q: theory.chi("tanh", 1.3, 0.2, q=q),
@@ -427,13 +353,6 @@ def test_q_and_correlation_may_be_arrays_too():
         assert found.shape == q.shape
         expected = [[function(value) for value in row] for row in q]
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
-
-
-def test_many_networks_are_computed_in_blocks_that_nobody_sees():
-    q = np.linspace(0.1, 9, 101)
-    found = theory.correlation_map(0.5, "selu", 1.0, q=q)
-    expected = [theory.correlation_map(0.5, "selu", 1.0, q=value) for value in q]
-    np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
 # ---------------------------------------------------------------------------- layer by layer
@@ -450,6 +369,7 @@ def test_many_networks_are_computed_in_blocks_that_nobody_sees():
 )
 def test_layer_by_layer_is_what_wide_networks_do(activation, sigma_w2, sigma_b2, within):
     width, depth, input_q = 1000, 4, 0.6
+    names = ("pooled_std", "across_input_std", "saturated_fraction", "gradient_rms")
     measured = []
     for seed in range(3):
         weights, inputs, gradient = np.random.default_rng(seed).spawn(3)
@@ -464,47 +384,13 @@ def test_layer_by_layer_is_what_wide_networks_do(activation, sigma_w2, sigma_b2,
         )
         x = gaussian_inputs(150, width, rng=inputs) * math.sqrt(input_q)
         signals = measure_signals(net, x, rng=gradient)
-        names = ("pooled_std", "across_input_std", "saturated_fraction", "gradient_rms")
-        row = [signals.each(name) for name in names]
-        row.append([np.mean(np.square(layer.z, dtype=np.float64)) for layer in signals.layers])
-        measured.append(row)
+        q = [np.mean(np.square(layer.z, dtype=np.float64)) for layer in signals.layers]
+        measured.append([q, *map(signals.each, names)])
     expected = theory.layer_by_layer(activation, depth, sigma_w2, sigma_b2, input_q=input_q)
-    across = expected.across_input_std * math.sqrt(1 - 1 / 150)  # 150 inputs, not infinitely many
-    right = (
-        expected.pooled_std,
-        across,
-        expected.saturated_fraction,
-        expected.gradient_rms,
-        expected.q,
-    )
-    for found, theirs in zip(np.mean(measured, axis=0), right, strict=True):
-        assert theirs.shape == (depth,)
-        np.testing.assert_allclose(found, theirs, rtol=within, atol=0.001)
-
-
-def test_layer_by_layer_knows_what_std_10_does_to_sigmoid():
-    expected = theory.layer_by_layer("sigmoid", 5, 100 * 10.0**2)
-    np.testing.assert_allclose(expected.saturated_fraction, 0.95, atol=0.015)
-    np.testing.assert_allclose(expected.gradient_rms, [2.2, 0.83, 0.28, 0.09, 0.030], rtol=0.08)
-    runs = [five_layers(init.normal(10), seed=seed, inputs=300) for seed in range(8)]
-    for name in ("saturated_fraction", "gradient_rms", "pooled_std", "across_input_std"):
-        found = np.array([run.each(name) for run in runs])
-        value = getattr(expected, name)
-        if name == "across_input_std":
-            value = value * math.sqrt(1 - 1 / 300)  # 300 inputs, not infinitely many
-        assert np.all(np.abs(found.mean(axis=0) - value) < 2 * found.std(axis=0)), name
-
-
-def test_layer_by_layer_knows_that_xavier_makes_sigmoid_forget():
-    expected = theory.layer_by_layer("sigmoid", 5, 1.0)
-    np.testing.assert_allclose(expected.pooled_std, [0.21, 0.13, 0.12, 0.12, 0.12], atol=0.005)
-    across = [0.21, 0.049, 0.0115, 0.0027, 0.0006]
-    np.testing.assert_allclose(expected.across_input_std, across, rtol=0.08)
-
-
-def test_layer_by_layer_knows_that_std_001_kills_the_gradient_of_sigmoid():
-    expected = theory.layer_by_layer("sigmoid", 5, 100 * 0.01**2)
-    np.testing.assert_allclose(expected.gradient_rms, [1e-7, 4e-6, 1.6e-4, 6.2e-3, 0.25], rtol=0.1)
+    for name, found in zip(("q", *names), np.mean(measured, axis=0), strict=True):
+        # 150 inputs, not infinitely many.
+        share = math.sqrt(1 - 1 / 150) if name == "across_input_std" else 1
+        np.testing.assert_allclose(found, share * getattr(expected, name), rtol=within, atol=0.001)
 
 
 def test_each_layer_may_have_variances_of_its_own():
@@ -562,8 +448,6 @@ def test_the_correlation_of_two_inputs_follows_the_correlation_map(name):
 def test_inputs_without_likeness_make_all_the_spread_there_is():
     found = theory.layer_by_layer("sigmoid", 1, 3.0)
     np.testing.assert_allclose(found.across_input_std, found.pooled_std, rtol=1e-11)
-    with_bias = theory.layer_by_layer("sigmoid", 3, 3.0, 0.3)
-    assert np.all(with_bias.across_input_std < with_bias.pooled_std)
 
 
 @pytest.mark.parametrize(
@@ -598,9 +482,8 @@ def test_layer_by_layer_resolves_how_little_tells_inputs_apart():
 
 def test_no_weights_no_signal():
     expected = theory.layer_by_layer("sigmoid", 3, 0.0)
-    for name, value in [("q", 0), ("pooled_std", 0), ("across_input_std", 0)]:
-        np.testing.assert_array_equal(getattr(expected, name), [value] * 3)
-    np.testing.assert_array_equal(expected.saturated_fraction, [0, 0, 0])
+    for name in ("q", "pooled_std", "across_input_std", "saturated_fraction"):
+        np.testing.assert_array_equal(getattr(expected, name), [0, 0, 0])
     np.testing.assert_allclose(expected.gradient_rms, [0, 0, 0.25], rtol=1e-12)
 
 
@@ -610,32 +493,16 @@ def test_no_weights_no_signal():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (
-            lambda: theory.variance_map(1.0, "tanh", -1),
-            ValueError,
-            "sigma_w2=-1 must be .*at least 0",
-        ),
-        (
-            lambda: theory.variance_map(1.0, "tanh", 1, -1),
-            ValueError,
-            "sigma_b2=-1 must.*at least 0",
-        ),
+        (lambda: theory.variance_map(1.0, "tanh", -1), ValueError, "sigma_w2=-1 must .*at least 0"),
+        (lambda: theory.variance_map(1.0, "tanh", 1, -1), ValueError, "sigma_b2=-1 must"),
         (lambda: theory.variance_map(1.0, "thanh", 1), ValueError, "'thanh'.*did you mean 'tanh'"),
-        (
-            lambda: theory.variance_map([1.0, np.nan], "tanh", 1),
-            ValueError,
-            "nan.* must.*finite",
-        ),
+        (lambda: theory.variance_map([1.0, np.nan], "tanh", 1), ValueError, "nan.* must.*finite"),
         (lambda: theory.fixed_point("tanh", math.inf), ValueError, "sigma_w2=inf must be .*finite"),
         (lambda: theory.fixed_point("tanh", "2"), TypeError, "sigma_w2='2' must be real numbers"),
         (lambda: theory.chi("tanh", [1.0, -1.0]), ValueError, "sigma_w2=.*-1"),
         (lambda: theory.chi("tanh", 1, q=-1.0), ValueError, r"q=-1\.0 must.*at least 0"),
         (lambda: theory.critical_line("tanh", -0.1), ValueError, r"sigma_b2=-0\.1"),
-        (
-            lambda: theory.correlation_map(1.2, "tanh", 1),
-            ValueError,
-            r"correlation=1\.2 must be .*-1 to 1",
-        ),
+        (lambda: theory.correlation_map(1.2, "tanh", 1), ValueError, r"correlation=1\.2 must .*1"),
         (lambda: theory.correlation_map([0, -1.2], "tanh", 1), ValueError, r"correlation=.*-1\.2"),
         (lambda: theory.correlation_map(np.nan, "tanh", 1), ValueError, "correlation=nan"),
         (lambda: theory.phase_diagram("tanh", 1, -1), ValueError, "sigma_b2=-1"),
@@ -644,14 +511,9 @@ def test_no_weights_no_signal():
         (lambda: theory.layer_by_layer("tanh", 2, 1, input_q=-1), ValueError, "input_q=-1"),
         (
             lambda: theory.layer_by_layer("tanh", 2, 1, input_q=1, input_shared=-1.5),
-            ValueError,
-            r"input_shared=-1\.5 must be at most input_q=1 in size",
+            *(ValueError, r"input_shared=-1\.5 must be at most input_q=1 in size"),
         ),
-        (
-            lambda: theory.layer_by_layer("tanh", 2, [1.0, 1.0, 1.0]),
-            ValueError,
-            r"sigma_w2=\[1\.0, 1\.0, 1\.0\] must be one number, or one for each of 2",
-        ),
+        (lambda: theory.layer_by_layer("tanh", 2, [1, 1, 1]), ValueError, "sigma_w2=.* each of 2"),
     ],
 )
 def test_wrong_arguments_are_named_with_value_and_remedy(call, error, message):

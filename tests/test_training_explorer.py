@@ -10,20 +10,14 @@ import numpy as np
 import pytest
 
 from initlab import Dataset, experiments, explorers, train
-from initlab import initializers as init
 from initlab.explorers import TrainingExplorer, TrainingSettings, training_curve
 from initlab.initializers import STARTS
 from initlab.training import History
 
 
-@pytest.fixture(scope="module")
-def few(mnist):
-    return Dataset(mnist.x_train[:500], mnist.y_train[:500], mnist.x_test[:200], mnist.y_test[:200])
-
-
 @pytest.fixture
-def explorer(few):
-    explorer = TrainingExplorer(few, steps=10, depth=2)
+def explorer(few_digits):
+    explorer = TrainingExplorer(few_digits, steps=10, depth=2)
     yield explorer
     explorer.close()
 
@@ -67,47 +61,28 @@ def colors(explorer):
     return [part["color"] for part in drawn(explorer)[0]["parts"]]
 
 
-# ------------------------------------------------------------------------------------ the training
-
-
-def test_a_curve_is_that_of_the_race(few):
-    settings = TrainingSettings(start="Xavier", activation="tanh", steps=12, seed=3)
-    history, _ = training_curve(settings, few)
-    race = experiments.mnist_race(
-        {"tanh": (init.xavier_normal(), "tanh")}, few, seeds=[3], steps=12
-    )
-    np.testing.assert_array_equal(history.loss, race.histories["tanh"][0].loss)
-
-
 @pytest.mark.parametrize("depth", [1, 3])  # Fixup once stumbled over a single hidden layer
 @pytest.mark.parametrize("name", experiments.REMEDIES)
-def test_a_remedy_builds_the_network_and_makes_the_optimizer(few, name, depth):
-    settings = TrainingSettings(depth=depth, rate=0.03, steps=10, seed=1, remedy=name)
-    history, network = training_curve(settings, few)
-    remedy = experiments.REMEDIES[name]
-    own = remedy.network(
-        [784, *[100] * depth, 10],
-        activation="relu",
-        weight_init=init.he_normal(),
-        rng=np.random.default_rng([1, 0]),
-        dtype=np.float32,
-    )
-    expected = train(
-        own,
-        few,
-        optimizer=remedy.optimizer(0.03),
-        steps=10,
-        batch_size=128,
-        rng=np.random.default_rng([1, 1]),
-    )
+def test_a_remedy_builds_the_network_and_makes_the_optimizer(few_digits, name, depth):
+    start = {"start": "Xavier", "activation": "tanh", "seed": 1}
+    settings = TrainingSettings(depth=depth, rate=0.03, steps=10, remedy=name, **start)
+    history, network = training_curve(settings, few_digits)
+    remedy, recipe = experiments.REMEDIES[name], STARTS["Xavier"].initializer
+    weight_rng, rng = (np.random.default_rng([1, which]) for which in (0, 1))
+    drawn = {"weight_init": recipe, "rng": weight_rng, "dtype": np.float32}
+    own = remedy.network([784, *[100] * depth, 10], activation="tanh", **drawn)
+    told = {"optimizer": remedy.optimizer(0.03), "steps": 10, "batch_size": 128, "rng": rng}
+    expected = train(own, few_digits, **told)
     np.testing.assert_array_equal(history.loss, expected.loss)
     assert network.architecture == own.architecture
     assert (name in str(settings)) == (name != "none")
 
 
-def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few, monkeypatch):
-    other = Dataset(few.x_train[::-1], few.y_train, few.x_test, few.y_test)
-    for dataset in (few, other):
+def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few_digits, monkeypatch):
+    other = Dataset(
+        few_digits.x_train[::-1], few_digits.y_train, few_digits.x_test, few_digits.y_test
+    )
+    for dataset in (few_digits, other):
         monkeypatch.setattr("initlab.explorers.training.load_mnist", lambda data=dataset: data)
         explorer = TrainingExplorer(steps=10)
         expected = training_curve(explorer.settings, dataset)[0].loss.mean()
@@ -115,12 +90,9 @@ def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few, monkeypatc
         explorer.close()
 
 
-# --------------------------------------------------------------------------- what is read and drawn
-
-
-def test_the_page_gets_the_smoothed_curve_of_the_training(few, explorer):
+def test_the_page_gets_the_smoothed_curve_of_the_training(few_digits, explorer):
     reading = trained(explorer, "steps=60")
-    history, network = training_curve(explorer.settings, few)
+    history, network = training_curve(explorer.settings, few_digits)
     head, [curve] = drawn(explorer)
     assert head["caption"] == str(reading) == reading.caption
     assert head["steps"] == len(curve) == reading.steps == 60
@@ -128,7 +100,7 @@ def test_the_page_gets_the_smoothed_curve_of_the_training(few, explorer):
     expected = [history.loss[max(0, end - 20) : end].mean() for end in range(1, 61)]
     np.testing.assert_allclose(curve, expected, rtol=1e-5)
     assert reading.loss == pytest.approx(history.loss[-50:].mean(), rel=1e-6)
-    right = network.forward(few.x_test).argmax(axis=1) == few.y_test
+    right = network.forward(few_digits.x_test).argmax(axis=1) == few_digits.y_test
     assert reading.test_accuracy == right.mean()
     assert f"{100 * right.mean():.1f} %" in reading.caption
 
@@ -156,15 +128,18 @@ def test_overflow_is_said_and_the_page_learns_where(explorer):
 
 def test_the_caption_judges_by_the_loss(explorer):
     assert explorer.reading().caption == f"{explorer.settings}: press train."
-    assert "no better than guessing" in trained(explorer, "start=Xavier activation=sigmoid").caption
-    assert "it learns" in trained(explorer, "start=He activation=relu steps=200 rate=0.1").caption
-    assert (
-        "more than guessing costs" in trained(explorer, "start=std_1 steps=10 rate=0.001").caption
+    for state, words in {
+        "start=Xavier activation=sigmoid": "no better than guessing",
+        "start=He activation=relu steps=200 rate=0.1": "it learns",
+        "start=std_1 steps=10 rate=0.001": "more than guessing costs",
+    }.items():
+        assert words in trained(explorer, state).caption
+
+
+def test_examples_that_do_not_fit_are_named_in_the_caption(few_digits):
+    short = Dataset(
+        few_digits.x_train[:50], few_digits.y_train[:50], few_digits.x_test, few_digits.y_test
     )
-
-
-def test_examples_that_do_not_fit_are_named_in_the_caption(few):
-    short = Dataset(few.x_train[:50], few.y_train[:50], few.x_test, few.y_test)
     explorer = TrainingExplorer(short)
     assert "no training. batch_size=128 is larger than the data" in trained(explorer).caption
     explorer.close()
@@ -179,9 +154,6 @@ def test_every_start_has_its_std_in_the_picture_and_its_colour_in_the_page(explo
     known = set(re.findall(r"--initlab-(\w+): #", look))
     known |= set(re.findall(r"this\.color\.(\w+) = this\.ink", script))
     assert {start.color for start in STARTS.values()} <= known
-
-
-# ------------------------------------------------------------------------------ stop, keep, forget
 
 
 @pytest.mark.usefixtures("endless")
