@@ -84,15 +84,6 @@ def test_values_and_slopes_follow_the_formula(f, dtype):
 
 
 @each_activation
-@steadily
-@given(z=st.floats(1e-3, 20), sign=st.sampled_from([-1, 1]))
-def test_the_derivative_is_the_slope_of_the_function(f, z, sign):
-    z, h = sign * z, 1e-5  # at least 1e-3 from the kink at 0, and h is smaller
-    difference = (f(z + h) - f(z - h)) / (2 * h)
-    assert f.derivative(z) == pytest.approx(difference, rel=1e-8, abs=1e-9)
-
-
-@each_activation
 def test_the_slope_at_zero_is_the_slope_from_the_left(f):
     h = 1e-7
     for zero in (0.0, -0.0):
@@ -147,11 +138,6 @@ def test_a_gain_keeps_the_size_of_a_standard_normal_signal_or_is_conventional(f)
     if f.name == "leaky_relu":
         he = initializers.he_normal(f.slope).std((50, 7))
         assert he == pytest.approx(f.gain / math.sqrt(50), rel=1e-14)
-
-
-def test_selu_keeps_mean_zero_and_variance_one():
-    assert mean_of_normal(activations.selu) == pytest.approx(0, abs=1e-12)
-    assert mean_of_normal(lambda z: activations.selu(z) ** 2) == pytest.approx(1, abs=1e-12)
 
 
 @each_activation
@@ -238,17 +224,17 @@ def test_an_activation_is_found_by_its_name_and_prints_it(name):
     assert ORACLES.keys() == ACTIVATIONS.keys()
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("ReLU", "relu"), ("than", "tanh")])
-def test_an_unknown_name_gets_the_nearest_known_one(typed, meant):
-    with pytest.raises(ValueError, match=f"activation='{typed}': no such .*did you mean '{meant}'"):
-        activations.get(typed)
-
-
-def test_a_name_near_none_gets_the_whole_list_and_what_is_no_name_is_refused():
-    with pytest.raises(ValueError, match="choose from " + ", ".join(ACTIVATIONS)):
-        activations.get("xyz")
-    with pytest.raises(TypeError, match=r"activation=<ufunc.* must be one of the names identity, "):
-        activations.get(np.tanh)
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ("ReLU", ValueError, "activation='ReLU': no such .*did you mean 'relu'"),
+        ("xyz", ValueError, "choose from " + ", ".join(ACTIVATIONS)),
+        (np.tanh, TypeError, r"activation=<ufunc.* must be one of the names identity, "),
+    ],
+)
+def test_what_is_no_name_of_an_activation_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        activations.get(wrong)
 
 
 # ------------------------------------------------------------------------------- other slopes

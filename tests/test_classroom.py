@@ -1,7 +1,5 @@
 """A bet is placed before it is settled, and a check has something useful to say of any answer."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -266,26 +264,17 @@ def test_stub_is_still_missing(check):
 
 
 @pytest.mark.parametrize(
-    ("check", "answer"),
-    [
-        (DOUBLE, lambda x: int(x + x)),
-        (DOUBLE, lambda x: 2.000001 * x),
-        (ROWS, lambda x, _: [float(sum(row)) for row in x]),
-        (ROWS, lambda x, _: tuple(x.astype(np.float32).sum(axis=1) * np.float32(1))),
-        (TEN, 10),
-        (TEN, np.float32(10.9)),
-        (TEN, lambda: 9.1),
-        (SPREAD, lambda rng, n: list(np.random.default_rng(5).normal(size=n))),
-    ],
-)
-def test_right_answer_is_praised_whatever_its_type(check, answer):
-    for _ in range(2):
-        assert repr(check(answer)) == f"correct: {check.praise}"
-
-
-@pytest.mark.parametrize(
     ("check", "answer", "message"),
     [
+        # What is right is right whatever its type.
+        (DOUBLE, lambda x: int(x + x), None),
+        (DOUBLE, lambda x: 2.000001 * x, None),
+        (ROWS, lambda x, _: [float(sum(row)) for row in x], None),
+        (ROWS, lambda x, _: tuple(x.sum(axis=1).astype(np.float32)), None),
+        (TEN, 10, None),
+        (TEN, np.float32(10.9), None),
+        (TEN, lambda: 9.1, None),
+        (SPREAD, lambda rng, n: list(np.random.default_rng(5).normal(size=n)), None),
         # A mistake must agree in all cases.
         (DOUBLE, lambda x: x * x, "that is the square"),
         (DOUBLE, lambda x: 0.5 * x, "that is half of it"),
@@ -295,11 +284,7 @@ def test_right_answer_is_praised_whatever_its_type(check, answer):
         (SPREAD, lambda rng, n: 3 * np.random.default_rng(5).random(n), "these are all positive"),
         # A single number is named with its case, unless that is right up to rounding.
         (DOUBLE, lambda x: 2 * x + 1, "for 2.0 your answer is 5, which is too large"),
-        (
-            DOUBLE,
-            lambda x: min(2 * x, -6.12345),
-            "for 2.0 your answer is -6.123, which is too small",
-        ),
+        (TEN, -6.12345, "your answer is -6.123, which is too small"),
         (DOUBLE, lambda x: max(2.0000001 * x, 0), "for -3.0 your answer is 0, which is too large"),
         (DOUBLE, lambda x: 2.00001 * x, "for 2.0 your answer is 4, which is too large"),
         (TEN, 12, "your answer is 12, which is too large"),
@@ -312,15 +297,12 @@ def test_right_answer_is_praised_whatever_its_type(check, answer):
         # What isn't a function, or stops.
         (DOUBLE, 4.0, f"pass the function itself, without (). {DOUBLE.task}"),
         (ROWS, [3.0, 12.0], f"pass the function itself, without (). {ROWS.task}"),
-        (DOUBLE, lambda x: 1 / 0, "it stops with ZeroDivisionError: division by zero"),
+        (DOUBLE, lambda x: [][0], "it stops with IndexError: list index out of range"),
     ],
 )
-def test_wrong_answer_is_told_why(check, answer, message):
-    assert repr(check(answer)) == f"not yet: {message}"
-
-
-def test_function_of_other_parameters_says_so():
-    assert re.match("it stops with TypeError: .* 0 positional arg", DOUBLE(lambda: 4.0).message)
+def test_right_answer_is_praised_and_a_wrong_one_told_why(check, answer, message):
+    expected = f"correct: {check.praise}" if message is None else f"not yet: {message}"
+    assert repr(check(answer)) == repr(check(answer)) == expected
 
 
 def test_array_of_arguments_is_not_printed_with_a_wrong_number_and_a_summary_has_no_shape():
@@ -397,10 +379,11 @@ def test_check_draws_the_same_each_time():
 # ----------------------------------------------------------------------------------------- progress
 
 
-def test_progress_bar_counts_on_stdout_and_leaves_no_line(capsys):
-    with progress_bar(10, "counting") as progress:
-        for _ in range(10):
-            progress(1)
+@pytest.mark.parametrize(("total", "step"), [(10, 1), (1, 0.11)])
+def test_progress_bar_counts_on_stdout_and_leaves_no_line(capsys, total, step):
+    with progress_bar(total, "counting") as progress:
+        for _ in range(10):  # fractions may add up to slightly more than 1
+            progress(step)
     streams = capsys.readouterr()
     assert "counting" in streams.out
     assert streams.out.endswith("\r")

@@ -1,4 +1,4 @@
-"""Every exercise: a stub is missing, right answers are right, and mistakes earn their own hints.
+"""Every exercise: right answers are right, and mistakes earn their own hints.
 
 Each exercise lists its mistakes, and these tests walk through the lists. A right answer and a wrong
 one are written by hand, so that the lists aren't only compared with themselves.
@@ -202,22 +202,17 @@ def hints_of(check):
 
 
 @each_check
-def test_stub_is_missing_and_right_and_mistakes_are_told_apart(check):
-    for stub in (None, ..., lambda *_: None):
-        assert repr(check(stub)) == f"still missing: {check.task}"
+def test_right_answers_and_mistakes_are_told_apart(check):
     assert check(answer_of(check, lambda solved: solved[0])).is_correct
     for hint in hints_of(check):
         said = check(answer_of(check, lambda solved, hint=hint: solved[1][hint]))
         assert (said.state, said.message) == ("not yet", hint)
 
 
-def has(check, *kinds):
-    return any(isinstance(argument, kinds) for argument in check.cases[0])
+DRAWS = [name for name, check in CHECKS.items() if "Generator" in repr(check.cases)]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in CHECKS if has(CHECKS[name], np.random.Generator)]
-)
+@pytest.mark.parametrize("name", DRAWS)
 def test_draws_are_recognised_with_any_seed(name):
     check = CHECKS[name]
     for seed in range(7, 10):
@@ -228,27 +223,6 @@ def test_draws_are_recognised_with_any_seed(name):
         assert said.message == hint
     for poor, said in ((0.1, "the result is 0.1. "), (np.zeros(3), "an array of shape (3,). ")):
         assert f"{said}{check.task}" in check(lambda *_, poor=poor: poor).message
-
-
-def spoil(argument):
-    if isinstance(argument, list):
-        argument.append(argument.pop(0))
-    else:
-        argument += 1
-
-
-@pytest.mark.parametrize("name", [name for name in CHECKS if has(CHECKS[name], np.ndarray, list)])
-def test_right_result_does_not_excuse_a_changed_argument(name):
-    check = CHECKS[name]
-    for place, given in enumerate(check.cases[0]):
-        if isinstance(given, (np.ndarray, list)):
-
-            def answer(*arguments, place=place):
-                right, _ = check.solve(*copy.deepcopy(arguments))
-                spoil(arguments[place])
-                return right
-
-            assert check(answer).message.startswith("it changes its arguments in place")
 
 
 @pytest.mark.parametrize(
@@ -265,11 +239,10 @@ def test_layers_of_another_mean_std_or_curve_are_not_right(draw):
     assert CHECKS["check_layer_weights"](drawn_by(draw)).state == "not yet"
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_one_number_among_many_that_is_not_finite_is_told(value):
+def test_one_number_among_many_that_is_not_finite_is_told():
     def spoilt(*given):
         layers = layers_in_a_loop(*given)
-        layers[-1][3, 5] = value
+        layers[-1][3, 5] = np.inf
         return layers
 
     assert CHECKS["check_layer_weights"](spoilt).message.startswith("the result holds NaN or inf")

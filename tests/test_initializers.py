@@ -6,6 +6,7 @@ written out here a second time, from the papers, in terms of fan_in and fan_out.
 """
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -30,50 +31,44 @@ def cut_gauss(variance):
     return stats.truncnorm(-2, 2, scale=math.sqrt(variance) / stats.truncnorm(-2, 2).std())
 
 
-# Each recipe and the distribution that its paper, or its docstring, gives it.
-DISTRIBUTIONS = {
-    init.normal(0.01): gauss(0.01**2),
-    init.normal(2): gauss(2**2),
-    init.uniform(0.01): flat(math.sqrt(3) * 0.01),
-    init.truncated_normal(0.01): cut_gauss(0.01**2),
-    init.variance_scaling(3, "fan_in", "normal"): gauss(3 / FAN_IN),
-    init.variance_scaling(3, "fan_out", "normal"): gauss(3 / FAN_OUT),
-    init.variance_scaling(3, "fan_avg", "normal"): gauss(6 / (FAN_IN + FAN_OUT)),
-    init.variance_scaling(3, "fan_in", "uniform"): flat(math.sqrt(9 / FAN_IN)),
-    init.variance_scaling(3, "fan_out", "uniform"): flat(math.sqrt(9 / FAN_OUT)),
-    init.variance_scaling(3, "fan_avg", "uniform"): flat(math.sqrt(18 / (FAN_IN + FAN_OUT))),
-    init.variance_scaling(3, "fan_in", "truncated_normal"): cut_gauss(3 / FAN_IN),
-    init.variance_scaling(3, "fan_out", "truncated_normal"): cut_gauss(3 / FAN_OUT),
-    init.variance_scaling(3, "fan_avg", "truncated_normal"): cut_gauss(6 / (FAN_IN + FAN_OUT)),
-    # Glorot and Bengio (2010), equations 12 and 16.
-    init.xavier_normal(): gauss(2 / (FAN_IN + FAN_OUT)),
-    init.xavier_normal(gain=4): gauss(16 * 2 / (FAN_IN + FAN_OUT)),
-    init.xavier_uniform(): flat(math.sqrt(6 / (FAN_IN + FAN_OUT))),
-    init.xavier_uniform(gain=0.5): flat(0.5 * math.sqrt(6 / (FAN_IN + FAN_OUT))),
-    # He et al. (2015), equations 10 (forward), 14 (backward) and 15 (with a slope).
-    init.he_normal(): gauss(2 / FAN_IN),
-    init.he_normal(slope=0.5): gauss(2 / (1.25 * FAN_IN)),
-    init.he_normal(mode="fan_out"): gauss(2 / FAN_OUT),
-    init.he_normal(mode="fan_avg"): gauss(4 / (FAN_IN + FAN_OUT)),
-    init.he_uniform(): flat(math.sqrt(6 / FAN_IN)),
-    init.he_uniform(slope=0.5): flat(math.sqrt(6 / (1.25 * FAN_IN))),
-    init.he_uniform(mode="fan_out"): flat(math.sqrt(6 / FAN_OUT)),
-    # LeCun et al. (1998), equation 16.
-    init.lecun_normal(): gauss(1 / FAN_IN),
-    init.lecun_uniform(): flat(math.sqrt(3 / FAN_IN)),
+FANS = {"fan_in": FAN_IN, "fan_out": FAN_OUT, "fan_avg": (FAN_IN + FAN_OUT) / 2}
+OF_VARIANCE = {
+    "normal": gauss,
+    "uniform": lambda variance: flat(math.sqrt(3 * variance)),
+    "truncated_normal": cut_gauss,
 }
-OTHERS = [
-    init.orthogonal(),
-    init.orthogonal(gain=1.5),
-    init.zeros(),
-    init.constant(0.1),
-    init.constant(-3),
-]
-ALL = [*DISTRIBUTIONS, *OTHERS]
 
-each_distribution = pytest.mark.parametrize(
-    ("recipe", "promised"), DISTRIBUTIONS.items(), ids=[repr(recipe) for recipe in DISTRIBUTIONS]
-)
+# Each recipe and the distribution that its paper, or its docstring, gives it.
+DISTRIBUTIONS = [
+    (init.normal(0.01), gauss(0.01**2)),
+    (init.normal(2), gauss(2**2)),
+    (init.uniform(0.01), flat(math.sqrt(3) * 0.01)),
+    (init.truncated_normal(0.01), cut_gauss(0.01**2)),
+    # Glorot and Bengio (2010), equations 12 and 16.
+    (init.xavier_normal(), gauss(2 / (FAN_IN + FAN_OUT))),
+    (init.xavier_normal(gain=4), gauss(16 * 2 / (FAN_IN + FAN_OUT))),
+    (init.xavier_uniform(), flat(math.sqrt(6 / (FAN_IN + FAN_OUT)))),
+    (init.xavier_uniform(gain=0.5), flat(0.5 * math.sqrt(6 / (FAN_IN + FAN_OUT)))),
+    # He et al. (2015), equations 10 (forward), 14 (backward) and 15 (with a slope).
+    (init.he_normal(), gauss(2 / FAN_IN)),
+    (init.he_normal(slope=0.5), gauss(2 / (1.25 * FAN_IN))),
+    (init.he_normal(mode="fan_out"), gauss(2 / FAN_OUT)),
+    (init.he_normal(mode="fan_avg"), gauss(4 / (FAN_IN + FAN_OUT))),
+    (init.he_uniform(), flat(math.sqrt(6 / FAN_IN))),
+    (init.he_uniform(slope=0.5), flat(math.sqrt(6 / (1.25 * FAN_IN)))),
+    (init.he_uniform(mode="fan_out"), flat(math.sqrt(6 / FAN_OUT))),
+    # LeCun et al. (1998), equation 16.
+    (init.lecun_normal(), gauss(1 / FAN_IN)),
+    (init.lecun_uniform(), flat(math.sqrt(3 / FAN_IN))),
+    *(
+        (init.variance_scaling(3, mode, name), OF_VARIANCE[name](3 / FANS[mode]))
+        for mode, name in product(FANS, OF_VARIANCE)
+    ),
+]
+CONSTANTS = [init.zeros(), init.constant(0.1), init.constant(-3)]
+ALL = [recipe for recipe, _ in DISTRIBUTIONS] + CONSTANTS
+ALL += [init.orthogonal(), init.orthogonal(gain=1.5)]
+
 each_recipe = pytest.mark.parametrize("recipe", ALL, ids=repr)
 
 
@@ -95,24 +90,22 @@ def assert_agree(weights, distribution):
     assert abs(weights.var() - variance) < 5 * error_of_variance
 
 
-@each_distribution
+@pytest.mark.parametrize(("recipe", "promised"), DISTRIBUTIONS, ids=str)
 def test_the_weights_have_the_promised_distribution_and_std_is_its_formula(recipe, promised):
     assert_agree(drawn(recipe), promised)
     assert recipe.std(SHAPE) == pytest.approx(promised.std(), rel=1e-12)
 
 
-@pytest.mark.parametrize("distribution", ["normal", "uniform", "truncated_normal"])
+@pytest.mark.parametrize("distribution", OF_VARIANCE)
 def test_leading_axes_hold_independent_draws_of_one_matrix(distribution):
     recipe, shape = init.variance_scaling(1, "fan_in", distribution), (3, 2, 40, 300)
     weights = drawn(recipe, shape)
-    promised = {"normal": gauss, "truncated_normal": cut_gauss}.get(distribution)
-    promised = promised(1 / 40) if promised else flat(math.sqrt(3 / 40))
     assert weights.shape == shape
     assert recipe.std(shape) == recipe.std(shape[-2:])
     assert np.unique(weights).size == weights.size
     matrices = weights.reshape(6, -1)
     for matrix in matrices:
-        assert_agree(matrix, promised)
+        assert_agree(matrix, OF_VARIANCE[distribution](1 / 40))
     correlations = np.corrcoef(matrices)[np.triu_indices(6, k=1)]
     assert np.abs(correlations).max() < 5 / math.sqrt(matrices.shape[1])
 
@@ -143,7 +136,7 @@ def test_a_seed_means_the_same_weights_in_both_precisions_and_another_seed_means
     assert single.dtype == np.float32
     np.testing.assert_array_equal(single, exact.astype(np.float32))
     assert drawn(recipe, (2, 5, 4), seed=3).tobytes() == exact.tobytes()
-    if recipe not in (init.zeros(), init.constant(0.1), init.constant(-3)):
+    if recipe not in CONSTANTS:
         assert (drawn(recipe, (2, 5, 4), seed=6) != exact).all()
 
 
@@ -184,45 +177,28 @@ def test_the_shorter_of_rows_and_columns_are_orthogonal(shape, gain):
     assert init.orthogonal(gain).std(shape) == pytest.approx(root_mean_square, rel=1e-12)
 
 
-def test_rotations_in_space_are_uniform():
-    # A uniform direction in three dimensions has uniform coordinates (Archimedes); a QR
-    # decomposition without its signs corrected fails at once.
-    rotations = drawn(init.orthogonal(), (5000, 3, 3))
-    for row, column in np.ndindex(3, 3):
-        assert_agree(rotations[:, row, column], stats.uniform(-1, 2))
-    traces = np.trace(rotations, axis1=-2, axis2=-1)
-    assert abs(traces.mean()) < 5 / math.sqrt(5000)  # over all rotations E tr = 0, E tr**2 = 1
-    # Half of them are reflections.
-    assert abs(np.linalg.det(rotations).mean()) < 5 / math.sqrt(5000)
-
-
-@pytest.mark.parametrize("shape", [(5000, 5, 2), (5000, 2, 5)], ids=str)
-def test_directions_in_five_dimensions_are_uniform(shape):
+@pytest.mark.parametrize("shape", [(5000, 3, 3), (5000, 5, 2), (5000, 2, 5)], ids=str)
+def test_directions_are_uniform(shape):
     # The square of a coordinate of a uniform direction in n dimensions is Beta(1/2, (n - 1)/2),
-    # and its sign is a coin.
+    # and its sign is a coin. A QR decomposition without its signs corrected fails at once.
     weights = drawn(init.orthogonal(), shape)
     for row, column in np.ndindex(shape[1:]):
         entry = weights[:, row, column]
-        assert_agree(entry**2, stats.beta(0.5, 2))
+        assert_agree(entry**2, stats.beta(0.5, (max(shape[1:]) - 1) / 2))
         assert abs(np.sign(entry).mean()) < 5 / math.sqrt(5000)
+    if shape[1] == shape[2]:  # half of the rotations are reflections
+        assert abs(np.linalg.det(weights).mean()) < 5 / math.sqrt(5000)
 
 
 # ------------------------------------------------------------------------------ names and reprs
 
 
-@pytest.mark.parametrize(
-    ("recipe", "expected"),
-    [
-        (init.constant(0), "zeros()"),
-        (init.xavier_uniform(5 / 3), "xavier_uniform(gain=1.66667)"),
-        (init.he_normal(), "he_normal()"),
-        (init.he_normal(mode="fan_out"), "he_normal(mode='fan_out')"),
-        (init.lecun_normal(), "lecun_normal()"),
-        (init.orthogonal(), "orthogonal()"),
-    ],
-)
-def test_what_is_left_at_its_default_is_not_printed(recipe, expected):
-    assert repr(recipe) == expected
+CALLS = ["zeros()", "xavier_uniform(gain=1.66667)", "he_normal()", "he_normal(mode='fan_out')"]
+
+
+@pytest.mark.parametrize("call", [*CALLS, "lecun_normal()", "orthogonal()"])
+def test_what_is_left_at_its_default_is_not_printed(call):
+    assert repr(eval(call, vars(init))) == call
 
 
 @each_recipe
@@ -232,6 +208,7 @@ def test_a_recipe_prints_as_the_call_that_makes_it(recipe):
 
 
 def test_the_same_call_is_the_same_recipe_and_the_same_key_and_another_is_another():
+    assert repr(init.constant(0)) == repr(init.zeros())
     assert init.he_normal() == init.kaiming_normal(slope=0)
     assert init.he_uniform() == init.kaiming_uniform()
     assert init.xavier_normal() == init.glorot_normal()
@@ -263,22 +240,15 @@ def test_weights_too_large_for_their_precision_are_refused_without_a_warning():
         (lambda: init.normal(-1), ValueError, "std=-1 must be a finite number of at least 0"),
         (lambda: init.uniform(math.inf), ValueError, "std=inf must be a finite number"),
         (lambda: init.truncated_normal(math.nan), ValueError, r"std=nan must be a finite"),
-        (lambda: init.normal(True), TypeError, "std=True must be a real number"),
         (lambda: init.constant(math.nan), ValueError, "value=nan"),
         (lambda: init.variance_scaling(-2), ValueError, "scale=-2 must be a finite number of at"),
         (lambda: init.variance_scaling(1, "fanin"), ValueError, "did you mean 'fan_in'"),
-        (lambda: init.variance_scaling(1, 3), TypeError, "mode=3"),
-        (
-            lambda: init.variance_scaling(1, "fan_in", "Unifrom"),
-            ValueError,
-            "distribution='Unifrom': no such distribution; did you mean 'uniform'",
-        ),
+        (lambda: init.variance_scaling(1, "fan_in", "Uniform"), ValueError, "mean 'uniform'"),
         (lambda: init.xavier_normal(-1), ValueError, "gain=-1 must be"),
         (lambda: init.normal(10**400), ValueError, "std=10+ must be a finite number"),
         (lambda: init.xavier_uniform(1e200), ValueError, r"gain=1e\+200 must be a finite number"),
         (lambda: init.he_normal(slope=1e200), ValueError, r"slope=1e\+200 must be a finite number"),
         (lambda: init.he_uniform(slope=-1e200), ValueError, r"slope=-1e\+200 must be a finite"),
-        (lambda: init.he_normal("fan_out"), TypeError, "slope='fan_out' must be a real number"),
         (lambda: init.he_uniform(mode="fan_aut"), ValueError, "mode='fan_aut'.*'fan_out'"),
         (lambda: init.orthogonal(-1), ValueError, "gain=-1 must be"),
     ],

@@ -1,5 +1,4 @@
 import contextlib
-import functools
 import queue
 import sys
 import threading
@@ -13,7 +12,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from initlab import initializers as init
 from initlab._engine.parallel import as_completed, one_blas_thread, thread_map, workers
-from initlab._engine.progress import progress_bar
 from initlab.datasets import Dataset
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -23,28 +21,25 @@ from initlab.training import train, train_together
 SAFETY = 60  # seconds: never waited for, unless something is broken
 
 
-def blas_threads():
-    return [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+def blas_threads(*_):
+    """Return the numbers of threads that are set; a task may ask, too."""
+    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
 
 
 @pytest.fixture
 def three_blas_threads():
     """Matrix products on three threads, whatever the machine and the environment say."""
     with threadpool_limits(limits=3, user_api="blas"):
-        if set(blas_threads()) != {3}:
+        if blas_threads() != {3}:
             pytest.skip("the number of threads of this BLAS cannot be set")
         yield
 
 
 @pytest.fixture
-def two_workers(monkeypatch):
+def two_workers():
     """Two parts of the work at a time, however many cores there are."""
-    all_cores = joblib.Parallel
-
-    def two_cores(*, n_jobs, **settings):
-        return all_cores(n_jobs=2, **settings)
-
-    monkeypatch.setattr(joblib, "Parallel", two_cores)
+    with joblib.parallel_config(n_jobs=2):
+        yield
 
 
 # -------------------------------------------------------------------------- one BLAS thread
@@ -68,7 +63,7 @@ class Guest(threading.Thread):
             }
             while (order := self.orders.get()) != "end":
                 orders[order]()
-                self.answers.put(set(blas_threads()))
+                self.answers.put(blas_threads())
 
     def do(self, order):
         self.orders.put(order)
@@ -90,21 +85,21 @@ def test_threads_that_overlap_leave_the_number_as_it_was(guests, leaving):
     first, second, third = (guests[k] for k in leaving)
     for _ in range(2):
         assert [guest.do("come") for guest in guests] == [{1}] * 3
-        assert set(blas_threads()) == {1}
+        assert blas_threads() == {1}
         orders = [(first, "leave"), (second, "leave"), (first, "come"), (third, "leave")]
         assert [guest.do(order) for guest, order in orders] == [{1}] * 4
         assert first.do("leave") == {3}
         assert [guest.do("look") for guest in guests] == [{3}] * 3
-        assert set(blas_threads()) == {3}
+        assert blas_threads() == {3}
 
 
 @pytest.mark.usefixtures("three_blas_threads")
 def test_who_leaves_need_not_wait_and_afterwards_every_thread_may_set_a_limit(guests):
     with one_blas_thread():
         assert guests[0].do("come") == {1}
-    assert set(blas_threads()) == {1}
+    assert blas_threads() == {1}
     assert guests[0].do("leave") == {3}
-    assert set(blas_threads()) == {3}
+    assert blas_threads() == {3}
     assert guests[1].do("set two") == {2}
 
 
@@ -125,110 +120,100 @@ def test_libraries_are_looked_for_again_only_after_an_import(monkeypatch):
         assert len(looks) == expected
 
 
-@pytest.mark.usefixtures("three_blas_threads")
-def test_the_limit_is_lifted_when_something_fails_inside():
-    def fail():
-        with one_blas_thread(), one_blas_thread():
-            raise KeyError("something")
-
-    with pytest.raises(KeyError, match="something"):
-        fail()
-    assert set(blas_threads()) == {3}
-    with one_blas_thread():
-        assert set(blas_threads()) == {1}
-    assert set(blas_threads()) == {3}
-
-
-def network(seed, sizes=(4, 5, 5, 3)):
-    return MLP(
-        list(sizes),
-        activation="sigmoid",
-        weight_init=init.normal(1),
-        rng=np.random.default_rng(seed),
-        dtype=np.float32,
-    )
-
-
-def examples():
-    rng = np.random.default_rng(0)
-    x, y = rng.random((60, 4)), rng.integers(3, size=60)
-    return Dataset(x, y, x, y)
-
-
-def settings(seed):
-    return {"steps": 20, "batch_size": 16, "rng": np.random.default_rng(seed)}
-
-
 class Watched(SGD):
-    """Says that it takes a step."""
+    """Calls a function at each step."""
 
     def __init__(self, look):
         super().__init__(0.1)
         self.look = look
-
-    def reset_copy(self):
-        return Watched(self.look)
 
     def step(self, parameters, gradients):
         self.look()
         super().step(parameters, gradients)
 
 
+def network():
+    rng = np.random.default_rng(0)
+    return MLP([4, 5, 5, 3], activation="sigmoid", weight_init=init.normal(1), rng=rng)
+
+
+X, Y = np.random.default_rng(0).random((60, 4)), np.arange(60) % 3
+EXAMPLES = Dataset(X, Y, X, Y)
 TRAININGS = {
-    "train": lambda call: train(network(0), examples(), **call),
-    "train_together": lambda call: train_together([network(0), network(1)], examples(), **call),
-    "pretrain": lambda call: pretrain(network(0), examples().x_train, **call),
+    "train": lambda **call: train(network(), EXAMPLES, **call),
+    "train_together": lambda **call: train_together([network(), network()], EXAMPLES, **call),
+    "pretrain": lambda **call: pretrain(network(), X, **call),
 }
 
 
 @pytest.mark.usefixtures("three_blas_threads")
 @pytest.mark.parametrize("training", TRAININGS.values(), ids=TRAININGS)
 def test_trainings_run_on_one_thread_and_give_the_others_back(training):
-    seen = []
-    training(settings(0) | {"optimizer": Watched(lambda: seen.append(set(blas_threads())))})
-    assert seen == [{1}] * len(seen) != []
-    assert set(blas_threads()) == {3}
-
     def stop():
         raise KeyboardInterrupt
 
+    seen, call = [], {"steps": 20, "batch_size": 16, "rng": np.random.default_rng(0)}
+    training(optimizer=Watched(lambda: seen.append(blas_threads())), **call)
+    assert seen == [{1}] * len(seen) != []
+    assert blas_threads() == {3}
     with pytest.raises(KeyboardInterrupt):
-        training(settings(0) | {"optimizer": Watched(stop)})
-    assert set(blas_threads()) == {3}
+        training(optimizer=Watched(stop), **call)
+    assert blas_threads() == {3}
 
 
 # ------------------------------------------------------------------------ several at a time
 
+PLACES = {
+    "threads": {},
+    "one thread": {"n_jobs": 1},
+    "processes": {"backend": "loky", "n_jobs": 2},
+}
+each_place = pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
 
-@pytest.mark.parametrize("items", [[], [4], [1, 2], [5, 1, 3, 2, 2]], ids=str)
-@pytest.mark.parametrize("config", [{}, {"n_jobs": 2, "prefer": "processes"}], ids=str)
-def test_results_come_in_order_and_all_that_was_done_is_reported(items, config):
-    def work(item, report):  # in a thread, or it could not be called: a closure is not pickled
-        assert report is not None
-        for _ in range(item):
-            report(item)
-        return -item
 
-    heard = []
-    with joblib.parallel_config(**config):
-        assert thread_map(work, items, report=heard.append) == [-item for item in items]
-        assert thread_map(work, items) == [-item for item in items]
-    assert sorted(heard) == sorted(item for item in items for _ in range(item))
+class OddError(Exception):
+    """No library raises this."""
+
+
+def doubled(item, report, offset):
+    for _ in range(2):
+        report(item)
+    return 2 * item + offset
+
+
+@each_place
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_each_item_comes_once_with_its_place_and_what_was_done_is_reported(where, count):
+    def noted(item, report):  # only in this process: it shares a list with this function
+        seen.append(item)
+        return doubled(item, report, 1)
+
+    heard, seen = [], []
+    with joblib.parallel_config(**where):
+        found = list(as_completed(doubled, range(count), (100,), report=heard.append))
+        assert sum(heard) == 2 * sum(range(count))
+        assert thread_map(noted, range(count)) == [2 * item + 1 for item in range(count)]
+        thread_map(noted, range(count), report=heard.append)
+    assert sorted(found) == [(item, 2 * item + 100) for item in range(count)]
+    assert sum(heard) == 4 * sum(range(count))
+    assert sorted(seen) == sorted([*range(count)] * 2)
 
 
 @pytest.mark.usefixtures("two_workers")
-def test_results_come_in_order_though_the_later_one_is_done_first():
-    later_is_done = threading.Event()
-
+def test_results_come_as_they_get_done_or_in_order():
     def work(item, report):
-        if item == "early":
-            assert later_is_done.wait(SAFETY)
-        later_is_done.set()
-        return item, threading.get_ident()
+        if item == 0:
+            assert second_is_done.wait(SAFETY)
+        report(item)
+        return item
 
-    (early, one), (late, other) = thread_map(work, ["early", "late"])
-    assert [early, late] == ["early", "late"]
-    assert one != other
+    second_is_done = threading.Event()
+    found = as_completed(work, range(2))
+    assert next(found) == (1, 1)
+    second_is_done.set()
+    assert list(found) == [(0, 0)]
+    second_is_done.clear()
+    assert thread_map(work, range(2), report=lambda done: second_is_done.set()) == [0, 1]
 
 
 @pytest.fixture
@@ -241,13 +226,6 @@ def restless():
 
 
 @pytest.mark.usefixtures("two_workers", "restless")
-def test_fractions_may_add_up_to_slightly_more_than_one(capsys):
-    with progress_bar(1, "adding up") as update:
-        for _ in range(3):
-            update(0.34)  # tqdm would warn
-    assert "adding up" in capsys.readouterr().out
-
-
 def test_progress_is_called_by_one_thread_at_a_time():
     alone, both_started, met, heard = threading.Lock(), threading.Barrier(2), [], []
 
@@ -269,158 +247,30 @@ def test_progress_is_called_by_one_thread_at_a_time():
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
-def test_as_many_threads_work_as_joblib_is_told(n_jobs):
+def test_as_many_threads_work_as_joblib_is_told_and_one_inside_of_a_task(n_jobs):
     all_are_in = threading.Barrier(n_jobs)
 
     def work(item, report):
         all_are_in.wait(SAFETY)  # only as many as n_jobs get through
-        return threading.get_ident()
+        return threading.get_ident(), workers()
 
-    with joblib.parallel_config(n_jobs=n_jobs):
-        assert len(set(thread_map(work, range(3)))) == n_jobs
-        assert workers() == n_jobs
-
-
-class OddError(Exception):
-    """No library raises this."""
-
-
-def fail_at(wrong, item):
-    if item == wrong:
-        raise OddError(f"{item} is odd")
-
-
-@pytest.mark.usefixtures("three_blas_threads")
-@pytest.mark.parametrize("items", [[3], [2, 4, 3, 6]], ids=str)
-@pytest.mark.parametrize("whose", ["the work's", "the listener's"])
-def test_an_error_comes_out_as_what_it_is_and_does_not_stop_the_next_round(items, whose):
-    def work(item, report):
-        if whose == "the work's":
-            fail_at(3, item)
-        report(item)
-        return item
-
-    listen = fail_at if whose == "the listener's" else lambda wrong, item: None
-    with pytest.raises(OddError, match="3 is odd"):
-        thread_map(work, items, report=functools.partial(listen, 3))
-    assert set(blas_threads()) == {3}
-    assert thread_map(work, [7, 8], report=functools.partial(listen, 3)) == [7, 8]
-
-
-@pytest.mark.usefixtures("two_workers", "three_blas_threads")
-@pytest.mark.parametrize("listened", [True, False], ids=["progress", "no progress"])
-def test_after_an_error_the_others_stop_at_their_next_report(listened):
-    started, failed, ended = threading.Event(), threading.Event(), threading.Event()
-    heard, caught = [], []
-
-    def work(item, progress):
-        if item == "wrong":
-            assert started.wait(SAFETY)
-            raise OddError("wrong")
-        try:
-            with one_blas_thread():
-                progress("before")
-                started.set()
-                assert failed.wait(SAFETY)
-                progress("after")
-        except RuntimeError as error:
-            caught.append(str(error))
-            raise
-        finally:
-            ended.set()
-
-    with pytest.raises(OddError, match="wrong"):
-        thread_map(work, ["long", "wrong"], **{"report": heard.append} if listened else {})
-    assert set(blas_threads()) == {1}  # for the long one is not done
-    failed.set()
-    assert ended.wait(SAFETY)
-    assert caught == ["stopped, because another part of the work was"]
-    assert heard == (["before"] if listened else [])
-    assert set(blas_threads()) == {3}
-
-
-@pytest.mark.parametrize("listened", [True, False], ids=["progress", "no progress"])
-def test_an_interruption_stops_the_threads_that_still_run(monkeypatch, listened):
-    reports, heard = [], []
-
-    class Interrupted:
-        """As if Ctrl-C came while a part of the work is going on in another thread."""
-
-        def __init__(self, **settings):
-            pass
-
-        def __call__(self, jobs):
-            reports.extend(arguments[-1] for _, arguments, _ in jobs)
-            reports[0]("before")
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(joblib, "Parallel", Interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        thread_map(lambda item, report: None, "ab", **{"report": heard.append} if listened else {})
-    assert len(reports) == 2
-    for report in reports:
-        with pytest.raises(RuntimeError, match="stopped"):
-            report("after")
-    assert heard == (["before"] if listened else [])
-
-
-# ------------------------------------------------------------------- as they get done, anywhere
-
-
-def doubled(item, report, offset):
-    report(item)
-    return 2 * item + offset
-
-
-PLACES = {
-    "threads": {},
-    "one thread": {"n_jobs": 1},
-    "processes": {"backend": "loky", "n_jobs": 2},
-}
-
-
-@pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("count", [0, 1, 7])
-def test_each_item_comes_once_with_its_place(where, count):
-    heard = []
-    with joblib.parallel_config(**where):
-        found = list(as_completed(doubled, range(count), (100,), report=heard.append))
-    assert sorted(found) == [(item, 2 * item + 100) for item in range(count)]
-    assert sum(heard) == sum(range(count))
-
-
-def test_results_come_as_they_get_done_and_not_in_order():
-    second_is_here = threading.Event()
-
-    def work(item, report):
-        if item == 0:
-            assert second_is_here.wait(SAFETY)
-        return item
-
-    with joblib.parallel_config(n_jobs=2):
-        found = as_completed(work, range(2))
-        assert next(found) == (1, 1)
-        second_is_here.set()
-        assert list(found) == [(0, 0)]
-
-
-def test_workers_are_all_cores_unless_joblib_is_told_otherwise_and_one_inside_of_a_task():
     assert workers() == joblib.cpu_count()
-    with joblib.parallel_config(n_jobs=3):
-        assert workers() == 3
-    with joblib.parallel_config(backend="threading", n_jobs=5):
-        assert workers() == 5
-        assert [n for _, n in as_completed(lambda item, report: workers(), [1])] == [1]
-    assert thread_map(lambda item, progress: workers(), [1, 2]) == [1, 1]
+    with joblib.parallel_config(n_jobs=n_jobs):
+        assert workers() == n_jobs
+        threads, inside = zip(*thread_map(work, range(3)), strict=True)
+    assert len(set(threads)) == n_jobs
+    assert inside == (1, 1, 1)
 
 
 @pytest.mark.usefixtures("three_blas_threads")
 def test_each_task_has_one_blas_thread_until_all_are_done():
-    work = as_completed(lambda item, report: set(blas_threads()), range(3))
-    assert sorted(work) == [(place, {1}) for place in range(3)]
-    assert set(blas_threads()) == {3}
-    assert thread_map(lambda item, report: set(blas_threads()), "abc") == [{1}] * 3
-    assert set(blas_threads()) == {3}
+    assert sorted(as_completed(blas_threads, range(3))) == [(place, {1}) for place in range(3)]
+    assert blas_threads() == {3}
+    with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=2):
+        assert list(as_completed(blas_threads, [1])) == [(0, {1})]
+
+
+# ----------------------------------------------------------------------------- when something fails
 
 
 def odd(item, report):
@@ -430,7 +280,8 @@ def odd(item, report):
     return item
 
 
-@pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
+@pytest.mark.usefixtures("three_blas_threads")
+@each_place
 def test_an_error_of_a_task_comes_out_as_what_it_is_and_is_not_tried_again(where):
     calls = []
 
@@ -439,15 +290,18 @@ def test_an_error_of_a_task_comes_out_as_what_it_is_and_is_not_tried_again(where
         return odd(item, report)
 
     work = odd if "backend" in where else counted
-    with joblib.parallel_config(**where), pytest.raises(OddError, match="3 is odd") as caught:
-        list(as_completed(work, [2, 3, 4]))
+    with joblib.parallel_config(**where):
+        with pytest.raises(OddError, match="3 is odd") as caught:
+            list(as_completed(work, [2, 3, 4]))
+        assert blas_threads() == {3}
+        assert sorted(as_completed(work, [7, 8])) == [(0, 7), (1, 8)]
     assert calls.count(3) == (0 if work is odd else 1)
     # The cause: its own, or what happened elsewhere, with the line.
     cause = caught.value.__cause__
     assert isinstance(cause, KeyError) if work is counted else "in odd" in str(cause)
 
 
-@pytest.mark.parametrize("where", PLACES.values(), ids=PLACES)
+@each_place
 def test_an_error_of_the_listener_comes_out_and_no_task_is_tried_again(where):
     heard = []
 
@@ -460,9 +314,57 @@ def test_an_error_of_the_listener_comes_out_and_no_task_is_tried_again(where):
     assert len(heard) == 1
 
 
+@pytest.mark.usefixtures("two_workers")
+def test_the_first_error_is_the_one_that_comes_out():
+    failed = threading.Event()
+
+    def work(item, report):
+        if item == 0:
+            assert failed.wait(SAFETY)
+            while True:
+                report(1)
+        failed.set()
+        raise OddError("first")
+
+    with pytest.raises(OddError, match="first"):
+        list(as_completed(work, [0, 1]))
+
+
+@pytest.mark.usefixtures("two_workers", "three_blas_threads")
+def test_after_an_error_the_others_stop_at_their_next_report():
+    started, failed, ended = threading.Event(), threading.Event(), threading.Event()
+    heard, caught = [], []
+
+    def work(item, report):
+        if item == "wrong":
+            assert started.wait(SAFETY)
+            raise OddError("wrong")
+        try:
+            with one_blas_thread():
+                report("before")
+                started.set()
+                assert failed.wait(SAFETY)
+                report("after")
+        except RuntimeError as error:
+            caught.append(str(error))
+            raise
+        finally:
+            ended.set()
+
+    with pytest.raises(OddError, match="wrong"):
+        thread_map(work, ["long", "wrong"], report=heard.append)
+    assert blas_threads() == {1}  # for the long one is not done
+    failed.set()
+    assert ended.wait(SAFETY)
+    assert caught == ["stopped, because another part of the work was"]
+    assert heard == ["before"]
+    assert blas_threads() == {3}
+
+
+@pytest.mark.usefixtures("two_workers")
 def test_who_leaves_early_stops_the_tasks():
     begun, stopped = [], []
-    second_began, closed = threading.Event(), threading.Event()
+    second_began, closed, done = threading.Event(), threading.Event(), threading.Event()
 
     def work(item, report):
         begun.append(item)
@@ -478,37 +380,11 @@ def test_who_leaves_early_stops_the_tasks():
         finally:
             done.set()
 
-    done = threading.Event()
-    with joblib.parallel_config(n_jobs=2):
-        found = as_completed(work, range(20))
-        assert next(found) == (0, 0)
-        assert second_began.wait(SAFETY)
-        found.close()
+    found = as_completed(work, range(20))
+    assert next(found) == (0, 0)
+    assert second_began.wait(SAFETY)
+    found.close()
     closed.set()
     assert done.wait(SAFETY)
     assert stopped[0] == "stopped, because another part of the work was"
     assert len(begun) <= 3  # the two that ran, and the one that followed the first
-
-
-def blas_threads_there(item, report):
-    return sorted({info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"})
-
-
-def test_workers_in_other_processes_have_one_blas_thread():
-    with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=2):
-        assert list(as_completed(blas_threads_there, [1])) == [(0, [1])]
-
-
-def test_the_first_error_is_the_one_that_comes_out():
-    failed = threading.Event()
-
-    def work(item, report):
-        if item == 0:
-            assert failed.wait(SAFETY)
-            while True:
-                report(1)
-        failed.set()
-        raise OddError("first")
-
-    with joblib.parallel_config(n_jobs=2), pytest.raises(OddError, match="first"):
-        list(as_completed(work, [0, 1]))
