@@ -344,7 +344,7 @@ def test_a_slider_moves_safely_while_another_thread_changes_its_range(
     assert explorer.state_text.value == explorer.state
 
 
-def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does(small):
+def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does():
     class Overtaken(ActivationExplorer):
         """Another thread changes the depth as soon as the line of state has been made."""
 
@@ -358,13 +358,14 @@ def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does(
             return text
 
     hands = []
-    explorer = small(Overtaken, 0.1)
+    explorer = Overtaken(0.1, width=10, inputs=10, depth=1)
     hand = threading.Thread(target=setattr, args=[explorer.depth, "value", 2])
     hands.append(hand)
     explorer.seed.value = 5
     hand.join()
     assert (explorer.seed.value, explorer.depth.value) == (5, 2)
     assert explorer.state_text.value == explorer.state
+    explorer.close()
 
 
 def test_tables_that_come_while_the_last_position_is_published_are_filled_too():

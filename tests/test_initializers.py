@@ -90,7 +90,9 @@ def assert_agree(weights, distribution):
     assert abs(weights.var() - variance) < 5 * error_of_variance
 
 
-@pytest.mark.parametrize(("recipe", "promised"), DISTRIBUTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("recipe", "promised"), DISTRIBUTIONS, ids=[repr(recipe) for recipe, _ in DISTRIBUTIONS]
+)
 def test_the_weights_have_the_promised_distribution_and_std_is_its_formula(recipe, promised):
     assert_agree(drawn(recipe), promised)
     assert recipe.std(SHAPE) == pytest.approx(promised.std(), rel=1e-12)

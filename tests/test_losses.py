@@ -137,7 +137,7 @@ INTEGERS = np.zeros((5, 4), dtype=int)
             OUTPUTS[0],
             LABELS,
             ValueError,
-            r"logits has shape \(4,\), but",
+            r"logits has shape \(4,\); expected",
         ),
         (mean_squared_error, INTEGERS, OUTPUTS, TypeError, r"outputs has dtype int\d+, but"),
         (mean_squared_error, OUTPUTS, INTEGERS, TypeError, r"targets has dtype int\d+, but"),
@@ -146,7 +146,7 @@ INTEGERS = np.zeros((5, 4), dtype=int)
             OUTPUTS[0],
             OUTPUTS[0],
             ValueError,
-            r"outputs has shape \(4,\), but",
+            r"outputs has shape \(4,\); expected",
         ),
     ],
 )

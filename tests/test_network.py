@@ -168,7 +168,11 @@ def test_a_network_says_what_it_is_and_is_not_stacked_with_another_kind(settings
         ({"bias_init": "zeros"}, TypeError, "bias_init='zeros' must be an initializer"),
         ({"residual_block_size": 0}, ValueError, "residual_block_size=0 must be a whole number of"),
         ({"residual_block_size": True}, TypeError, "residual_block_size=True must be a whole num"),
-        ({"residual_block_size": 1}, ValueError, r"\[4, 6, 5, 3\]: .*layers need the same width"),
+        (
+            {"residual_block_size": 1},
+            ValueError,
+            r"\[4, 6, 5, 3\]: .*residual branches need one hidden width",
+        ),
         ({"normalization": "batch"}, TypeError, "normalization='batch' must be BatchNorm or Lay"),
         ({"normalization": BatchNorm(5)}, TypeError, r"normalization=BatchNorm\(5\) must be Bat"),
     ],

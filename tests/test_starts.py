@@ -165,7 +165,7 @@ def test_biases_that_vary_too_much_are_refused_and_the_network_stays_as_it_was()
         ({"x": X[:0]}, ValueError, "expected at least one example"),
         ({"x": np.full((4, 5), np.nan)}, ValueError, "outputs of layer 1 are not finite"),
         ({"network": network(std=1e300), "x": 1e20 * X}, ValueError, "layer 1 are not finite"),
-        ({"x": np.ones(5)}, ValueError, r"x has shape \(5,\), but needs at least 2 dimensions"),
+        ({"x": np.ones(5)}, ValueError, r"x has shape \(5,\); expected"),
         ({"tolerance": 0}, ValueError, "tolerance=0 must be a finite number above 0"),
         ({"rounds": 0}, ValueError, "rounds=0 must be a whole number of at least 1"),
     ],
@@ -236,7 +236,7 @@ def test_what_begins_as_nothing_learns_from_the_second_step_on(residual):
 
 def test_what_was_built_without_branches_or_is_no_network_is_refused():
     for sizes in ((5, 8, 8, 8, 3), (5, 8, 3)):
-        message = r"MLP\(5-8-.* has no residual branches; build it with re"
+        message = r"MLP\(5-8-.* has no branches; build it with re"
         with pytest.raises(ValueError, match=message):
             fixup(network(sizes=sizes))
     with pytest.raises(TypeError, match=r"network=\[\] must be an MLP"):

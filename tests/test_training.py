@@ -518,14 +518,14 @@ def each(rngs):
 WRONG = [
     ({"y": np.where(np.arange(60) == 59, 7, Y)}, ValueError, "y_train holds 7, but 3 classes go"),
     ({"y": Y.astype(float)}, TypeError, "y_train has dtype float64, .*integer class numbers"),
-    ({"y": np.eye(3, dtype=int)[Y]}, ValueError, r"y_train has shape \(60, 3\); expected \(60,\)"),
+    ({"y": np.eye(3, dtype=int)[Y]}, ValueError, r"y_train has shape \(60, 3\); .* argmax"),
     ({"y": Y[:-1]}, ValueError, r"y_train has shape \(59,\), but dataset.x_train has shape \(60"),
-    ({"x": X[:, :3]}, ValueError, r"x_train has shape \(60, 3\), but sizes \[4, .* \(examples, 4"),
+    ({"x": X[:, :3]}, ValueError, r"x_train has shape \(60, 3\); expected \(examples, 4"),
     ({"x": X[np.newaxis]}, ValueError, r"x_train has shape \(1, 60, 4\)"),
     ({"x": X[:0], "y": Y[:0]}, ValueError, r"x_train has shape \(0, 4\)"),
     ({"x": np.where(X > 2, np.nan, X)}, ValueError, "x_train holds NaN or infinite values"),
     ({"x": (X * 255).astype(np.uint8)}, TypeError, r"x_train has dtype uint8.*astype\(np\.float32"),
-    ({"batch_size": 61}, ValueError, "batch_size=61 is larger than the data: .* 60 examples"),
+    ({"batch_size": 61}, ValueError, "batch_size=61 is larger than the data, 60 examples"),
     ({"steps": 0}, ValueError, "steps=0 must be a whole number of at least 1"),
     ({"optimizer": SGD}, TypeError, r"optimizer=.*SGD.* must be an optimizer, e\.g\. SGD"),
     ({"rng": 0}, TypeError, r"rng=0 must be a numpy\.random\.Generator"),
@@ -559,7 +559,13 @@ def test_what_does_not_fit_is_refused_by_name_before_a_step_is_taken(door, wrong
         (train_together, {}, {}, ValueError, "networks is empty: there is nothing to train"),
         (train_together, [*BOTH, ONE], {}, ValueError, r"is there twice; train a \.copy\(\)"),
         (train_together, [STACK], {}, ValueError, r"2 x MLP.* already; hand over its \.unstack"),
-        (train_together, [ONE, network(sizes=(5, 3))], {}, ValueError, r"sizes \[5, 3\] take \(ex"),
+        (
+            train_together,
+            [ONE, network(sizes=(5, 3))],
+            {},
+            ValueError,
+            r"x_train .* expected \(examples, 5",
+        ),
         (train_together, BOTH, {"rng": None}, TypeError, "needs either rng or rngs"),
         (train_together, BOTH, {"rngs": []}, TypeError, "needs either rng or rngs"),
         (train_together, BOTH, each(RNG), TypeError, "rngs=Generator.* must be a dict"),
@@ -572,7 +578,7 @@ def test_what_does_not_fit_is_refused_by_name_before_a_step_is_taken(door, wrong
             r"rngs has entries \['a', 1\],",
         ),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else "",
 )
 @pytest.mark.usefixtures("no_step")
 def test_networks_and_generators_that_do_not_fit_are_refused(door, nets, changed, error, message):

@@ -265,7 +265,10 @@ class MLP:
             if check_mlp("network", network).stack_shape:
                 raise ValueError(f"{network!r} is a stack already; stack its .unstack()")
             if network.architecture != networks[0].architecture:
-                raise ValueError(f"{network!r} cannot be stacked with {networks[0]!r}")
+                raise ValueError(
+                    f"{network!r} cannot be stacked with {networks[0]!r}: "
+                    "sizes, layers and precision must be equal"
+                )
         rows = zip(*(network.state() for network in networks), strict=True)
         return networks[0]._with([np.stack(row) for row in rows])
 
