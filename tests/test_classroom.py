@@ -1,5 +1,7 @@
 """A bet is placed before it is settled, and a check has something useful to say of any answer."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -382,8 +384,10 @@ def test_check_draws_the_same_each_time():
 @pytest.mark.parametrize(("total", "step"), [(10, 1), (1, 0.11)])
 def test_progress_bar_counts_on_stdout_and_leaves_no_line(capsys, total, step):
     with progress_bar(total, "counting") as progress:
-        for _ in range(10):  # fractions may add up to slightly more than 1
+        for _ in range(9):
             progress(step)
+        time.sleep(0.6)  # it is drawn every half a second
+        progress(step)  # fractions may add up to slightly more than 1
     streams = capsys.readouterr()
     assert "counting" in streams.out
     assert streams.out.endswith("\r")
