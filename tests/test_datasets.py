@@ -295,9 +295,7 @@ def everything(dataset):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
-def test_openml_is_asked_for_what_was_named_and_gives_a_dataset_split_in_order(
-    openml, tmp_path, kind
-):
+def test_openml_is_asked_for_what_was_named_and_its_data_split_in_order(openml, tmp_path, kind):
     data, target = digits(70)
     openml(kind(data), target)
     dataset = load_openml("little_784", version=1, data_home=tmp_path)

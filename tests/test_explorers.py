@@ -319,9 +319,7 @@ def test_a_cell_that_runs_again_closes_the_explorers_it_made(monkeypatch):
         (PhaseExplorer, "sigma_w", "activation", ["tanh", "erf", "relu", "sigmoid"] * 3),
     ],
 )
-def test_a_slider_moves_safely_while_another_thread_changes_its_range(
-    small, kind, slider, ranges, values
-):
+def test_a_slider_moves_while_another_thread_changes_its_range(small, kind, slider, ranges, values):
     explorer = small(kind)
     errors, rest = [], threading.Event()
 

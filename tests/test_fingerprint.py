@@ -79,7 +79,6 @@ DIFFERENT = [
     lambda: np.arange(3.0),
     lambda: np.arange(3.0).reshape(3, 1),
     lambda: np.random.default_rng(0),
-    lambda: np.random.default_rng(1),
     lambda: SGD(0.1),
     lambda: SGD(0.1 + 1e-16),
     lambda: WarmUp(SGD(0.1), 3),

@@ -181,9 +181,7 @@ def test_critical_line(activation, sigma_b2, expected):
     ("activation", "sigma_b2"),
     [("tanh", 0.05), ("sigmoid", 0.0), ("sigmoid", 1.0), ("relu", 0.0), ("gelu", 1.0)],
 )
-def test_chi_is_below_one_on_one_side_of_the_critical_line_and_above_on_the_other(
-    activation, sigma_b2
-):
+def test_chi_is_below_one_before_the_critical_line_and_above_one_behind(activation, sigma_b2):
     critical = theory.critical_line(activation, sigma_b2)
     assert theory.chi(activation, critical, sigma_b2) == pytest.approx(1, abs=1e-9)
     assert theory.chi(activation, 0.99 * critical, sigma_b2) < 1 - 1e-4
