@@ -100,7 +100,9 @@ def mean_squared_error(outputs: FloatArray, targets: FloatArray) -> tuple[Floats
     outputs = checks.float_array("outputs", outputs, min_dimensions=2)
     targets = checks.float_array("targets", targets, dtype=outputs.dtype)
     if targets.shape not in (outputs.shape[-2:], outputs.shape) or 0 in outputs.shape:
-        raise ValueError(f"targets of shape {targets.shape} don't fit outputs {outputs.shape}")
+        raise ValueError(
+            f"targets of shape {targets.shape} don't fit outputs of shape {outputs.shape}"
+        )
     count = outputs.shape[-2] * outputs.shape[-1]
     with np.errstate(over="ignore"):  # the square of a very large error overflows to inf
         error = outputs - targets
