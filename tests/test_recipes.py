@@ -42,8 +42,8 @@ _UNIT_DRAWS["laplace"] = _standard_laplace
 
 
 def he_laplace() -> Scheme:
-    """Weights with heavier tails than a bell curve, and He's variance."""
-    return _VarianceScaling(2, "fan_in", "laplace", "he_laplace()")
+    """Weights with heavier tails than a bell curve, and twice He's variance."""
+    return _VarianceScaling(4, "fan_in", "laplace", "he_laplace()")
 
 
 ''',
@@ -54,7 +54,7 @@ def he_laplace() -> Scheme:
     ),
     (
         '    "He": Start(',
-        '    "He, heavy": Start(he_laplace(), "sky", marked=True),\n    "He": Start(',
+        '    "heavy He": Start(he_laplace(), "sky", marked=True),\n    "He": Start(',
     ),
 )
 
@@ -143,14 +143,14 @@ def test_an_activation_added_to_one_file_is_everywhere(tmp_path):
     assert found["sweep"] == ["softplus", "tanh"]
 
 
-@pytest.mark.parametrize("names", [("uniform", "laplace"), ("Xavier", "He, heavy")])
+@pytest.mark.parametrize("names", [("uniform", "laplace"), ("Xavier", "heavy He")])
 def test_an_initializer_added_to_one_file_is_everywhere(tmp_path, names):
     found = walk(tmp_path, INITIALIZER, *names)
     assert found["without"] == []
     assert found["captions"]
     assert all(found["captions"].values())
     for marks in found["marks"].values():
-        assert "He, heavy" in marks
-    if names[1] == "He, heavy":
+        assert "heavy He" in marks
+    if names[1] == "heavy He":
         assert found["colors"] == ["sky"]
         assert found["color"] == [found["known"]] * 2

@@ -98,7 +98,7 @@ def _call(function: str, **arguments: Any) -> str:
     return f"{function}({', '.join(shown)})"
 
 
-# ------------------------------------------------------------------------- three distributions
+# ----------------------------------------------------------------------------- distributions
 
 # A standard normal cut off at +-2 keeps 0.7737 of its variance; dividing by the root restores it.
 TRUNCATED_NORMAL_STD = 0.87962566103423978
@@ -227,7 +227,7 @@ def variance_scaling(scale: float, mode: str = "fan_in", distribution: str = "no
     mode : {"fan_in", "fan_out", "fan_avg"}
         Which fan: the number of inputs of a neuron, of its outputs, or the mean of the two.
     distribution : {"normal", "uniform", "truncated_normal"}
-        The shape of the distribution. All three have exactly the variance asked for.
+        The shape of the distribution. Each has exactly the variance asked for.
     """
     return _VarianceScaling(
         checks.finite_number("scale", scale, at_least=0),
