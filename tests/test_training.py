@@ -740,13 +740,14 @@ def test_each_generator_moves_on_as_by_the_longest_of_its_trainings_alone(shared
     first, second = np.random.default_rng(3), np.random.default_rng(4)
     rngs = [first, first, second] if shared else [first, second, second]
     nets = make()
-    found = train_together(nets, examples(), **settings(steps=30, rng=None, rngs=rngs))
+    whole = {"steps": 30, "batch_size": 60}  # the examples are shuffled before each step
+    found = train_together(nets, examples(), **settings(**whole, rng=None, rngs=rngs))
     assert [history.diverged_at is None for history in found] == [False, True, False]
     longest = {}
     for net, other, rng, history in zip(make(), nets, rngs, found, strict=True):
         own = np.random.default_rng(3 if rng is first else 4)
         taken = 30 if history.diverged_at is None else history.diverged_at
-        alone = train(net, examples(), **settings(steps=30, rng=own))
+        alone = train(net, examples(), **settings(**whole, rng=own))
         assert history.diverged_at == alone.diverged_at
         np.testing.assert_allclose(history.loss, alone.loss, rtol=1e-4)
         assert_close(other, net, 1e-4)
