@@ -70,6 +70,13 @@ def curve(slope):
     return ActivationFunction("mine", lambda z: z * slope, np.ones_like, span=(0, 1), gain=1.0)
 
 
+def holding(**contents):
+    """Return a module of the user's own."""
+    module = types.ModuleType("own")
+    vars(module).update(contents)
+    return module
+
+
 # No two of them are alike. Each function makes its value anew.
 DIFFERENT = [
     lambda: 1,
@@ -104,6 +111,7 @@ DIFFERENT = [
     lambda: lambda x, y=1: x + 1,
     lambda: lambda x, y=2: x + 1,
     lambda: lambda x, *, y=2: x + 1,
+    lambda: lambda x, *, y=3: x + 1,
     lambda: lambda x: x + FACTOR,
     lambda: lambda *x: x + FACTOR,
     lambda: functools.cache(lambda x: x + 1),
@@ -118,6 +126,11 @@ DIFFERENT = [
     lambda: Own(1).usual,
     lambda: other(limit=4),
     lambda: other(twice=property(lambda self: 3 * self.value)),
+    lambda: other(twice=property(lambda self: 4 * self.value)),
+    lambda: other(__call__=lambda self: 3),
+    lambda: other(__call__=lambda self: 4),
+    lambda: holding(factor=3),
+    lambda: holding(factor=4),
     lambda: other(plain=staticmethod(lambda: 3)),
     lambda: other(usual=classmethod(lambda cls: cls(2))),
     lambda: other(__init__=lambda self, value=1: None),
