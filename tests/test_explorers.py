@@ -1,5 +1,6 @@
 """The explorers without a browser: what all share, and those with a slider for the std."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -364,6 +365,31 @@ def test_our_own_line_of_state_is_no_paste_that_undoes_what_another_thread_does(
     assert (explorer.seed.value, explorer.depth.value) == (5, 2)
     assert explorer.state_text.value == explorer.state
     explorer.close()
+
+
+def test_two_that_ask_at_the_same_time_start_one_thread(monkeypatch):
+    begun, together = [], threading.Barrier(2)
+
+    class Counted(threading.Thread):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            begun.append(self)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(0.2)  # for the other one, which must not come so far
+
+    filler, table = (
+        Filler(lambda: [0], lambda tables: None),
+        ScrubTable(ActivationSettings(**SMALL)),
+    )
+    hands = [threading.Thread(target=filler.fill, args=[[table]]) for _ in range(2)]
+    monkeypatch.setattr("initlab.explorers.tables.threading.Thread", Counted)
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    filler.wait()
+    assert len(begun) == 1
+    assert table.complete
 
 
 def test_tables_that_come_while_the_last_position_is_published_are_filled_too():

@@ -35,6 +35,7 @@ def test_the_page_gets_the_numbers_of_the_table():
     table = scrub_table(PhaseSettings(**SMALL))
     part, plane = page_of(table), experiments.plane_diagram("tanh")
     assert part["ready"].all()
+    assert {kind for kind, _, _ in part["arrays"].values()} == {"uint8", "float32"}
     assert part["captions"] == table.captions
     np.testing.assert_allclose(part["chi"], plane.chi, rtol=1e-6)
     assert (part["sigma_w"], part["sigma_b"]) == (plane.sigma_w.tolist(), plane.sigma_b.tolist())
