@@ -38,8 +38,11 @@ EXECUTE = --to notebook --inplace --execute \
   --ClearMetadataPreprocessor.enabled=True \
   --ClearMetadataPreprocessor.clear_cell_metadata=False \
   --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{'kernelspec', ('language_info', 'name')}"
-# For `lab` alone; set here so that a variable of this name in the shell is not used.
+# For `lab` alone; set here so that variables of these names in the shell are not used.
 ARGS =
+WORKBOOK = workbook
+ORIGINALS =
+LAB = $(ALLOW_ROOT) $(ARGS)
 
 # The kernel of this environment comes before one of the same name in the home directory.
 export JUPYTER_PREFER_ENV_PATH = 1
@@ -54,7 +57,8 @@ test notebooks: export OMP_NUM_THREADS = 1
 .PHONY: help lab lint test notebooks bench clean
 
 define HELP
-make lab         open the notebooks in JupyterLab (ARGS='...' is passed on to it)
+make lab         open your own copies of the notebooks in JupyterLab: WORKBOOK=..., a folder;
+                 ORIGINALS=1, to write them; ARGS='...' is passed on to JupyterLab
 make lint        check the style and the types of the code
 make test        the same, run the tests and compare every notebook's outputs
 make notebooks   run all notebooks and save them with their outputs
@@ -71,7 +75,12 @@ help:
 	@:
 
 lab: $(STAMP)
-	"$(PY)" -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ALLOW_ROOT) $(ARGS)
+ifeq ($(ORIGINALS),1)
+	"$(PY)" -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(LAB)
+else
+	"$(PY)" -m initlab.workbook "$(WORKBOOK)"
+	"$(PY)" -m jupyterlab --ServerApp.root_dir="$(WORKBOOK)" --LabApp.default_url=/lab/tree/00_start_here.ipynb $(LAB)
+endif
 
 lint: $(STAMP)
 	"$(PY)" -m ruff check .
@@ -94,6 +103,7 @@ bench: $(STAMP)
 	"$(PY)" benchmarks/trainings.py
 	"$(PY)" benchmarks/sliders.py
 
+# JupyterLab is told not to ask whether it may show news of its own.
 # The stamp is written last and --clear empties the environment first, so that an
 # interrupted or failed set-up is simply done again.
 $(STAMP): pyproject.toml setup.py tests/oldest.py
@@ -104,6 +114,7 @@ ifeq ($(OLDEST),1)
 	@"$(PY)" tests/oldest.py > "$(VENV)/oldest.txt"
 endif
 	@"$(PY)" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable ".[test,cluster]"
+	@"$(PY)" -m jupyter labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
 	@echo done > "$(STAMP)"
 
 clean:

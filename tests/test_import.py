@@ -14,7 +14,7 @@ ROOT = Path(initlab.__file__).parent
 # The core in the order in which it is read, as the package itself says.
 _, _, LIST = initlab.__doc__.partition("The core, in the order in which to read it")
 CORE = re.findall(r"``(\w+)``", LIST.partition("\n\n")[0])
-FOLDERS = ["_engine", "experiments", "plotting", "classroom", "explorers"]
+FOLDERS = ["_engine", "experiments", "plotting", "classroom", "explorers", "workbook"]
 
 
 def may_import(room):
@@ -27,6 +27,7 @@ def may_import(room):
         "plotting": {"_engine", *CORE, "experiments"},
         "classroom": {"_engine", *CORE, "experiments"},
         "explorers": {"_engine", *CORE, "experiments", "plotting", "classroom"},
+        "workbook": set(),
         "__init__": {*CORE, "experiments"},
     }[room]
 

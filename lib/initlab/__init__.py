@@ -11,7 +11,8 @@ The core, in the order in which to read it; each module imports only from those 
 
 The core is meant to be read, the rest to be used: ``experiments`` (one function per figure),
 ``plotting``, ``classroom`` (bets, exercises, the ledger of claims), ``explorers`` (the sliders),
-and, underneath it all, ``_engine`` (argument checks, parallel work).
+``workbook`` (the student's own copies of the notebooks), and, underneath it all, ``_engine``
+(argument checks, parallel work).
 """
 
 from initlab.datasets import Dataset, gaussian_inputs, load_idx, load_mnist, load_openml
