@@ -102,9 +102,6 @@ def test_numbers_are_shown_as_they_were_typed_or_with_three_digits(number, said)
     assert repr(number) == "How many are heads? (a number, in %)"
 
 
-# ------------------------------------------------------------------------------ the kernel's memory
-
-
 def test_bet_survives_its_cell_being_run_again_and_another_one_is_another(bet, number):
     bet.commit("b")
     number.commit(60)
@@ -152,9 +149,6 @@ def test_bet_after_a_default_was_revealed_does_not_count_but_stands(bet, said, a
         assert said()[-1] == LATE
     bet.commit("a" if answer == "b" else "b")
     assert bet.committed == answer
-
-
-# --------------------------------------------------------------------------------- what bets refuse
 
 
 @pytest.mark.parametrize(
@@ -219,8 +213,6 @@ def test_spread_that_is_none_is_refused_and_nothing_given_away(
     number.commit(70)
     assert number.committed == 70
 
-
-# ------------------------------------------------------------------------------------ the corrector
 
 DOUBLE = Check(
     task="Return twice x.",
@@ -376,9 +368,6 @@ def test_check_draws_the_same_each_time():
     for _ in range(2):
         assert SPREAD(lambda rng, n: drawn.append(rng.normal(size=n)) or drawn[-1]).is_correct
     np.testing.assert_array_equal(*drawn)
-
-
-# ----------------------------------------------------------------------------------------- progress
 
 
 @pytest.mark.parametrize(("total", "step"), [(10, 1), (1, 0.11)])

@@ -20,8 +20,6 @@ from initlab.classroom.checks import Check
 CHECKS = {name: value for name, value in vars(exercises).items() if isinstance(value, Check)}
 each_check = pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 
-# --------------------------------------------------------------------- right answers, by hand
-
 
 def backward_by_differences(dh, h, w):
     z = np.log(h / (1 - h))
@@ -122,8 +120,6 @@ RIGHT = {
     "check_chance_of_oversight": lambda n: stats.binom.pmf(0, n, 0.1),
 }
 
-# -------------------------------------------------------------------------- mistakes, by hand
-
 
 def drawn_by(draw):
     return lambda rng, sizes, std: [draw(rng, n, m, std) for n, m in pairwise(sizes)]
@@ -183,9 +179,6 @@ def test_answers_that_are_written_by_hand(name):
     assert said.state == "not yet"
     assert fragment in said.message
     assert repr(check(RIGHT[name])) == f"correct: {check.praise}"
-
-
-# ------------------------------------------------------------------ what each exercise lists
 
 
 def answer_of(check, take, rng=None):

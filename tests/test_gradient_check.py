@@ -35,9 +35,6 @@ def checked(net=None, **settings):
     return check_gradients(net, normal(BATCH, 4), LABELS, **settings)
 
 
-# -------------------------------------------------------------------------------------- right
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_passes(activation):
     found = checked(network(activation=activation))
@@ -74,9 +71,6 @@ def test_network_and_inputs_are_left_as_they_were(kind):
     fresh = network()
     assert checked(fresh)
     assert fresh.gradients() == [None] * 6
-
-
-# ------------------------------------------------------------------------------------- broken
 
 
 def broken(monkeypatch, kind, place, name, wrong, **settings):
@@ -197,9 +191,6 @@ def test_a_loss_with_a_wrong_gradient_is_caught():
         return loss, gradient * BATCH
 
     assert not checked(loss=no_mean)
-
-
-# ------------------------------------------------------- what can't be judged, print and refusal
 
 
 def test_small_gradients_are_judged_and_vanished_ones_are_not_called_right():

@@ -22,9 +22,6 @@ def example(loss, shape, dtype=np.float64):
     return outputs, rng.standard_normal(shape)
 
 
-# ------------------------------------------------------------------------------- what they measure
-
-
 @each_shape
 @pytest.mark.parametrize("labels_dtype", [np.int64, np.uint8])
 def test_cross_entropy_is_the_mean_surprise(shape, labels_dtype):
@@ -80,9 +77,6 @@ def test_a_loss_keeps_the_precision_of_the_outputs_and_its_arguments(
     assert not np.shares_memory(gradient, outputs)
 
 
-# ------------------------------------------------------------------------------------ huge numbers
-
-
 @pytest.mark.parametrize("classes", [1, 10])
 @pytest.mark.parametrize("level", [0.0, 1e30])
 def test_who_prefers_no_class_is_surprised_by_ln_of_their_number(classes, level):
@@ -117,8 +111,6 @@ def test_a_gap_wider_than_a_float_holds_is_infinitely_wrong_but_has_a_gradient(d
     loss, gradient = mean_squared_error(logits, np.zeros((2, 2), dtype))
     assert loss == math.inf
 
-
-# ---------------------------------------------------------------------------------- what is refused
 
 OUTPUTS, LABELS = np.zeros((5, 4)), np.zeros(5, dtype=int)
 INTEGERS = np.zeros((5, 4), dtype=int)

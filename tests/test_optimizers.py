@@ -171,9 +171,6 @@ def test_an_optimizer_prints_as_the_call_that_makes_it(optimizer, expected):
     assert repr(optimizer) == expected
 
 
-# ------------------------------------------------------------------------------------- warm-up
-
-
 def test_a_warm_up_hands_any_optimizer_its_rate_and_gives_the_full_one_back():
     class Told(SGD):
         def step(self, parameters, gradients):

@@ -42,9 +42,6 @@ def two_workers():
         yield
 
 
-# -------------------------------------------------------------------------- one BLAS thread
-
-
 class Guest(threading.Thread):
     """A thread that comes in and leaves when it is told to, and lives on."""
 
@@ -161,8 +158,6 @@ def test_trainings_run_on_one_thread_and_give_the_others_back(training):
     assert blas_threads() == {3}
 
 
-# ------------------------------------------------------------------------ several at a time
-
 PLACES = {
     "threads": {},
     "one thread": {"n_jobs": 1},
@@ -268,9 +263,6 @@ def test_each_task_has_one_blas_thread_until_all_are_done():
     assert blas_threads() == {3}
     with joblib.parallel_config(backend="loky", n_jobs=2, inner_max_num_threads=2):
         assert list(as_completed(blas_threads, [1])) == [(0, {1})]
-
-
-# ----------------------------------------------------------------------------- when something fails
 
 
 def odd(item, report):

@@ -54,9 +54,6 @@ def variances(net, x):
     ]
 
 
-# ---------------------------------------------------------------------------------------- LSUV
-
-
 @each_room
 def test_without_biases_every_layer_comes_to_variance_1_in_one_round(settings):
     nets = [network(std=std, **settings) for std in (0.01, 5.0)]
@@ -174,9 +171,6 @@ def test_what_lsuv_cannot_work_with_is_refused_by_name(change, error, message):
     call = {"network": network(), "x": X} | change
     with pytest.raises(error, match=message):
         lsuv(call.pop("network"), call.pop("x"), **call)
-
-
-# --------------------------------------------------------------------------------------- Fixup
 
 
 @pytest.mark.parametrize(
