@@ -15,7 +15,9 @@ import json
 import os
 import shutil
 import sys
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 ORIGINALS = Path(__file__).resolve().parents[2] / "notebooks"
 # By the name of each notebook, digests: of what was handed out, and of what was put beside it.
@@ -24,7 +26,9 @@ _KEPT = ".kept"
 _PAGE = "NEW VERSIONS.md"
 
 
-def fill(folder, originals=None):
+def fill(
+    folder: str | PathLike[str], originals: str | PathLike[str] | None = None
+) -> dict[str, str]:
     """Bring a folder of copies up to date; return the names of new versions beside changed copies.
 
     Parameters
@@ -52,7 +56,7 @@ def fill(folder, originals=None):
         raise FileNotFoundError(f"there are no notebooks in {originals}; get the whole checkout")
     folder.mkdir(parents=True, exist_ok=True)
     handed, offered = _read_record(folder)
-    beside = {}
+    beside: dict[str, str] = {}
     for path in paths:
         copy, fresh = folder / path.name, _handed_out(path)
         newest, own = _digest(fresh), _digest_of(copy)
@@ -80,7 +84,7 @@ def fill(folder, originals=None):
     return beside
 
 
-def _handed_out(path):
+def _handed_out(path: Path) -> Any:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if "check" not in cell["metadata"].get("tags", [])]
     for cell in cells:
@@ -89,14 +93,14 @@ def _handed_out(path):
     return notebook | {"cells": cells}
 
 
-def _digest(notebook):
+def _digest(notebook: Any) -> str:
     # Outputs, counts and metadata don't count, nor do empty cells, which JupyterLab adds.
     cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     sources = json.dumps([cell for cell in cells if cell[1].strip()])
     return hashlib.sha256(sources.encode()).hexdigest()
 
 
-def _digest_of(copy):
+def _digest_of(copy: Path) -> str | None:
     """Return the digest of a copy, None if it isn't there, and "damaged" if it can't be read."""
     try:
         return _digest(json.loads(copy.read_text(encoding="utf-8")))
@@ -106,20 +110,20 @@ def _digest_of(copy):
         return "damaged"
 
 
-def _new_version(folder, path, digest):
+def _new_version(folder: Path, path: Path, digest: str | None) -> Path | None:
     """Return the file beside a changed copy that holds a version of the original, or None."""
     found = sorted(folder.glob(f"{path.stem} (new*).ipynb"))
     return next((new for new in found if _digest_of(new) == digest), None)
 
 
-def _free(folder, pattern):
+def _free(folder: Path, pattern: str) -> Path:
     """Return the first path of a pattern that doesn't exist yet: "", " 2", " 3", ..."""
     numbers = itertools.chain([""], (f" {number}" for number in itertools.count(2)))
     paths = (folder / pattern.format(number) for number in numbers)
     return next(path for path in paths if not path.exists())
 
 
-def _keep(copy):
+def _keep(copy: Path | None) -> None:
     """Keep what a copy holds, if it is there, before it is replaced."""
     if copy is not None and copy.exists():
         room = copy.parent / _KEPT
@@ -127,7 +131,7 @@ def _keep(copy):
         shutil.copy2(copy, _free(room, f"{copy.stem}{{}}.ipynb"))
 
 
-def _read_record(folder):
+def _read_record(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     try:
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
         return dict(record["handed out"]), dict(record["offered"])
@@ -135,7 +139,7 @@ def _read_record(folder):
         return {}, {}  # then whatever differs from the newest counts as changed
 
 
-def _write(path, content):
+def _write(path: Path, content: Any) -> None:
     # In another file first: a full disk must not leave half of this one.
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -145,7 +149,7 @@ def _write(path, content):
         part.unlink(missing_ok=True)
 
 
-def _write_page(page, beside):
+def _write_page(page: Path, beside: dict[str, str]) -> None:
     if not beside:
         page.unlink(missing_ok=True)
         return
@@ -157,7 +161,7 @@ def _write_page(page, beside):
     page.write_text(text + "\n", encoding="utf-8")
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Fill a folder, and say what there is to say."""
     parser = argparse.ArgumentParser("initlab.workbook", description=__doc__.partition("\n")[0])
     parser.add_argument("folder", nargs="?", default="workbook")
