@@ -511,6 +511,8 @@ def test_a_dataset_is_read_only_and_the_callers_own_arrays_stay_writable():
     for name in ("x_train", "y_train", "x_test", "y_test"):
         with pytest.raises(ValueError, match="read-only"):
             getattr(dataset, name)[0] = 1
+        getattr(dataset, name).shape = (-1, 1)
+        assert getattr(dataset, name).shape == getattr(small(), name).shape
     x[0] = 1
 
 

@@ -127,6 +127,8 @@ def test_histogram_writes_what_overflowed_and_draws_the_rest(axes):
     nothing = dataclasses.replace(signals.layers[4], h=np.full((50, 20), np.nan))
     plotting.histograms(axes[:1], [nothing])  # nothing to draw is no error
     assert words_on(axes[0]) == ["100% overflowed"]
+    with pytest.raises(ValueError, match="4 axes for 5 layers: expected one"):
+        plotting.histograms(axes[:4], signals)
 
 
 def test_gradient_histogram_shows_the_rest_as_a_number(axes):

@@ -150,9 +150,9 @@ def test_the_bar_of_pretraining_is_full_at_its_end(few_digits, monkeypatch):
         ({"depths": 4}, TypeError, "depths=4 must be .*numbers of hidden layers"),
         ({"depths": ()}, TypeError, r"depths=\(\) must be"),
         ({"depths": (4, 0)}, ValueError, "depths=0 must be a whole number of at least 1"),
-        ({"pretraining_steps": 0.5}, TypeError, r"steps=0\.5 must be a whole"),
+        ({"pretraining_steps": 0.5}, TypeError, r"pretraining_steps=0\.5 must be a whole"),
         ({"steps": 0}, ValueError, "^steps=0 must be a whole number of at least 1"),
-        ({"width": 0}, ValueError, "=0 must be a whole number of at least 1"),
+        ({"width": 0}, ValueError, "width=0 must be a whole number of at least 1"),
         ({"batch_size": 301}, ValueError, "batch_size=301 is larger than the data"),
     ],
 )

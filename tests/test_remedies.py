@@ -97,6 +97,7 @@ def test_a_training_that_overflows_has_no_loss_and_no_right_answer():
         ({"starts": [init.he_normal()]}, TypeError, r"starts=\[he_normal\(\)\] must be a dict"),
         ({"starts": {"a": 3}}, TypeError, "=3 must be an initializer"),
         ({"remedies": {}}, TypeError, "remedies={} must be a dict"),
+        ({"on_results": 3}, TypeError, "on_results=3 must be a function"),
         ({"remedies": {"a": Remedy(MLP, SGD, -1)}}, ValueError, r"learning_rate'\]=-1"),
         ({"seeds": [1, 1]}, ValueError, "must be distinct"),
         ({"depth": 0}, ValueError, "depth=0"),

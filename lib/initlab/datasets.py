@@ -84,6 +84,11 @@ class Dataset:
         most = max((int(y.max(initial=0)) for y in labels), default=-1)
         object.__setattr__(self, "num_classes", most + 1)
 
+    def __getattribute__(self, name: str) -> Any:
+        """Hand out arrays as views: what is done to the shape of one changes no other."""
+        value = super().__getattribute__(name)
+        return value.view() if isinstance(value, np.ndarray) else value
+
     @cached_property
     def fingerprint(self) -> str:
         """A text that differs for data sets that differ in any number, whatever their names."""

@@ -85,6 +85,8 @@ def histograms(axes, signals, *, color=BLUE, bins=40, span=None):
         uses it, or else a range that covers the data of all layers.
     """
     layers = getattr(signals, "layers", signals)
+    if len(axes) != len(layers):
+        raise ValueError(f"{len(axes)} axes for {len(layers)} layers: expected one for each layer")
     span = _span(layers) if span is None else span
     for ax, layer in zip(axes, layers, strict=True):
         shown = layer.h[np.isfinite(layer.h)]

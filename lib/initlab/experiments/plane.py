@@ -19,7 +19,7 @@ from initlab import initializers as init
 from initlab._engine.checks import finite_number, overflow_allowed, whole_number
 from initlab.activations import tanh
 from initlab.experiments._checks import checked_seeds
-from initlab.experiments.sweeps import as_array, sweep
+from initlab.experiments.sweeps import as_array, converted, sweep
 from initlab.network import MLP
 
 # The mean of x x' for the two inputs of a pair; the mean of x**2 is 1.
@@ -316,6 +316,6 @@ def trainability(
         batch_size=batch_size,
         bias_init=init.normal(math.sqrt(sigma_b2)),
         eval_size=eval_size,
-        on_results=on_results and (lambda table: on_results(accuracies(table))),
+        on_results=converted(on_results, accuracies),
     )
     return accuracies(table)

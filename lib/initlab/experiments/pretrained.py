@@ -75,7 +75,9 @@ def pretraining_race(
     if not isinstance(depths, (tuple, list)) or not depths:
         raise TypeError(f"depths={depths!r} must be numbers of hidden layers, e.g. (4, 8)")
     depths = sorted({whole_number("each of depths", depth) for depth in depths})
+    whole_number("pretraining_steps", pretraining_steps)
     whole_number("steps", steps)
+    whole_number("width", width)
     seeds, shallow, deepest = checked_seeds(seeds), depths[0], depths[-1]
     # Checked now, so that a mistake in the test data doesn't show up only after the race.
     check_examples([dataset.x_train.shape[1], dataset.num_classes], dataset, "test")

@@ -14,7 +14,7 @@ from initlab import initializers as init
 from initlab._engine.checks import known_name, whole_number
 from initlab.activations import relu
 from initlab.experiments._checks import checked_seeds
-from initlab.experiments.sweeps import as_array, sweep
+from initlab.experiments.sweeps import as_array, converted, sweep
 from initlab.initializers import STARTS
 from initlab.network import MLP
 from initlab.normalization import BatchNorm, LayerNorm
@@ -183,7 +183,7 @@ def remedies_by_start(
             at["network"] == at["optimizer"]
             and at["learning_rate"] == remedies[at["network"]].learning_rate
         ),
-        on_results=on_results and (lambda table: on_results(results(table))),
+        on_results=converted(on_results, results),
         progress=progress,
     )
     return results(table)

@@ -358,6 +358,15 @@ def _frame(rows):
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
+def converted(on_results, convert):
+    """Return what a sweep may call, so that ``on_results`` is handed ``convert(table)``."""
+    if on_results is None:
+        return None
+    if not callable(on_results):
+        raise TypeError(f"on_results={on_results!r} must be a function")
+    return lambda table: on_results(convert(table))
+
+
 def as_array(table, column, **axes):
     """Return a column of a table as an array with one axis per keyword; NaN where no row is.
 
