@@ -10,12 +10,27 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "trainings.py"
 
 
-@pytest.fixture(scope="module")
-def trainings():
-    spec = importlib.util.spec_from_file_location("trainings", SCRIPT)
+def script(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def trainings():
+    return script(SCRIPT)
+
+
+def test_each_fault_changes_one_line_and_a_seed_draws_the_same():
+    faults = script(SCRIPT.with_name("faults.py"))
+    drawn = faults.drawn(40, seed=1)
+    assert drawn == faults.drawn(40, seed=1) != faults.drawn(40, seed=2)
+    for fault in drawn:
+        before = (faults.CHECKOUT / fault["file"]).read_text("utf-8")
+        after = faults.planted(before, fault)
+        pairs = zip(before.splitlines(), after.splitlines(), strict=True)
+        assert [pair for pair in pairs if pair[0] != pair[1]] == [(fault["old"], fault["new"])]
 
 
 def test_all_who_are_installed_do_equal_work_and_are_drawn(trainings, tmp_path, capsys):

@@ -27,9 +27,6 @@ def judge(number, *measurements, **named):
     return judge(*map(arrays, measurements), **arrays(named))
 
 
-# ------------------------------------------------------------------------------------ the verdict
-
-
 def test_the_verdict_on_one_or_two_parts_and_up_to_three_seeds():
     outcomes = [list(part) for n in (1, 2, 3) for part in product([True, False], repeat=n)]
     for first, second in product(outcomes, repeat=2):
@@ -63,9 +60,6 @@ def test_there_is_no_verdict_without_anything_to_judge_by(parts):
 )
 def test_a_spread_is_the_median_and_from_the_least_to_the_greatest(values, form, text):
     assert with_spread(values, *form) == text
-
-
-# ------------------------------------------------------------------- rows, the table, the claims
 
 
 def test_rows_in_print_and_as_a_table_in_order_with_links():

@@ -47,8 +47,12 @@ def progress_bar(total: float, description: str) -> Iterator[Report]:
             bar.update(min(done, bar.total - bar.n))
 
         yield update
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        sys.modules["IPython"].display.clear_output()
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+        from IPython.display import clear_output
+
+        if get_ipython() is not None:
+            clear_output()
 
 
 def reporting(
