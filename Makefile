@@ -29,12 +29,15 @@ endif
 
 PY = $(VENV)/$(BIN)/python
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
+# What is saved are the outputs without the check cells, as in a student's copy; the tests
+# compare them with a run that has the checks, so a check that changed something is noticed.
 # Nothing is saved that differs from run to run: no cell timings, Python version or
 # widget state. (The state has to be recorded and then dropped: without it, cells with
 # an Output widget fail.)
 EXECUTE = --to notebook --inplace --execute \
   --ExecutePreprocessor.kernel_name=python3 \
   --ExecutePreprocessor.record_timing=False \
+  --ExecutePreprocessor.skip_cells_with_tag=check \
   --ClearMetadataPreprocessor.enabled=True \
   --ClearMetadataPreprocessor.clear_cell_metadata=False \
   --ClearMetadataPreprocessor.preserve_nb_metadata_mask="{'kernelspec', ('language_info', 'name')}"

@@ -1,10 +1,11 @@
 """How results look: one style, one colour per start, large enough for the back row.
 
-Each function takes axes and results, draws on the axes, and returns them. Running experiments and
-showing figures is left to the notebooks. With several seeds, a dot marks their median, and a bar
-extends from the smallest to the largest.
+Each function takes axes and results, draws on the axes, and returns them; ``show`` then shows the
+figure with its alternative text. Running experiments is left to the notebooks. With several seeds,
+a dot marks their median, and a bar extends from the smallest to the largest.
 """
 
+import html
 import re
 from pathlib import Path
 
@@ -31,6 +32,36 @@ PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # 0.1 and 10 rather than p
 def use_style():
     """Use the style of the series for all figures from now on."""
     matplotlib.style.use(Path(__file__).with_name("initlab.mplstyle"))
+
+
+def show(figure, words, picture=None):
+    """Show a figure in a notebook together with what is to be seen on it, and close it.
+
+    The words are stored as the picture's alternative text, which GitHub and screen readers of web
+    pages use. JupyterLab ignores it there, so the same words also stand below the picture, folded.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    words : str
+        What the picture shows, in one or two plain sentences.
+    picture : IPython DisplayHandle, optional
+        For a figure that has been filling, and is complete now: what
+        ``display(figure, display_id=True)`` returned.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    if not isinstance(words, str) or not words.strip():
+        raise ValueError(f"words={words!r} must say what is to be seen on the figure")
+    described = {"metadata": {"image/png": {"alt": words}}}
+    if picture is None:
+        display(figure, **described)
+    else:
+        picture.update(figure, **described)
+    folded = f"<details><summary>in words</summary>{html.escape(words)}</details>"
+    display({"text/plain": words, "text/html": folded}, raw=True)
+    plt.close(figure)
 
 
 def color_of(label):
