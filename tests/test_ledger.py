@@ -64,14 +64,14 @@ def test_a_spread_is_the_median_and_from_the_least_to_the_greatest(values, form,
 
 def test_rows_in_print_and_as_a_table_in_order_with_links():
     rows = [
-        Row(12, "Beta.", FALSE, "one part", "9", "06_mnist"),
+        Row(12, "Beta.", FALSE, "one part", "9", "05_mnist"),
         Row(2, "Gamma.", HALF, "seen: 1 of 2 parts", "|f'| is 8", "01_weights_too_large"),
     ]
     table = LedgerTable(rows)
     assert table._repr_markdown_().split("\n")[1:] == [
         "|---|---|---|---|---|",
         r"| 2 | Gamma. | **half true** | \|f'\| is 8 | [01](01_weights_too_large.ipynb) |",
-        "| 12 | Beta. | **false** | 9 | [06](06_mnist.ipynb) |",
+        "| 12 | Beta. | **false** | 9 | [05](05_mnist.ipynb) |",
     ]
     assert repr(table) == " 2 half true\n12 false"
     assert [row.number for row in rows] == [12, 2]
@@ -89,9 +89,9 @@ def test_claims_are_numbered_in_order_and_name_a_notebook_that_is_there():
         assert re.fullmatch(r"[^|\n]+\.", claim.text)  # or it would break the table
 
 
-def test_the_others_claims_are_those_that_notebook_09_bets_on():
+def test_the_others_claims_are_those_that_the_verdict_bets_on():
     assert tuple(number for number, claim in CLAIMS.items() if claim.ours) == OURS
-    text = (NOTEBOOKS / "09_the_verdict.ipynb").read_text(encoding="utf-8")
+    text = (NOTEBOOKS / "07_the_verdict.ipynb").read_text(encoding="utf-8")
     assert f"of the article's {len(CLAIMS) - len(OURS)} claims" in text
 
 

@@ -17,9 +17,10 @@ def test_every_link_and_picture_leads_somewhere():
         assert (ROOT / target).exists(), target
 
 
-def test_every_notebook_is_in_the_table():
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        assert f"(notebooks/{path.name})" in README
+def test_every_notebook_is_in_the_table_in_order():
+    rows = re.findall(r"^\| \[(\d\d) .+?\]\(notebooks/(.+?)\)", README, re.MULTILINE)
+    names = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert rows == [(name[:2], name) for name in names]
 
 
 def test_commands_are_targets_of_the_makefile():

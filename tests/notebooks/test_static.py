@@ -57,8 +57,12 @@ def code_of(path):
     return "\n".join(source(cell) for cell in cells(path, "code"))
 
 
-def test_the_series_is_numbered_without_a_gap():
-    assert [path.stem[:3] for path in NOTEBOOKS] == [f"{n:02}_" for n in range(len(NOTEBOOKS))]
+def test_the_series_is_numbered_and_listed_in_order_part_one_without_a_gap():
+    numbers = [re.match(r"(\d\d)_", path.stem)[1] for path in NOTEBOOKS]
+    assert numbers == sorted(set(numbers))
+    assert numbers[:8] == [f"{n:02}" for n in range(8)]
+    listed = re.findall(r"^\| \[?`(\w+)`", text_of(NOTEBOOKS[0]), re.MULTILINE)
+    assert [name for name in listed if name[0].isdigit()] == [path.stem for path in NOTEBOOKS]
 
 
 @every_notebook

@@ -27,6 +27,7 @@ def test_title_and_minutes_are_those_of_the_notebook(title, name, minutes, body)
     first, *_ = text_of(FOLDER / name).split("\n## ")
     number, heading = re.match(r"# (\d\d) - (.+)", first).groups()
     assert title == f"{number} {heading}"
+    assert name.startswith(f"{number}_")
     in_class, *without = map(int, re.findall(r"\d+", minutes))
     opening = re.search(r"(\d+) minutes in class(?:, or (\d+) without)?", first)
     assert [in_class, *without] == [int(value) for value in opening.groups() if value]

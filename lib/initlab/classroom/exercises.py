@@ -229,43 +229,6 @@ def check_layer_weights(rng, sizes, std):
 # ------------------------------------------------------------------------------------------- 03
 
 
-@exercise(cases=(tuple(sigmoid(_drawn(8, 5, seed=seed)) for seed in range(6, 10)),))
-def check_cd1_gradient(v, h, dream_v, dream_h):
-    """Return the gradient of the weights: the dream's products minus the data's, as a mean.
-
-    Praise: all that a Boltzmann machine learns goes through this line.
-    """
-    data, dream, n = v.T @ h, dream_v.T @ dream_h, len(v)
-    return (dream - data) / n, {
-        "the 1/batch is missing: you are asked for a mean over the images": dream - data,
-        "the sign is reversed: we step against this gradient": (data - dream) / n,
-        "rows and columns are swapped: one row for each visible unit": (dream - data).T / n,
-        "in the dream both units dream: dream_v with dream_h": v.T @ (dream_h - h) / n,
-        SIGN_AND_BATCH: data - dream,
-        "the mean is over the images, the rows: divide by len(v)": (dream - data) / len(data),
-    }
-
-
-@exercise(cases=((_drawn(6, 5) + 2, 2 + _drawn(1, 5, seed=1), np.linalg.qr(_drawn(5, 5))[0][:2]),))
-def check_pca_reconstruction(x, mean, directions):
-    """Return the images rebuilt from their codes, one image a row.
-
-    Praise: PCA is an autoencoder without curves: one matrix to code, its transpose to decode.
-    """
-    there_and_back, own_mean = directions.T @ directions, x.mean(axis=0)
-    codes = (x - mean) @ directions.T
-    return codes @ directions + mean, {
-        "subtract the mean before coding": x @ there_and_back + mean,
-        "add the mean again after decoding": codes @ directions,
-        "these are the codes; the way back from a code to an image is missing": codes,
-        "the mean is missing both before and after": x @ there_and_back,
-        "use the mean that you are given": (x - own_mean) @ there_and_back + own_mean,
-    }
-
-
-# ------------------------------------------------------------------------------------------- 04
-
-
 @exercise(cases=((784, 300), (300, 100), (100, 10)))
 def check_xavier_std(n, m):
     """Return the std of Xavier's weights, which looks at both fan_in and fan_out.
@@ -306,7 +269,7 @@ def check_xavier_uniform(rng, n, m):
     }
 
 
-# ------------------------------------------------------------------------------------------- 05
+# ------------------------------------------------------------------------------------------- 04
 
 
 @exercise(
@@ -368,7 +331,7 @@ def check_dead_share(z):
     }
 
 
-# ------------------------------------------------------------------------------------------- 06
+# ------------------------------------------------------------------------------------------- 05
 
 
 def _softmax(z):
@@ -431,7 +394,81 @@ def check_pytorch_std(n):
     }
 
 
+# ------------------------------------------------------------------------------------------- 06
+
+
+@exercise(cases=(tuple(sigmoid(_drawn(8, 5, seed=seed)) for seed in range(6, 10)),))
+def check_cd1_gradient(v, h, dream_v, dream_h):
+    """Return the gradient of the weights: the dream's products minus the data's, as a mean.
+
+    Praise: all that a Boltzmann machine learns goes through this line.
+    """
+    data, dream, n = v.T @ h, dream_v.T @ dream_h, len(v)
+    return (dream - data) / n, {
+        "the 1/batch is missing: you are asked for a mean over the images": dream - data,
+        "the sign is reversed: we step against this gradient": (data - dream) / n,
+        "rows and columns are swapped: one row for each visible unit": (dream - data).T / n,
+        "in the dream both units dream: dream_v with dream_h": v.T @ (dream_h - h) / n,
+        SIGN_AND_BATCH: data - dream,
+        "the mean is over the images, the rows: divide by len(v)": (dream - data) / len(data),
+    }
+
+
+@exercise(cases=((_drawn(6, 5) + 2, 2 + _drawn(1, 5, seed=1), np.linalg.qr(_drawn(5, 5))[0][:2]),))
+def check_pca_reconstruction(x, mean, directions):
+    """Return the images rebuilt from their codes, one image a row.
+
+    Praise: PCA is an autoencoder without curves: one matrix to code, its transpose to decode.
+    """
+    there_and_back, own_mean = directions.T @ directions, x.mean(axis=0)
+    codes = (x - mean) @ directions.T
+    return codes @ directions + mean, {
+        "subtract the mean before coding": x @ there_and_back + mean,
+        "add the mean again after decoding": codes @ directions,
+        "these are the codes; the way back from a code to an image is missing": codes,
+        "the mean is missing both before and after": x @ there_and_back,
+        "use the mean that you are given": (x - own_mean) @ there_and_back + own_mean,
+    }
+
+
 # ------------------------------------------------------------------------------------------- 07
+
+
+@exercise(cases=(([3.0, 1.0, 9.0, 2.0, 4.0],), ([5.0, 1.0, 2.0, 40.0],)))
+def check_spread(values):
+    """Return three numbers: the median, the least and the greatest.
+
+    Praise: all that the dots and bars of this series show.
+    """
+    least, greatest = ends = min(values), max(values)
+    median, std, middle = np.median(values), np.std(values), len(values) // 2
+    return (median, least, greatest), {
+        "one outlier can carry a mean away; take the median": (np.mean(values), *ends),
+        "the order is median, least, greatest": (least, median, greatest),
+        "the least comes before the greatest": (median, greatest, least),
+        "the median is in the middle once the values are sorted": (values[middle], *ends),
+        "an even number of values has two in the middle": (sorted(values)[middle], *ends),
+        "a std hides where the least and the greatest are": (median, median - std, median + std),
+    }
+
+
+@exercise(cases=((1,), (3,), (10,)))
+def check_chance_of_oversight(n):
+    """Return the chance that n seeds all miss an exception that one draw in ten shows.
+
+    Praise: ten seeds still overlook it in one case out of three.
+    """
+    return 0.9**n, {
+        "that is the chance that all of them show it": 0.1**n,
+        "that is the chance that at least one of them shows it": 1 - 0.9**n,
+        "the chances of independent draws are multiplied, not added up": 1 - 0.1 * n,
+        "the chances of independent draws are multiplied: a power, not a product": 0.9 * n,
+        "that would be a coin; here a draw misses it with a chance of 0.9": 0.5**n,
+        PERCENT: 100 * 0.9**n,
+    }
+
+
+# ------------------------------------------------------------------------------------------- 08
 
 
 @exercise(cases=((1.5, 0.7 * _drawn(500)), (4.0, 1.6 * _drawn(400, seed=1))))
@@ -484,7 +521,7 @@ def check_on_the_diagonal(std, n):
     }
 
 
-# ------------------------------------------------------------------------------------------- 08
+# ------------------------------------------------------------------------------------------- 10
 
 
 @exercise(cases=((0.0,), (0.1,), (0.5,), (0.9,)))
@@ -536,43 +573,6 @@ def check_warm_up(step, last, rate):
         "the share is right; the rate itself is still missing": min(1, share),
         "it falls from the full rate; it should grow towards it": max(0, 1 - share) * rate,
         "min takes the smaller one: of 1 and the share": max(1, share) * rate,
-    }
-
-
-# ------------------------------------------------------------------------------------------- 09
-
-
-@exercise(cases=(([3.0, 1.0, 9.0, 2.0, 4.0],), ([5.0, 1.0, 2.0, 40.0],)))
-def check_spread(values):
-    """Return three numbers: the median, the least and the greatest.
-
-    Praise: all that the dots and bars of this series show.
-    """
-    least, greatest = ends = min(values), max(values)
-    median, std, middle = np.median(values), np.std(values), len(values) // 2
-    return (median, least, greatest), {
-        "one outlier can carry a mean away; take the median": (np.mean(values), *ends),
-        "the order is median, least, greatest": (least, median, greatest),
-        "the least comes before the greatest": (median, greatest, least),
-        "the median is in the middle once the values are sorted": (values[middle], *ends),
-        "an even number of values has two in the middle": (sorted(values)[middle], *ends),
-        "a std hides where the least and the greatest are": (median, median - std, median + std),
-    }
-
-
-@exercise(cases=((1,), (3,), (10,)))
-def check_chance_of_oversight(n):
-    """Return the chance that n seeds all miss an exception that one draw in ten shows.
-
-    Praise: ten seeds still overlook it in one case out of three.
-    """
-    return 0.9**n, {
-        "that is the chance that all of them show it": 0.1**n,
-        "that is the chance that at least one of them shows it": 1 - 0.9**n,
-        "the chances of independent draws are multiplied, not added up": 1 - 0.1 * n,
-        "the chances of independent draws are multiplied: a power, not a product": 0.9 * n,
-        "that would be a coin; here a draw misses it with a chance of 0.9": 0.5**n,
-        PERCENT: 100 * 0.9**n,
     }
 
 

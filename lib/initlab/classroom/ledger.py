@@ -2,7 +2,7 @@
 
 Each claim stands above its judge. A judge is handed measurements, and a ``Row`` comes back: the
 verdict follows from the numbers, by a rule that can be read. Notebooks call the judges with what
-they have measured; the last one calls them all, with seeds that no other has used.
+they have measured; the verdict (07) calls them all, with seeds that no other has used.
 """
 
 import functools
@@ -241,7 +241,7 @@ def claim_6(std_input, std_z, saturated):
     )
 
 
-@claim(7, "Xavier spreads the sigmoid's activations moderately, so it should learn.", "04_xavier")
+@claim(7, "Xavier spreads the sigmoid's activations moderately, so it should learn.", "03_xavier")
 def claim_7(pooled, across, sigmoid_loss):
     """Judge by pooled and across-input std of sigmoid with Xavier, and by what training gave.
 
@@ -259,7 +259,7 @@ def claim_7(pooled, across, sigmoid_loss):
     )
 
 
-@claim(8, "Xavier suits symmetric functions such as sigmoid and tanh.", "04_xavier")
+@claim(8, "Xavier suits symmetric functions such as sigmoid and tanh.", "03_xavier")
 def claim_8(tanh_loss, sigmoid_loss):
     """Judge by the loss after the race with Xavier, of tanh and of sigmoid, shape (seeds,)."""
     return [tanh_loss < LEARNED, sigmoid_loss < LEARNED], (
@@ -267,7 +267,7 @@ def claim_8(tanh_loss, sigmoid_loss):
     )
 
 
-@claim(9, "The formula that is printed for Xavier is the one that was run.", "06_mnist")
+@claim(9, "The formula that is printed for Xavier is the one that was run.", "05_mnist")
 def claim_9(printed, coded):
     """Judge by the stds of all layers by both formulas, shape (layers,)."""
     shown = ", ".join(f"{a:.3f} or {b:.3f}" for a, b in zip(printed, coded, strict=True))
@@ -275,7 +275,7 @@ def claim_9(printed, coded):
     return [[agree]], f"(read) std of each layer, printed or coded: {shown}"
 
 
-@claim(10, "In the comparison Xavier ran with the sigmoid.", "06_mnist")
+@claim(10, "In the comparison Xavier ran with the sigmoid.", "05_mnist")
 def claim_10(relu_loss, sigmoid_loss):
     """Judge by the final loss with Xavier's start, of ReLU and of sigmoid, shape (seeds,).
 
@@ -299,7 +299,7 @@ def claim_10(relu_loss, sigmoid_loss):
     )
 
 
-@claim(11, "The network has 5 layers of 100 neurons.", "06_mnist")
+@claim(11, "The network has 5 layers of 100 neurons.", "05_mnist")
 def claim_11(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
@@ -308,7 +308,7 @@ def claim_11(sizes):
     )
 
 
-@claim(12, "The loss falls fastest for He, then Xavier, then std 0.01.", "06_mnist")
+@claim(12, "The loss falls fastest for He, then Xavier, then std 0.01.", "05_mnist")
 def claim_12(he, xavier_relu, xavier_sigmoid, small):
     """Judge by the four final losses of the race, shape (seeds,).
 
@@ -324,7 +324,7 @@ def claim_12(he, xavier_relu, xavier_sigmoid, small):
     )
 
 
-@claim(13, "The sigmoid network could have been saved.", "06_mnist", ours=True)
+@claim(13, "The sigmoid network could have been saved.", "05_mnist", ours=True)
 def claim_13(losses):
     """Judge by the final losses of ``experiments.RESCUES``: dict of name to array (seeds,).
 
@@ -339,7 +339,7 @@ def claim_13(losses):
     )
 
 
-@claim(14, "Pretraining cures the vanishing gradient.", "03_pretraining")
+@claim(14, "Pretraining cures the vanishing gradient.", "06_pretraining")
 def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     """Judge by losses without and with pretraining, and by how much gradient reaches layer 1.
 
@@ -361,7 +361,7 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     )
 
 
-@claim(15, "He suits ReLU.", "05_he")
+@claim(15, "He suits ReLU.", "04_he")
 def claim_15(xavier, he):
     """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
 
@@ -375,7 +375,7 @@ def claim_15(xavier, he):
     )
 
 
-@claim(16, "Theory tells before training which networks train.", "07_order_and_chaos", ours=True)
+@claim(16, "Theory tells before training which networks train.", "08_order_and_chaos", ours=True)
 def claim_16(critical, below, at, above):
     """Judge by the training accuracy of deep tanh networks, shape (seeds,).
 
@@ -392,7 +392,7 @@ def claim_16(critical, below, at, above):
     )
 
 
-@claim(17, "Not every library starts with He or Xavier.", "06_mnist", ours=True)
+@claim(17, "Not every library starts with He or Xavier.", "05_mnist", ours=True)
 def claim_17(measured, read):
     """Judge by what libraries draw, as std over He's std, for a square layer: dicts by name.
 
@@ -410,7 +410,7 @@ def claim_17(measured, read):
 
 
 @claim(
-    18, "With the right remedy a network learns from any of five starts.", "08_remedies", ours=True
+    18, "With the right remedy a network learns from any of five starts.", "10_remedies", ours=True
 )
 def claim_18(without, remedied):
     """Judge by final losses of deep networks: dicts of start to array, shape (seeds,).

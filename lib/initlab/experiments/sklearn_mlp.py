@@ -13,7 +13,7 @@ from initlab.training import check_examples
 # Our names of activations, and scikit-learn's.
 _NAMES = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
-# How libraries draw a layer's weights by default. The first two are measured in notebook 06.
+# How libraries draw a layer's weights by default. The first two are measured in notebook 05.
 # Sources: PyTorch 2, nn.Linear, "Variables"; Keras 3, Dense, kernel_initializer.
 LIBRARY_DEFAULTS = {
     "scikit-learn, relu or tanh": init.xavier_uniform(),
