@@ -30,7 +30,8 @@ class Claim(NamedTuple):
     ours: bool
 
 
-# By number, in order; ``claim`` fills it. All claims that aren't ours are the article's.
+# By number: the article's claims, in the order in which the reader meets them, and then our own.
+# ``claim`` fills it.
 CLAIMS = {}
 
 
@@ -161,8 +162,28 @@ def with_spread(values, form=".3f"):
 # ------------------------------------------------------------- the claims, each above its judge
 
 
-@claim(1, "std 10 pushes the activations to 0 and 1.", "01_weights_too_large")
-def claim_1(saturated):
+@claim(1, "With N(0, 1) each layer widens the signal, more and more, to 0 and 1.", "00_start_here")
+def claim_1(std_input, std_z, saturated):
+    """Judge by what std 1 does to the std of each layer's inputs, shape (seeds, layers) each.
+
+    Parameters
+    ----------
+    std_input, std_z : array
+        Of what goes into a layer, and of its sums.
+    saturated : array
+        The share of saturated activations.
+    """
+    wider = (std_z > std_input).all(axis=1)
+    wider_and_wider = (np.diff(std_z) > 0).all(axis=1)
+    return [wider, wider_and_wider, saturated[:, -1] > SATURATED], (
+        f"std of the sums {with_spread(std_z[:, 0], '.1f')} in layer 1,"
+        f" {with_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]};"
+        f" saturated there: {with_spread(saturated[:, -1], '.0%')}"
+    )
+
+
+@claim(2, "std 10 pushes the activations to 0 and 1.", "01_weights_too_large")
+def claim_2(saturated):
     """Judge by the share of saturated activations at std 10, shape (seeds, layers)."""
     least = saturated.min(axis=1)
     return [least > SATURATED], (
@@ -171,8 +192,8 @@ def claim_1(saturated):
     )
 
 
-@claim(2, "Then the gradient vanishes, and the weights are not updated.", "01_weights_too_large")
-def claim_2(rms, median, always_saturated):
+@claim(3, "Then the gradient vanishes, and the weights are not updated.", "01_weights_too_large")
+def claim_3(rms, median, always_saturated):
     """Judge by RMS and median of dL/dz at std 10, and the neurons that no input moves.
 
     Parameters
@@ -190,15 +211,15 @@ def claim_2(rms, median, always_saturated):
     )
 
 
-@claim(3, "std 0 puts every activation at 0.5.", "02_weights_of_zero")
-def claim_3(activations):
+@claim(4, "std 0 puts every activation at 0.5.", "02_weights_of_zero")
+def claim_4(activations):
     """Judge by all activations at std 0, shape (seeds, ...)."""
     off = np.abs(activations - 0.5).reshape(len(activations), -1).max(axis=1)
     return [off == 0], f"largest distance from 0.5: {off.max():g}"
 
 
-@claim(4, "With std 0 the gradient does not vanish.", "02_weights_of_zero")
-def claim_4(rms):
+@claim(5, "With std 0 the gradient does not vanish.", "02_weights_of_zero")
+def claim_5(rms):
     """Judge by the RMS of dL/dz at std 0, shape (seeds, layers)."""
     return [rms[:, 0] > LEFT_OVER * rms[:, -1]], (
         f"RMS in layers 1 to {rms.shape[1] - 1}: {rms[:, :-1].max():g};"
@@ -206,8 +227,8 @@ def claim_4(rms):
     )
 
 
-@claim(5, "Neurons that give the same output add nothing.", "02_weights_of_zero")
-def claim_5(equal, different):
+@claim(6, "Neurons that give the same output add nothing.", "02_weights_of_zero")
+def claim_6(equal, different):
     """Judge by two ``experiments.Symmetry``: of equal and of different neurons.
 
     The claim holds if equal neurons stay equal, and learn less than different ones.
@@ -218,26 +239,6 @@ def claim_5(equal, different):
         f"rank after training: {rank.max()} of equal neurons,"
         f" {different.rank[:, -1].min()} of different ones;"
         f" loss {with_spread(loss, '.2f')} and {with_spread(other_loss, '.2f')}"
-    )
-
-
-@claim(6, "With N(0, 1) each layer widens the signal, more and more, to 0 and 1.", "00_start_here")
-def claim_6(std_input, std_z, saturated):
-    """Judge by what std 1 does to the std of each layer's inputs, shape (seeds, layers) each.
-
-    Parameters
-    ----------
-    std_input, std_z : array
-        Of what goes into a layer, and of its sums.
-    saturated : array
-        The share of saturated activations.
-    """
-    wider = (std_z > std_input).all(axis=1)
-    wider_and_wider = (np.diff(std_z) > 0).all(axis=1)
-    return [wider, wider_and_wider, saturated[:, -1] > SATURATED], (
-        f"std of the sums {with_spread(std_z[:, 0], '.1f')} in layer 1,"
-        f" {with_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]};"
-        f" saturated there: {with_spread(saturated[:, -1], '.0%')}"
     )
 
 
@@ -267,16 +268,30 @@ def claim_8(tanh_loss, sigmoid_loss):
     )
 
 
-@claim(9, "The formula that is printed for Xavier is the one that was run.", "05_mnist")
-def claim_9(printed, coded):
+@claim(9, "He suits ReLU.", "04_he")
+def claim_9(xavier, he):
+    """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
+
+    The claim holds if He's loss is below Xavier's at every depth.
+    """
+    ahead = np.all([he[depth] < xavier[depth] for depth in he], axis=0)
+    return [ahead], "; ".join(
+        f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
+        f" He {with_spread(he[depth], '.2f')}"
+        for depth in he
+    )
+
+
+@claim(10, "The formula that is printed for Xavier is the one that was run.", "05_mnist")
+def claim_10(printed, coded):
     """Judge by the stds of all layers by both formulas, shape (layers,)."""
     shown = ", ".join(f"{a:.3f} or {b:.3f}" for a, b in zip(printed, coded, strict=True))
     agree = np.allclose(printed, coded)
     return [[agree]], f"(read) std of each layer, printed or coded: {shown}"
 
 
-@claim(10, "In the comparison Xavier ran with the sigmoid.", "05_mnist")
-def claim_10(relu_loss, sigmoid_loss):
+@claim(11, "In the comparison Xavier ran with the sigmoid.", "05_mnist")
+def claim_11(relu_loss, sigmoid_loss):
     """Judge by the final loss with Xavier's start, of ReLU and of sigmoid, shape (seeds,).
 
     In the article's figure Xavier's loss falls. So if only one of the two networks learns, it is
@@ -299,8 +314,8 @@ def claim_10(relu_loss, sigmoid_loss):
     )
 
 
-@claim(11, "The network has 5 layers of 100 neurons.", "05_mnist")
-def claim_11(sizes):
+@claim(12, "The network has 5 layers of 100 neurons.", "05_mnist")
+def claim_12(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
     return [[len(layers) == 5], [set(layers) == {100}]], (
@@ -308,8 +323,8 @@ def claim_11(sizes):
     )
 
 
-@claim(12, "The loss falls fastest for He, then Xavier, then std 0.01.", "05_mnist")
-def claim_12(he, xavier_relu, xavier_sigmoid, small):
+@claim(13, "The loss falls fastest for He, then Xavier, then std 0.01.", "05_mnist")
+def claim_13(he, xavier_relu, xavier_sigmoid, small):
     """Judge by the four final losses of the race, shape (seeds,).
 
     As coded Xavier's network has ReLU, as labelled sigmoid: there it has to come after He, and to
@@ -321,21 +336,6 @@ def claim_12(he, xavier_relu, xavier_sigmoid, small):
     return [as_coded, as_labelled], (
         f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
         f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}"
-    )
-
-
-@claim(13, "The sigmoid network could have been saved.", "05_mnist", ours=True)
-def claim_13(losses):
-    """Judge by the final losses of ``experiments.RESCUES``: dict of name to array (seeds,).
-
-    The claim holds if one of them has learned, of those whose name doesn't say another activation.
-    """
-    rescues = [values for name, values in losses.items() if "tanh" not in name.lower()]
-    if not rescues:
-        raise ValueError(f"losses={losses!r} must have at least one network with sigmoid")
-    some_learned = np.any([values < LEARNED for values in rescues], axis=0)
-    return [some_learned], "; ".join(
-        f"{name}: {with_spread(values, '.2f')}" for name, values in losses.items()
     )
 
 
@@ -361,39 +361,23 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     )
 
 
-@claim(15, "He suits ReLU.", "04_he")
-def claim_15(xavier, he):
-    """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
+@claim(15, "The sigmoid network could have been saved.", "05_mnist", ours=True)
+def claim_15(losses):
+    """Judge by the final losses of ``experiments.RESCUES``: dict of name to array (seeds,).
 
-    The claim holds if He's loss is below Xavier's at every depth.
+    The claim holds if one of them has learned, of those whose name doesn't say another activation.
     """
-    ahead = np.all([he[depth] < xavier[depth] for depth in he], axis=0)
-    return [ahead], "; ".join(
-        f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
-        f" He {with_spread(he[depth], '.2f')}"
-        for depth in he
+    rescues = [values for name, values in losses.items() if "tanh" not in name.lower()]
+    if not rescues:
+        raise ValueError(f"losses={losses!r} must have at least one network with sigmoid")
+    some_learned = np.any([values < LEARNED for values in rescues], axis=0)
+    return [some_learned], "; ".join(
+        f"{name}: {with_spread(values, '.2f')}" for name, values in losses.items()
     )
 
 
-@claim(16, "Theory tells before training which networks train.", "08_order_and_chaos", ours=True)
-def claim_16(critical, below, at, above):
-    """Judge by the training accuracy of deep tanh networks, shape (seeds,).
-
-    Parameters
-    ----------
-    critical : float
-        The sigma_w2 at which theory draws the line.
-    below, at, above : array, shape (seeds,)
-        The accuracy far below the line, on it, and far above it.
-    """
-    return [at > 0.5, at > below + 0.2, at > above + 0.2], (
-        f"critical sigma_w2 {critical:.3f}; accuracy there {with_spread(at, '.0%')},"
-        f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}"
-    )
-
-
-@claim(17, "Not every library starts with He or Xavier.", "05_mnist", ours=True)
-def claim_17(measured, read):
+@claim(16, "Not every library starts with He or Xavier.", "05_mnist", ours=True)
+def claim_16(measured, read):
     """Judge by what libraries draw, as std over He's std, for a square layer: dicts by name.
 
     Parameters
@@ -407,6 +391,23 @@ def claim_17(measured, read):
     shown = [f"{name} {ratio:.2f}" for name, ratio in measured.items()]
     shown += [f"(read) {name} {ratio:.2f}" for name, ratio in read.items()]
     return [[len(neither) > 0]], f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
+
+
+@claim(17, "Theory tells before training which networks train.", "08_order_and_chaos", ours=True)
+def claim_17(critical, below, at, above):
+    """Judge by the training accuracy of deep tanh networks, shape (seeds,).
+
+    Parameters
+    ----------
+    critical : float
+        The sigma_w2 at which theory draws the line.
+    below, at, above : array, shape (seeds,)
+        The accuracy far below the line, on it, and far above it.
+    """
+    return [at > 0.5, at > below + 0.2, at > above + 0.2], (
+        f"critical sigma_w2 {critical:.3f}; accuracy there {with_spread(at, '.0%')},"
+        f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}"
+    )
 
 
 @claim(
