@@ -64,18 +64,19 @@ def test_a_spread_is_the_median_and_from_the_least_to_the_greatest(values, form,
 
 def test_rows_in_print_and_as_a_table_in_order_with_links():
     rows = [
-        Row(12, "Beta.", FALSE, "one part", "9", "05_mnist"),
-        Row(2, "Gamma.", HALF, "seen: 1 of 2 parts", "|f'| is 8", "01_weights_too_large"),
+        Row(12, "Beta.", FALSE, {"b": 0.0}, "9", "05_mnist"),
+        Row(2, "Gamma.", DEPENDS, {"a": 1, "c": 0.3}, "|f'| is 8", "01_weights_too_large"),
     ]
     table = LedgerTable(rows)
     assert table._repr_markdown_().split("\n")[1:] == [
         "|---|---|---|---|---|",
-        r"| 2 | Gamma. | **half true** | \|f'\| is 8 | [01](01_weights_too_large.ipynb) |",
+        f"| 2 | Gamma. | **{DEPENDS}** | \\|f'\\| is 8 | [01](01_weights_too_large.ipynb) |",
         "| 12 | Beta. | **false** | 9 | [05](05_mnist.ipynb) |",
     ]
-    assert repr(table) == " 2 half true\n12 false"
+    assert repr(table) == " 2 depends on the draw\n12 false"
     assert [row.number for row in rows] == [12, 2]
-    assert str(rows[0]) == "Claim 12: Beta.\nMeasured: 9\nVerdict: false (one part)"
+    assert str(rows[0]) == "Claim 12: Beta.\n  \u2717 b\nMeasured: 9\nVerdict: false"
+    assert "\n  \u2713 a\n  ~ c (30% of seeds)\nMeasured" in str(rows[1])
 
 
 def test_claims_are_numbered_in_order_and_name_a_notebook_that_is_there():
@@ -103,13 +104,13 @@ def test_a_claim_is_entered_where_its_judge_stands(monkeypatch):
     @ledger.claim(99, "Snow is white.", "00_start_here", ours=True)
     def claim_99(white, *, deep):
         """Judge by two seeds."""
-        return [white, deep], "seen from here"
+        return {"white": white, "deep": deep}, "seen from here"
 
     assert ledger.CLAIMS == {99: ("(ours) Snow is white.", "00_start_here", True)}
     assert (claim_99.__name__, claim_99.__doc__) == ("claim_99", "Judge by two seeds.")
-    text, seen = "(ours) Snow is white.", "seen: 1 of 2 parts"
+    text, parts = "(ours) Snow is white.", {"white": 1.0, "deep": 0.0}
     assert claim_99([True, True], deep=[False, False]) == Row(
-        99, text, HALF, seen, "seen from here", "00_start_here"
+        99, text, HALF, parts, "seen from here", "00_start_here"
     )
 
 
@@ -201,15 +202,14 @@ def test_each_part_is_seen_above_its_threshold_and_with_every_seed(number):
     row = judged(number, seen, seen)
     assert (row.number, row.claim, row.notebook) == (number, *CLAIMS[number][:2])
     assert row.verdict == HOLDS
-    assert row.seen == (f"seen: {len(parts)} of {len(parts)} parts" if several else "one part")
+    assert [*row.parts.values()] == [1] * len(parts)
     nothing = dict(seen)
-    for part in parts:
+    for place, part in enumerate(parts):
         nothing |= part[0]
         for instead in part:
             row = judged(number, seen | instead, seen | instead)
             assert row.verdict == (HALF if several else FALSE)
-            if several:
-                assert row.seen == f"seen: {len(parts) - 1} of {len(parts)} parts"
+            assert [*row.parts.values()] == [i != place for i in range(len(parts))]
             assert judged(number, seen, seen | instead).verdict == DEPENDS
     assert judged(number, nothing, nothing).verdict == FALSE
 

@@ -176,10 +176,7 @@ def test_stored_verdicts_are_of_the_present_claims(path):
         assert text == ledger.CLAIMS[int(number)].text
     verdicts = re.findall(r"^Verdict: (.*)$", printed, re.MULTILINE)
     assert verdicts or path.stem not in {claim.notebook for claim in ledger.CLAIMS.values()}
-    for verdict in verdicts:
-        assert re.fullmatch(
-            r"(holds|false|half true) \((one part|seen: \d of \d parts)\)", verdict.strip()
-        )
+    assert set(verdicts) <= {"holds", "false", "half true"}
 
 
 @every_notebook

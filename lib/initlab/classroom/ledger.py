@@ -45,8 +45,9 @@ class Row:
     claim : str
     verdict : str
         "holds", "false", "half true" or "depends on the draw".
-    seen : str
-        How many parts of the claim were seen with every seed.
+    parts : dict of str to float
+        The claim's parts, in words with their threshold, and with which share of the seeds each
+        was seen.
     measured : str
         The numbers, with their spread over seeds.
     notebook : str
@@ -56,17 +57,18 @@ class Row:
     number: int
     claim: str
     verdict: str
-    seen: str
+    parts: dict[str, float]
     measured: str
     notebook: str
 
     def __str__(self):
-        """Return claim, measurement and verdict, a line each."""
-        return (
-            f"Claim {self.number}: {self.claim}\n"
-            f"Measured: {self.measured}\n"
-            f"Verdict: {self.verdict} ({self.seen})"
-        )
+        """Return the claim, a mark for each part, the measurement and the verdict, a line each."""
+        marks, lines = {1: "\N{CHECK MARK}", 0: "\N{BALLOT X}"}, []
+        for part, share in self.parts.items():
+            some = "" if share in marks else f" ({share:.0%} of seeds)"
+            lines.append(f"  {marks.get(share, '~')} {part}{some}")
+        claim, verdict = f"Claim {self.number}: {self.claim}", f"Verdict: {self.verdict}"
+        return "\n".join([claim, *lines, f"Measured: {self.measured}", verdict])
 
 
 class LedgerTable:
@@ -98,8 +100,8 @@ class LedgerTable:
 def claim(number, text, notebook, *, ours=False):
     """Enter a claim into ``CLAIMS``, and let its judge, the function below it, return a ``Row``.
 
-    What the judge itself returns is the parts of the claim, as for ``verdict``, and a sentence with
-    the numbers.
+    What the judge itself returns is the parts of the claim, as a dict of words to what ``verdict``
+    takes, and a sentence with the numbers.
     """
     text = f"(ours) {text}" if ours else text
     CLAIMS[number] = Claim(text, notebook, ours)
@@ -111,9 +113,8 @@ def claim(number, text, notebook, *, ours=False):
             if dicts and not any(dicts):
                 raise ValueError(f"claim {number}: the dicts are empty; there is nothing to judge")
             parts, measured = judge(*args, **kwargs)
-            always = sum(bool(np.all(part)) for part in parts)
-            seen = f"seen: {always} of {len(parts)} parts" if len(parts) > 1 else "one part"
-            return Row(number, text, verdict(parts), seen, measured, notebook)
+            shares = {words: float(np.mean(seen)) for words, seen in parts.items()}
+            return Row(number, text, verdict([*parts.values()]), shares, measured, notebook)
 
         return row
 
@@ -175,7 +176,12 @@ def claim_1(std_input, std_z, saturated):
     """
     wider = (std_z > std_input).all(axis=1)
     wider_and_wider = (np.diff(std_z) > 0).all(axis=1)
-    return [wider, wider_and_wider, saturated[:, -1] > SATURATED], (
+    parts = {
+        "each layer's sums have a larger std than its inputs": wider,
+        "the std of the sums grows from layer to layer": wider_and_wider,
+        f"over {SATURATED:.0%} of the last layer is saturated": saturated[:, -1] > SATURATED,
+    }
+    return parts, (
         f"std of the sums {with_spread(std_z[:, 0], '.1f')} in layer 1,"
         f" {with_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]};"
         f" saturated there: {with_spread(saturated[:, -1], '.0%')}"
@@ -186,7 +192,7 @@ def claim_1(std_input, std_z, saturated):
 def claim_2(saturated):
     """Judge by the share of saturated activations at std 10, shape (seeds, layers)."""
     least = saturated.min(axis=1)
-    return [least > SATURATED], (
+    return {f"over {SATURATED:.0%} of each layer is saturated": least > SATURATED}, (
         f"saturated: {with_spread(saturated.mean(axis=1), '.1%')}; in the least saturated layer"
         f" {with_spread(least, '.1%')}"
     )
@@ -203,7 +209,13 @@ def claim_3(rms, median, always_saturated):
         The share of neurons that are saturated for every input of a batch.
     """
     growth = rms[:, 0] / rms[:, -1]
-    parts = [median.max(axis=1) < 1e-10, growth < LEFT_OVER, always_saturated.max(axis=1) > 0.5]
+    parts = {
+        "the median of |dL/dz| is below 1e-10 in each layer": median.max(axis=1) < 1e-10,
+        f"less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": growth < LEFT_OVER,
+        "in some layer most neurons are saturated for all inputs of a batch": (
+            always_saturated.max(axis=1) > 0.5
+        ),
+    }
     return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
         f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; neurons saturated for all inputs of a"
@@ -215,13 +227,16 @@ def claim_3(rms, median, always_saturated):
 def claim_4(activations):
     """Judge by all activations at std 0, shape (seeds, ...)."""
     off = np.abs(activations - 0.5).reshape(len(activations), -1).max(axis=1)
-    return [off == 0], f"largest distance from 0.5: {off.max():g}"
+    return {
+        "every activation is exactly 0.5": off == 0
+    }, f"largest distance from 0.5: {off.max():g}"
 
 
 @claim(5, "With std 0 the gradient does not vanish.", "02_weights_of_zero")
 def claim_5(rms):
     """Judge by the RMS of dL/dz at std 0, shape (seeds, layers)."""
-    return [rms[:, 0] > LEFT_OVER * rms[:, -1]], (
+    reaches = rms[:, 0] > LEFT_OVER * rms[:, -1]
+    return {f"over {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": reaches}, (
         f"RMS in layers 1 to {rms.shape[1] - 1}: {rms[:, :-1].max():g};"
         f" in layer {rms.shape[1]}: {with_spread(rms[:, -1], '.2f')}"
     )
@@ -235,7 +250,11 @@ def claim_6(equal, different):
     """
     rank, loss, other_loss = equal.rank[:, -1], equal.loss[:, -1], different.loss[:, -1]
     stay = (rank == 1) & (equal.difference[:, -1] < 1e-6)
-    return [stay, loss > other_loss + 0.5], (
+    parts = {
+        "equal neurons stay equal: rank 1, difference below 1e-6": stay,
+        "their loss is more than 0.5 above that of different neurons": loss > other_loss + 0.5,
+    }
+    return parts, (
         f"rank after training: {rank.max()} of equal neurons,"
         f" {different.rank[:, -1].min()} of different ones;"
         f" loss {with_spread(loss, '.2f')} and {with_spread(other_loss, '.2f')}"
@@ -254,7 +273,11 @@ def claim_7(pooled, across, sigmoid_loss):
     """
     low, high = MODERATE
     moderate = ((pooled > low) & (pooled < high)).all(axis=1)
-    return [moderate, sigmoid_loss < LEARNED], (
+    parts = {
+        f"the std of all activations is between {low} and {high} in each layer": moderate,
+        f"it learns: its loss falls below {LEARNED}": sigmoid_loss < LEARNED,
+    }
+    return parts, (
         f"layer {pooled.shape[1]}: std of all activations {with_spread(pooled[:, -1], '.2f')},"
         f" across inputs {with_spread(across[:, -1], '.5f')}; loss {with_spread(sigmoid_loss)}"
     )
@@ -263,7 +286,11 @@ def claim_7(pooled, across, sigmoid_loss):
 @claim(8, "Xavier suits symmetric functions such as sigmoid and tanh.", "03_xavier")
 def claim_8(tanh_loss, sigmoid_loss):
     """Judge by the loss after the race with Xavier, of tanh and of sigmoid, shape (seeds,)."""
-    return [tanh_loss < LEARNED, sigmoid_loss < LEARNED], (
+    parts = {
+        f"tanh learns: its loss falls below {LEARNED}": tanh_loss < LEARNED,
+        "sigmoid learns, too": sigmoid_loss < LEARNED,
+    }
+    return parts, (
         f"loss with tanh {with_spread(tanh_loss)}, with sigmoid {with_spread(sigmoid_loss)}"
     )
 
@@ -275,7 +302,7 @@ def claim_9(xavier, he):
     The claim holds if He's loss is below Xavier's at every depth.
     """
     ahead = np.all([he[depth] < xavier[depth] for depth in he], axis=0)
-    return [ahead], "; ".join(
+    return {"He's loss is below Xavier's at every depth": ahead}, "; ".join(
         f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
         f" He {with_spread(he[depth], '.2f')}"
         for depth in he
@@ -287,7 +314,9 @@ def claim_10(printed, coded):
     """Judge by the stds of all layers by both formulas, shape (layers,)."""
     shown = ", ".join(f"{a:.3f} or {b:.3f}" for a, b in zip(printed, coded, strict=True))
     agree = np.allclose(printed, coded)
-    return [[agree]], f"(read) std of each layer, printed or coded: {shown}"
+    return {
+        "both formulas give the same std in every layer": [agree]
+    }, f"(read) std of each layer, printed or coded: {shown}"
 
 
 @claim(11, "In the comparison Xavier ran with the sigmoid.", "05_mnist")
@@ -308,7 +337,9 @@ def claim_11(relu_loss, sigmoid_loss):
             f"relu_loss={relu_loss!r}, sigmoid_loss={sigmoid_loss!r} must be losses of which one"
             f" is below {LEARNED} with each seed, and the other not"
         )
-    return [sigmoid], (
+    return {
+        "of Xavier's two networks it is the sigmoid's that learns, as in the figure": sigmoid
+    }, (
         f"loss with ReLU {with_spread(relu_loss)}, with sigmoid {with_spread(sigmoid_loss)};"
         " in the article's figure it falls"
     )
@@ -318,9 +349,8 @@ def claim_11(relu_loss, sigmoid_loss):
 def claim_12(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
-    return [[len(layers) == 5], [set(layers) == {100}]], (
-        f"(read) {len(layers)} layers, of {', '.join(map(str, layers))} neurons"
-    )
+    parts = {"it has 5 layers": [len(layers) == 5], "all have 100 neurons": [set(layers) == {100}]}
+    return parts, (f"(read) {len(layers)} layers, of {', '.join(map(str, layers))} neurons")
 
 
 @claim(13, "The loss falls fastest for He, then Xavier, then std 0.01.", "05_mnist")
@@ -333,7 +363,11 @@ def claim_13(he, xavier_relu, xavier_sigmoid, small):
     """
     as_coded = (he < xavier_relu) & (xavier_relu < small)
     as_labelled = (he < xavier_sigmoid) & (xavier_sigmoid < small - 0.05)
-    return [as_coded, as_labelled], (
+    parts = {
+        "as coded (ReLU): He's loss is below Xavier's, and that is below std 0.01's": as_coded,
+        "as labelled (sigmoid): the same, and Xavier is ahead by 0.05": as_labelled,
+    }
+    return parts, (
         f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
         f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}"
     )
@@ -352,7 +386,13 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     """
     needed = (without > LEARNED) & (longer > LEARNED)
     reaches = reach_rbm > 5 * reach_without
-    return [needed, rbm < LEARNED, autoencoder < LEARNED, reaches], (
+    parts = {
+        f"without it, and with its steps added, the loss stays above {LEARNED}": needed,
+        "with RBMs it falls below that": rbm < LEARNED,
+        "with autoencoders, too": autoencoder < LEARNED,
+        "with RBMs 5 times as much of the gradient reaches layer 1": reaches,
+    }
+    return parts, (
         f"loss without {with_spread(without, '.2f')},"
         f" and with all its steps {with_spread(longer, '.2f')};"
         f" with RBMs {with_spread(rbm, '.2f')}, autoencoders {with_spread(autoencoder, '.2f')};"
@@ -371,7 +411,7 @@ def claim_15(losses):
     if not rescues:
         raise ValueError(f"losses={losses!r} must have at least one network with sigmoid")
     some_learned = np.any([values < LEARNED for values in rescues], axis=0)
-    return [some_learned], "; ".join(
+    return {f"with sigmoid, some network's loss falls below {LEARNED}": some_learned}, "; ".join(
         f"{name}: {with_spread(values, '.2f')}" for name, values in losses.items()
     )
 
@@ -390,7 +430,8 @@ def claim_16(measured, read):
     neither = [r for r in ratios.values() if abs(r - 1) > 0.05 and abs(r / xavier - 1) > 0.05]
     shown = [f"{name} {ratio:.2f}" for name, ratio in measured.items()]
     shown += [f"(read) {name} {ratio:.2f}" for name, ratio in read.items()]
-    return [[len(neither) > 0]], f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
+    parts = {"some library's std is neither He's nor Xavier's, by over 5 %": [len(neither) > 0]}
+    return parts, f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
 
 
 @claim(17, "Theory tells before training which networks train.", "08_order_and_chaos", ours=True)
@@ -404,7 +445,12 @@ def claim_17(critical, below, at, above):
     below, at, above : array, shape (seeds,)
         The accuracy far below the line, on it, and far above it.
     """
-    return [at > 0.5, at > below + 0.2, at > above + 0.2], (
+    parts = {
+        "on the line, over 50 % are right": at > 0.5,
+        "that is over 20 percentage points more than far below it": at > below + 0.2,
+        "and over 20 more than far above it": at > above + 0.2,
+    }
+    return parts, (
         f"critical sigma_w2 {critical:.3f}; accuracy there {with_spread(at, '.0%')},"
         f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}"
     )
@@ -426,7 +472,13 @@ def claim_18(without, remedied):
         sum(np.asarray(losses[start]) < LEARNED for start in without)
         for losses in (without, remedied)
     )
-    return [before < len(without) / 2, after == len(without)], (
+    parts = {
+        f"without it, most starts learn nothing: their loss stays above {LEARNED}": (
+            before < len(without) / 2
+        ),
+        "with it, all learn": after == len(without),
+    }
+    return parts, (
         f"of {len(without)} starts learned: without {with_spread(before, 'g')};"
         f" with it {with_spread(after, 'g')}"
     )
