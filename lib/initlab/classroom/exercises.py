@@ -93,22 +93,22 @@ def check_std_for_sums(n, std):
 # ------------------------------------------------------------------------------------------- 01
 
 
-@exercise(cases=((_drawn(6, 4), sigmoid(3 * _drawn(6, 4, seed=1)), _drawn(4, 4, seed=2)),))
-def check_backward_through_layer(dh, h, w):
-    """Return the gradient at the layer's inputs: through the sigmoid, then the weights.
+@exercise(cases=((_drawn(6, 4), np.tanh(_drawn(6, 4, seed=1)), _drawn(4, 4, seed=2)),))
+def check_backward_through_tanh(dh, h, w):
+    """Return the gradient at the layer's inputs: through tanh, then the weights.
 
-    Praise: two steps, and the whole way back is made of them.
+    Praise: another curve is another slope; the rest of the way back stays as it is.
     """
-    dz = dh * h * (1 - h)
-    slope_at_h = sigmoid(h) * (1 - sigmoid(h))
+    dz = dh * (1 - h**2)
+    slope_at_h = 1 - np.tanh(h) ** 2
     return dz @ w.T, {
-        "the sigmoid's slope is taken at z; written with h, it is h (1 - h)": dh * slope_at_h @ w.T,
-        "the sigmoid's slope is missing": dh @ w.T,
+        "the slope of tanh is taken at z; written with h, it is 1 - h**2": dh * slope_at_h @ w.T,
+        "the slope of tanh is missing": dh @ w.T,
         "on the way back, rows and columns of the weights change places: w.T": dz @ w,
         "this is dL/dz; the step through the weights is missing": dz,
-        "first through the sigmoid, then through the weights": (dh @ w.T) * h * (1 - h),
-        "that is the slope of tanh; the sigmoid's is h (1 - h)": (dh * (1 - h**2)) @ w.T,
-        "the slope is h times (1 - h), and one of the two is missing": (dh * h) @ w.T,
+        "first through tanh, then through the weights": (dh @ w.T) * (1 - h**2),
+        "that is the slope of the sigmoid; that of tanh is 1 - h**2": (dh * h * (1 - h)) @ w.T,
+        "the square is missing: the slope is 1 - h**2": (dh * (1 - h)) @ w.T,
     }
 
 
@@ -132,22 +132,6 @@ def check_unsaturated_share(std):
         "in the height of a bell curve, 2 pi stands under a root": 2 * end / (std * 2 * math.pi),
         "only 2 pi stands under the root, not the std": 2 * end / math.sqrt(2 * math.pi * std),
         PERCENT: 100 * share,
-    }
-
-
-@exercise(
-    cases=((),),
-    tolerance=0.05,
-)
-def check_std_that_keeps_gradients():
-    """Find the std at which chi is 1, to within 0.05.
-
-    Praise: and there about half of the activations are saturated: one good sign is not enough.
-    """
-    return 1.015, {
-        "at 0.1 a layer leaves less than a quarter of the gradient": 0.1,
-        "at 10 the gradient grows almost threefold in each layer": 10.0,
-        "that is sigma_w2; the std is the root of sigma_w2 / fan_in": 103.0,
     }
 
 

@@ -199,27 +199,25 @@ def claim_2(saturated):
 
 
 @claim(3, "Then the gradient vanishes, and the weights are not updated.", "01_weights_too_large")
-def claim_3(rms, median, always_saturated):
-    """Judge by RMS and median of dL/dz at std 10, and the neurons that no input moves.
+def claim_3(rms, median, moved):
+    """Judge by RMS and median of dL/dz at std 10, and by how far a training moves the weights.
 
     Parameters
     ----------
     rms, median : array, shape (seeds, layers)
-    always_saturated : array, shape (seeds, layers)
-        The share of neurons that are saturated for every input of a batch.
+    moved : array, shape (seeds, layers)
+        The RMS of the change of a layer's weights, divided by the RMS of the weights.
     """
     growth = rms[:, 0] / rms[:, -1]
     parts = {
         "the median of |dL/dz| is below 1e-10 in each layer": median.max(axis=1) < 1e-10,
         f"less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": growth < LEFT_OVER,
-        "in some layer most neurons are saturated for all inputs of a batch": (
-            always_saturated.max(axis=1) > 0.5
-        ),
+        "in training, no layer's weights move by 1% of their size": moved.max(axis=1) < 0.01,
     }
     return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
-        f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; neurons saturated for all inputs of a"
-        f" batch: at most {always_saturated.max():.0%}"
+        f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; the weights of the layers move by"
+        f" {moved.min():.0%} to {moved.max():.0%}"
     )
 
 
