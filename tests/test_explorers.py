@@ -20,6 +20,7 @@ from initlab.explorers import (
     ActivationExplorer,
     ActivationSettings,
     CompareExplorer,
+    FoldSettings,
     PhaseExplorer,
     PhaseSettings,
     SignalExplorer,
@@ -183,7 +184,9 @@ def test_what_is_no_option_is_pasted_in_vain_and_the_message_names_it(small, kin
         assert explorer.state == state
     with pytest.raises(TypeError, match="state=None must be a text such as"):
         explorer.state = None
-    explorer.seed.value += 1
+    number = next(one for one in controls(explorer).values() if hasattr(one, "max"))
+    number.value += 1
+    assert number.value > number.min
     assert explorer.picture.message == ""
 
 
@@ -610,7 +613,8 @@ def test_at_std_10_an_unbounded_function_explodes_and_a_bounded_one_is_saturated
 
 
 @pytest.mark.parametrize(
-    ("kind", "room"), [(ActivationSettings, 100_000), (SignalSettings, 60_000)]
+    ("kind", "room"),
+    [(ActivationSettings, 100_000), (SignalSettings, 60_000), (FoldSettings, 70_000)],
 )
 def test_the_default_table_is_small(kind, room):
     assert len(pack(kind.picture, [scrub_table(kind()).for_page()])) <= room

@@ -228,6 +228,25 @@ def test_a_phase_plane_is_blue_in_order_and_red_in_chaos(ax):
         assert ax.bbox.contains(*words.get_transform().transform(words.get_position()))
 
 
+@pytest.mark.parametrize(("std_z", "words"), [(10.0, "65 % saturated"), (0.0, None)])
+def test_a_folded_bell_ends_in_the_bars_that_it_was_handed(ax, std_z, words):
+    folded = experiments.folded_bell(std_z)
+    assert plotting.folded_bell(ax, folded, reach=30) is ax
+    curve, bell, bars = ax.child_axes
+    blue, orange = bars.containers
+    assert [bar.get_width() for bar in blue] == folded.shares.tolist()
+    assert [bar.get_width() for bar in orange] == folded.flat_shares.tolist()
+    assert blue[0].get_y() == 0
+    dots = [line.get_xydata()[0] for line in curve.lines if line.get_marker() == "o"]
+    np.testing.assert_array_equal(dots, np.stack([folded.z, folded.h], axis=1))
+    assert curve.get_xlim() == bell.get_xlim() == (-30, 30)
+    assert words_on(ax) == [f"std of z = {std_z:g}", *[words] * (words is not None)]
+    ax.figure.draw_without_rendering()
+    for part in (curve, bell, bars):  # they stay in the room that they were given
+        assert ax.bbox.padded(1).contains(*part.bbox.min)
+        assert ax.bbox.padded(1).contains(*part.bbox.max)
+
+
 def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open(ax):
     nan = np.nan
     table = experiments.RemedyTable(

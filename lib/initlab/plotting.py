@@ -15,6 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from initlab.experiments.folding import equal_portions, is_flat
 from initlab.initializers import STARTS
 
 # Okabe, Ito (2008), "Color universal design": distinguishable with any kind of colour vision.
@@ -289,6 +290,60 @@ def images(axes, rows, labels=None):
         if labels is not None:
             ax.set_title(f"{labels[index]}")
     return axes
+
+
+def folded_bell(ax, folded, *, reach=12.0):
+    """Draw the bell curve of z, the curve that folds it, and the histogram of h that it becomes.
+
+    What the flat ends of the curve get is orange.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Makes room for three smaller ones: its ``child_axes`` are curve, bell and bars.
+    folded : experiments.FoldedBell
+    reach : float
+        The axis of z runs from -reach to reach.
+    """
+    f, std_z = folded.activation, folded.std_z
+    curve = ax.inset_axes((0.1, 0.48, 0.56, 0.52))
+    bell = ax.inset_axes((0.1, 0.12, 0.56, 0.33), sharex=curve)
+    bars = ax.inset_axes((0.68, 0.48, 0.32, 0.52), sharey=curve)
+    z = np.linspace(-reach, reach, 2401)
+    heights = np.exp(-((z / max(std_z, 0.02)) ** 2) / 2)  # without any width it would not be seen
+    flat, h = is_flat(f, z), f(z)
+    for where, color in [(~flat, BLUE), (flat, ORANGE)]:
+        curve.plot(z, np.where(where, h, np.nan), color=color, linewidth=5)
+        bell.fill_between(z, heights, where=where, color=color, linewidth=1)
+    cuts, _ = equal_portions(len(folded.z))
+    odd = np.searchsorted(cuts[1:-1] * std_z, z) % 2 == 0
+    bell.fill_between(z, heights, where=odd, color="white", alpha=0.35, linewidth=0)
+    for place, height in zip(folded.z, folded.h, strict=True):
+        color = ORANGE if is_flat(f, place) else BLUE
+        curve.plot([place] * 2, [f.span[0], height], color=color, linewidth=1, alpha=0.4)
+        curve.plot([place, reach], [height] * 2, color=color, linewidth=1)
+        curve.plot(place, height, "o", color=color, markersize=7, markeredgecolor="white", zorder=3)
+    edges = np.linspace(*f.span, len(folded.shares) + 1)
+    for shares, color in [(folded.shares, BLUE), (folded.flat_shares, ORANGE)]:
+        bars.barh(edges[:-1], shares, 0.9 * np.diff(edges), align="edge", color=color)
+    text = {"transform": ax.transAxes, "weight": "bold", "va": "top"}
+    ax.text(0.68, 0.3, f"std of z = {std_z:.3g}", **text)
+    for share, words in [(folded.saturated_fraction, "saturated"), (folded.zero_fraction, "are 0")]:
+        if share:
+            ax.text(0.68, 0.19, f"{100 * share:.0f} % {words}", color=ORANGE, **text)
+    for one in (curve, bell, bars):
+        one.grid(visible=False)
+    curve.tick_params(bottom=False, labelbottom=False)
+    bars.tick_params(labelleft=False)
+    margin = 0.02 * (f.span[1] - f.span[0])  # for dots on the edge
+    curve.set(xlim=(-reach, reach), ylim=(f.span[0] - margin, f.span[1] + margin), ylabel="h")
+    curve.set_yticks([f.span[0], np.mean(f.span), f.span[1]])
+    bell.set(ylim=(0, 1.03), yticks=[], xlabel="z")
+    bars.set_xlim(0, max(0.1, 1.05 * folded.shares.max()))
+    bars.xaxis.set_major_formatter(PERCENT)
+    ax.set_axis_off()
+    ax.set_title(f"h = {f.name}(z)", loc="left")
+    return ax
 
 
 # ------------------------------------------------------------------------------------------ maps

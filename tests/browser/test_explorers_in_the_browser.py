@@ -14,6 +14,7 @@ EXPLORERS = {
     "ActivationExplorer(std=1.0)": ["std"],
     "SignalExplorer(std=1.0)": ["std"],
     "CompareExplorer('Xavier', 1.0)": ["std", "std_b"],
+    "FoldExplorer(std=1.0)": ["std"],
 }
 # Controls that change what a hand does later, not what is to be seen now.
 UNSEEN = {"lock"}
@@ -179,7 +180,7 @@ def test_a_pasted_state_is_shown_and_reset_goes_back(explorer):
     pixels, caption = explorer.pixels(), explorer.caption()
     box = explorer.state_box()
     before = box.input_value()
-    box.fill("std=10 activation=relu seed=3")
+    box.fill("std=10 activation=relu width=30")
     explorer.page.keyboard.press("Enter")
     explorer.sees_other_pixels_than(pixels)
     explorer.sees("Number(canvas.dataset.std) === 10")

@@ -13,6 +13,7 @@ from initlab import Dataset, explorers
 from initlab.explorers import (
     ActivationExplorer,
     CompareExplorer,
+    FoldExplorer,
     PhaseExplorer,
     SignalExplorer,
     TrainingExplorer,
@@ -87,6 +88,8 @@ EXPLORERS = {
     "overflow": lambda: ActivationExplorer(std=10.0, activation="relu", depth=30, inputs=50),
     "signals": lambda: SignalExplorer(std="Xavier"),
     "comparison": lambda: CompareExplorer("Xavier", 1.0, inputs=100),
+    "two piles": lambda: FoldExplorer(std=10.0, width=1000),
+    "fold off scale": lambda: FoldExplorer(std=1.0, activation="identity"),
     "plane": lambda: PhaseExplorer(depth=5, width=20),
     "training": training,
 }

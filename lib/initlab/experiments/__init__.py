@@ -3,12 +3,13 @@
 Notebooks, sliders, benchmarks and tests all call these functions, so that a number means the same
 thing everywhere. Each builds networks with the library, measures them, and returns plain results.
 
-``gaussian``: signals in untrained networks. ``race``: starts compared by training on MNIST.
-``symmetry``: equal neurons. ``pretrained``: starts that were learned. ``sklearn_mlp``: what
-scikit-learn does. ``plane``: order and chaos. ``remedies``: what makes the start matter less.
-``sweeps``: one network for every point of a grid.
+``folding``: the bell curve of one sum. ``gaussian``: signals in untrained networks. ``race``:
+starts compared by training on MNIST. ``symmetry``: equal neurons. ``pretrained``: starts that were
+learned. ``sklearn_mlp``: what scikit-learn does. ``plane``: order and chaos. ``remedies``: what
+makes the start matter less. ``sweeps``: one network for every point of a grid.
 """
 
+from initlab.experiments.folding import FoldedBell, folded_bell
 from initlab.experiments.gaussian import ScaledNetwork, five_layers, over_seeds, over_stds
 from initlab.experiments.plane import (
     INPUT_CORRELATION,

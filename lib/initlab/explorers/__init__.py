@@ -6,6 +6,7 @@ For each setting, the kernel computes once what a picture shows at every positio
 kernel.
 """
 
+from initlab.explorers.fold import FoldExplorer, FoldSettings
 from initlab.explorers.phase import PhaseExplorer, PhaseSettings
 from initlab.explorers.std import (
     ActivationExplorer,

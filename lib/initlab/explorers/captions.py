@@ -167,6 +167,42 @@ def _pace(scale):
     return f", with a depth scale of {number(scale)} layers"
 
 
+def fold(settings, place, row):
+    """Describe what becomes of the bell curve of z."""
+    f, std_z = ACTIVATIONS[settings.activation], place["std_z"]
+    row = {name: values[0] for name, values in row.items()}
+    start = f"std {place['label']}: z has std {number(std_z)}"
+    if std_z == 0:
+        return f"{start}: every z is 0, and every activation {number(row['h'][0])}."
+    if f.saturation is not None:
+        saturated = percent(row["saturated_fraction"])
+        return f"{start}; {saturated} of the activations are saturated: {_shape(row['shares'])}."
+    shares = {"are 0": row["zero_fraction"]}
+    shares |= {f"lie above {f.span[1]:g}": row["above"], f"below {f.span[0]:g}": row["below"]}
+    facts = [f"{percent(share)} {words}" for words, share in shares.items() if share]
+    return f"{start}; of the activations {', '.join(facts) or 'all are in the picture'}."
+
+
+def _shape(shares):
+    most, middle = shares.max(), shares[len(shares) // 2]
+    if most <= 2 * shares.min():
+        return "nearly flat"
+    if middle >= 0.9 * most:
+        return "one hill"
+    if most > max(shares[0], shares[-1]):
+        return "two hills"
+    return "two piles" if min(shares[0], shares[-1]) > 0.1 else "highest at the two ends"
+
+
+def fold_line(layer):
+    """Return the numbers of the histogram as a line of text."""
+    bars = " ".join(f"{100 * share:.1f}" for share in layer["shares"])
+    return (
+        f"saturated {percent(layer['saturated_fraction'])}   0 {percent(layer['zero_fraction'])}"
+        f"   bars in %: {bars}"
+    )
+
+
 def training(loss):
     """Describe what a loss means for ten classes."""
     if np.isnan(loss):
