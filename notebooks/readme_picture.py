@@ -1,4 +1,4 @@
-"""Draw the picture of the README: the five histograms, from two starts."""
+"""Draw the picture of the README: the activations of two networks before any training."""
 
 from pathlib import Path
 
@@ -7,28 +7,33 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-from initlab import experiments, plotting
+from initlab import MLP, load_mnist, measure_signals, plotting
 from initlab import initializers as init
+from initlab.experiments import MNIST_SIZES
 
-STARTS = {"std 10": init.normal(10.0), "Xavier": init.xavier_normal()}
+STARTS = {0.1: plotting.BLUE, 1.0: plotting.ORANGE}
 
 
 def draw():
-    """Return the figure: a row of five histograms for each start."""
+    """Return the figure: a histogram of all activations for each start."""
     plotting.use_style()
-    figure, rows = plt.subplots(len(STARTS), 5, figsize=(15, 5.6), sharex=True, sharey="row")
-    for axes, (name, weight_init) in zip(rows, STARTS.items(), strict=True):
-        signals = experiments.five_layers(weight_init, seed=0)
-        plotting.histograms(axes, signals, color=plotting.color_of(name))
-        for ax, layer in zip(axes, signals.layers, strict=True):
-            ax.set(xlabel="", ylabel="", title=f"across inputs {layer.across_input_std:.2g}")
-        axes[0].set_ylabel(name, fontsize=20)
-    for ax, layer in zip(rows[-1], signals.layers, strict=True):
-        ax.set_xlabel(f"layer {layer.number}")
+    figure, axes = plt.subplots(1, len(STARTS), figsize=(13, 4.2), sharey=True)
+    images = load_mnist().x_test[:1000]
+    for ax, (std, color) in zip(axes, STARTS.items(), strict=True):
+        rng = np.random.default_rng(0)
+        network = MLP(MNIST_SIZES, activation="sigmoid", weight_init=init.normal(std), rng=rng)
+        h = np.stack(
+            [layer.h for layer in measure_signals(network, images, rng=rng).layers[:-1]]
+        ).ravel()
+        ax.hist(h, 20, range=(0, 1), weights=np.full(h.size, 1 / h.size), color=color)
+        ax.set(title=f"weights with std {std:g}", xlabel="activation")
+        ax.yaxis.set_major_formatter(plotting.PERCENT)
+    axes[0].set_ylabel("share of activations")
     return figure
 
 
 if __name__ == "__main__":
     # No version of matplotlib in the file: the same picture, the same bytes.
-    draw().savefig(Path(__file__).with_name("five_histograms.png"), metadata={"Software": None})
+    draw().savefig(Path(__file__).with_name("hill_or_piles.png"), metadata={"Software": None})
