@@ -310,11 +310,11 @@ def folded_bell(ax, folded, *, reach=12.0):
     bell = ax.inset_axes((0.1, 0.12, 0.56, 0.33), sharex=curve)
     bars = ax.inset_axes((0.68, 0.48, 0.32, 0.52), sharey=curve)
     z = np.linspace(-reach, reach, 2401)
-    heights = np.exp(-((z / max(std_z, 0.02)) ** 2) / 2)  # without any width it would not be seen
+    heights = np.exp(-((z / max(std_z, 0.05)) ** 2) / 2)  # any narrower could not be seen
     flat, h = is_flat(f, z), f(z)
     for where, color in [(~flat, BLUE), (flat, ORANGE)]:
         curve.plot(z, np.where(where, h, np.nan), color=color, linewidth=5)
-        bell.fill_between(z, heights, where=where, color=color, linewidth=1)
+        bell.fill_between(z, heights, where=where, color=color, linewidth=0)
     cuts, _ = equal_portions(len(folded.z))
     odd = np.searchsorted(cuts[1:-1] * std_z, z) % 2 == 0
     bell.fill_between(z, heights, where=odd, color="white", alpha=0.35, linewidth=0)

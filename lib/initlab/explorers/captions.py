@@ -197,10 +197,8 @@ def _shape(shares):
 def fold_line(layer):
     """Return the numbers of the histogram as a line of text."""
     bars = " ".join(f"{100 * share:.1f}" for share in layer["shares"])
-    return (
-        f"saturated {percent(layer['saturated_fraction'])}   0 {percent(layer['zero_fraction'])}"
-        f"   bars in %: {bars}"
-    )
+    saturated, zero = percent(layer["saturated_fraction"]), percent(layer["zero_fraction"])
+    return f"saturated {saturated}   exactly 0 {zero}   bars in %: {bars}"
 
 
 def training(loss):
