@@ -1,11 +1,13 @@
 """A bet is placed before it is settled, and a check has something useful to say of any answer."""
 
 import itertools
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from initlab.classroom import Prediction, prediction, progress_bar
+from initlab.classroom import Prediction, ballot, prediction, progress_bar, score
 from initlab.classroom.checks import Check
 
 CHOICES = {"a": "heads", "b": "tails"}
@@ -13,13 +15,18 @@ WRONG = "Not what you expected: look closely at what comes next."
 RIGHT, WITHIN = (
     f"You knew it{how}. Can you say why?" for how in ("", ": your bet lies within the spread")
 )
-NOBODY = "Nobody bet this time. Next time, bet before you measure."
-LATE = "A bet after the fact: it doesn't count."
+STANDS, LATE = (
+    f"The answer is known by now: {what}."
+    for what in ("your bet stands", "a bet after the fact doesn't count")
+)
+AGAIN = "To change your mind, run this cell again."
 
 
 @pytest.fixture(autouse=True)
-def fresh_kernel(monkeypatch):
+def fresh_kernel(monkeypatch, tmp_path):
     monkeypatch.setattr(prediction, "_SLIPS", {})
+    monkeypatch.setattr(score, "_MEMORY", score._Memory())
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def bet():
 
 @pytest.fixture
 def number():
-    return Prediction("How many are heads?", guess=50, unit="%")
+    return Prediction("How many are heads?", unit="%")
 
 
 @pytest.fixture
@@ -40,23 +47,29 @@ def said(capsys):
 
 def test_right_and_wrong_bet_on_a_letter(bet, said):
     assert repr(bet) == "Which side?\n  (a) heads\n  (b) tails"
-    assert (bet.committed, bet.by_default) == (None, False)
+    assert bet.committed is None
     bet.commit("b")
     bet.reveal("b")
-    assert said() == ["You bet (b): tails"] * 2 + ["Measured (b): tails", RIGHT]
+    won = "Bets won so far: 1 of 1."
+    assert said() == ["You bet (b): tails"] * 2 + ["Measured (b): tails", RIGHT, won]
     bet.reveal("a")
-    assert said() == ["You bet (b): tails", "Measured (a): heads", WRONG]
+    assert said()[:3] == ["You bet (b): tails", "Measured (a): heads", WRONG]
 
 
-@pytest.mark.parametrize(("kind", "guess"), [("bet", "a"), ("number", 50)])
-def test_runs_unattended_with_a_default_that_is_never_praised(request, said, kind, guess):
+@pytest.mark.parametrize(
+    ("kind", "measured", "shown"),
+    [("bet", "a", "Measured (a): heads"), ("number", 50, "Measured: 50 %")],
+)
+def test_where_nobody_bets_only_the_measurement_is_told(request, said, kind, measured, shown):
     one = request.getfixturevalue(kind)
-    one.commit()
-    assert (one.committed, one.by_default) == (guess, True)
-    one.reveal(guess)
-    lines = said()
-    assert lines[0].startswith("Default guess")
-    assert lines[-1] == NOBODY
+    one.reveal(measured)
+    assert one.committed is None
+    for _ in range(2):  # to run the cells again does not make a bet earlier
+        Prediction(one.question, one.choices, unit=one.unit).commit(measured)
+        one.reveal(measured)
+        assert said()[-2:] == [LATE, shown]
+    assert one.committed is None
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +101,7 @@ def test_runs_unattended_with_a_default_that_is_never_praised(request, said, kin
 def test_bet_on_a_number(number, said, answer, measured, spread, last):
     number.commit(answer)
     number.reveal(measured, spread=spread)
-    assert said()[-1] == last
+    assert said()[-2] == last
 
 
 def test_numbers_are_shown_as_they_were_typed_or_with_three_digits(number, said):
@@ -97,7 +110,7 @@ def test_numbers_are_shown_as_they_were_typed_or_with_three_digits(number, said)
         assert said() == [f"You bet: {answer:,} %"]
     number.reveal(np.float32(0.12345), spread=(0.1, 32_909))
     assert said()[1] == "Measured: 0.123 % (0.1 to 32,900)"
-    Prediction("How often?", guess=1).commit(3)
+    Prediction("How often?").commit(3)
     assert said() == ["You bet: 3"]
     assert repr(number) == "How many are heads? (a number, in %)"
 
@@ -109,22 +122,23 @@ def test_bet_survives_its_cell_being_run_again_and_another_one_is_another(bet, n
     again = Prediction("Which side?", choices)
     choices["c"] = "edge"
     assert (again.committed, again.choices) == ("b", CHOICES)
-    assert Prediction("How many are heads?", guess=10, unit="times").committed == 60
+    assert Prediction("How many are heads?", unit="%").committed == 60
     for other in (
         Prediction("Which side now?", CHOICES),
         Prediction("Which side?", {"a": "heads", "b": "edge"}),
         Prediction("Which side?", {"b": "tails", "a": "heads"}),
-        Prediction("Which side?", guess=1),
+        Prediction("Which side?"),
+        Prediction("How many are heads?", unit="times"),
     ):
         assert other.committed is None
 
 
-def test_before_the_reveal_one_may_change_ones_mind_and_no_default_replaces_a_bet(number, said):
-    for answer in (None, 60, 0, None):
+def test_before_the_reveal_one_may_change_ones_mind(number, said):
+    for answer in (60, 0):
         number.commit(answer)
-    assert (number.committed, number.by_default) == (0, False)
+    assert number.committed == 0
     number.reveal(0)
-    assert said()[-1] == RIGHT
+    assert said()[-2] == RIGHT
 
 
 def test_after_the_reveal_a_bet_stands(bet, said):
@@ -133,35 +147,21 @@ def test_after_the_reveal_a_bet_stands(bet, said):
     said()
     again = Prediction("Which side?", CHOICES)
     again.commit("a")
-    assert said() == ["The answer is known by now: your bet stands.", "You bet (b): tails"]
+    assert said() == [STANDS, "You bet (b): tails"]
     again.commit("b")  # the cell run again
     again.reveal("b")
-    assert said()[-1] == RIGHT
-
-
-@pytest.mark.parametrize("answer", ["a", "b"])
-def test_bet_after_a_default_was_revealed_does_not_count_but_stands(bet, said, answer):
-    bet.commit()
-    bet.reveal("a")
-    for _ in range(2):  # to run the cell again does not make it earlier
-        Prediction("Which side?", CHOICES).commit(answer)
-        bet.reveal("a")
-        assert said()[-1] == LATE
-    bet.commit("a" if answer == "b" else "b")
-    assert bet.committed == answer
+    assert said()[0] == "You bet (b): tails"
+    assert again.committed == "b"
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, ValueError, "either choices, or a guess at a number"),
-        ({"choices": CHOICES, "guess": 1}, ValueError, "either choices, or a guess"),
         ({"choices": ["this", "that"]}, ValueError, r"choices=\['this', .* must be a dict"),
         ({"choices": {"a": "this"}}, ValueError, "at least two answers"),
         ({"choices": {"a": "this", "b": 2}}, TypeError, "must be a dict of letters to texts"),
-        ({"guess": "many"}, TypeError, "guess='many' must be a real number"),
-        ({"guess": 1, "unit": None}, TypeError, "unit=None must be a word or a sign"),
-        ({"question": "", "guess": 1}, TypeError, "question='' must be a sentence"),
+        ({"unit": None}, TypeError, "unit=None must be a word or a sign"),
+        ({"question": ""}, TypeError, "question='' must be a sentence"),
     ],
 )
 def test_question_that_is_none_is_refused(arguments, error, message):
@@ -180,13 +180,6 @@ def test_answer_that_is_none_is_refused_and_the_bet_stays(bet, number, act, argu
     with pytest.raises(ValueError, match=f"{argument}=inf must be a finite number"):
         getattr(number, act)(float("inf"))
     assert (bet.committed, number.committed) == ("b", 60)
-
-
-@pytest.mark.parametrize("kind", ["bet", "number"])
-def test_no_looking_before_betting(request, said, kind):
-    with pytest.raises(RuntimeError, match="no bet was placed"):
-        request.getfixturevalue(kind).reveal("a")
-    assert said() == []
 
 
 @pytest.mark.parametrize(
@@ -212,6 +205,119 @@ def test_spread_that_is_none_is_refused_and_nothing_given_away(
     assert said() == []
     number.commit(70)
     assert number.committed == 70
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Pretend to be a notebook; return a list of what its cells show: "new", or in their place."""
+    log = []
+
+    class Handle:
+        def display(self, data, *, raw):
+            log.append(("new", data))
+
+        def update(self, data, *, raw):
+            log.append(("in place", data))
+
+    monkeypatch.setattr(ballot, "DisplayHandle", Handle)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
+    return log
+
+
+def show(one):
+    """Show a bet as a cell that ends with it does; return its ballot."""
+    one._ipython_display_()
+    return one._slip.ballot
+
+
+def click(form):
+    form.button.click()
+    form._echo.value = form._call.value  # what the page does
+
+
+def text_of(one, *lines):
+    return {"text/plain": "\n".join([repr(one), *lines])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "none", "answers", "line"),
+    [
+        ("bet", [None], [("a", "a"), ("b", "b")], "You bet (b): tails"),
+        (
+            "number",
+            ["", "many", "inf", "1,5"],
+            [("7", 7), (" 1500.50 ", 1500.5)],
+            "You bet: 1,500.5 %",
+        ),
+    ],
+)
+def test_a_bet_by_button_is_one_by_code_and_its_text_takes_the_place_of_the_form(
+    request, said, shown, kind, none, answers, line
+):
+    one = request.getfixturevalue(kind)
+    form = show(one)
+    how, data = shown.pop()
+    assert (how, data.pop("text/plain")) == ("new", repr(one))
+    assert list(data) == ["application/vnd.jupyter.widget-view+json"]
+    assert form.answer.value == none[0]
+    for text in none:
+        form.answer.value = text
+        click(form)
+        assert form._message.value.startswith(("Choose an answer", "Type a number"))
+    assert (one.committed, shown) == (None, [])
+    for text, value in answers:
+        show(one)
+        form.answer.value = text
+        click(form)
+        assert one.committed == value
+    assert shown[-1] == ("in place", text_of(one, line, AGAIN))
+    (settled,) = form._box.children
+    assert line in settled.value
+    again = show(Prediction(one.question, one.choices, unit=one.unit))
+    assert again is form
+    assert again.answer.value == answers[-1][0].strip().rstrip("0")
+    assert again._message.value == line
+    one.commit(value := answers[0][1])
+    assert said() == one._bet()  # a click prints nothing
+    one.reveal(value)
+    assert shown[-1] == ("in place", text_of(one, *one._bet()))
+    show(one)
+    assert shown[-1] == ("new", text_of(one, *one._bet()))
+
+
+def test_enter_in_the_box_of_a_number_commits_what_arrives_before_the_echo(number, shown):
+    form = show(number)
+    form.answer.value = "7"
+    form.answer._handle_custom_msg({"event": "other"}, [])
+    assert form._call.value == 0
+    form.answer._handle_custom_msg({"event": "submit"}, [])
+    assert number.committed is None
+    form.answer.value = "75"
+    form._echo.value = form._call.value
+    assert number.committed == 75
+
+
+def test_a_click_while_the_measurement_ran_is_too_late(bet, said, shown):
+    form = show(bet)
+    form.answer.value = "a"
+    bet.reveal("a")
+    assert shown[-1] == ("in place", text_of(bet))
+    click(form)
+    assert shown[-1] == ("in place", text_of(bet, LATE))
+    assert (bet.committed, said()) == (None, ["Measured (a): heads"])
+
+
+def test_signs_of_html_are_shown_as_they_are(shown):
+    form = show(Prediction("Is <b> > 0 & < 1?"))
+    assert "Is &lt;b&gt; &gt; 0 &amp; &lt; 1?" in form._form[0].value
+
+
+def test_a_terminal_shows_the_question(bet, said, shown, monkeypatch):
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace())
+    bet._ipython_display_()
+    bet.commit("a")
+    assert said() == [*repr(bet).splitlines(), "You bet (a): heads"]
+    assert shown == []
 
 
 DOUBLE = Check(

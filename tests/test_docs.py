@@ -22,7 +22,8 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_an_example_gives_what_it_says(example):
+def test_an_example_gives_what_it_says(example, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # that of a bet saves its score
     failed, _ = doctest.DocTestRunner().run(example)
     assert failed == 0
 

@@ -33,6 +33,7 @@ def may_import(room):
 
 
 SLOW = ["matplotlib", "ipywidgets", "IPython", "sklearn", "joblib", "scipy", "tqdm", "pandas"]
+SLOW += ["filelock"]
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -81,7 +82,9 @@ def uses_of_global_randomness(tree):
 ROOMS = [*CORE, "_engine", "experiments"]
 
 
-@pytest.mark.parametrize("names", ["initlab", ", ".join(f"initlab.{room}" for room in ROOMS)])
+@pytest.mark.parametrize(
+    "names", ["initlab", ", ".join(f"initlab.{room}" for room in [*ROOMS, "classroom"])]
+)
 def test_imports_are_quick_nothing_slow_comes_with_them(names):
     program = f"import json, sys, {names}; print(json.dumps(sorted(sys.modules)))"
     settings = {"env": os.environ | {"PYTHONPATH": str(ROOT.parent)}, "text": True}

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from initlab import workbook
+from initlab.classroom import score
 
 
 def cell(source, kind="code", tags=(), **parts):
@@ -123,6 +124,17 @@ def test_a_notebook_that_left_the_series_goes_unless_it_was_changed(rooms):
     workbook.fill(folder, originals)
     assert shown(folder) == ["01_b.ipynb", "02_c.ipynb"]
     assert [path.name for path in (folder / workbook._KEPT).iterdir()] == ["00_a.ipynb"]
+
+
+def test_the_score_of_the_bets_is_neither_handed_out_nor_taken_away(rooms):
+    originals, folder = rooms
+    (originals / score.FILE).write_text("{}", "utf-8")
+    workbook.fill(folder, originals)
+    assert not (folder / score.FILE).exists()
+    (folder / score.FILE).write_text("mine", "utf-8")
+    update(originals)
+    workbook.fill(folder, originals)
+    assert (folder / score.FILE).read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize("file", [workbook._RECORD, "00_a.ipynb"])

@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 
 from initlab._engine.checks import finite_number, known_name
+from initlab.classroom import score
+
+KNOWN = "The answer is known by now:"
 
 
 @dataclass
@@ -11,9 +14,9 @@ class _Slip:
     """What was written down for one question."""
 
     committed: str | float | None = None
-    by_default: bool = False
-    late: bool = False
     revealed: bool = False
+    counts: bool = False
+    ballot: object = None
 
 
 # By question. It lives as long as the notebook's kernel: to run a cell again doesn't lose a bet.
@@ -23,16 +26,15 @@ _SLIPS = {}
 class Prediction:
     """A bet: a question with some answers to choose from, or one whose answer is a number.
 
-    What was committed is kept as long as the notebook's kernel runs, even if the cells of the bet
-    are run again. After ``reveal`` a bet stands.
+    In a notebook, a cell that ends with it shows the answers to click on. What was committed is
+    kept as long as the notebook's kernel runs, even if the cells of the bet are run again. After
+    ``reveal`` a bet stands, and it counts in the score of the course.
 
     Parameters
     ----------
     question : str
     choices : dict of str to str, optional
         A letter for each answer. Without choices, a number is asked for.
-    guess : float, optional
-        The number that is taken where nobody bets; needed where there are no choices.
     unit : str
         Written behind a number: "%", "times".
 
@@ -45,20 +47,20 @@ class Prediction:
     You bet (b): tails
     Measured (a): heads
     Not what you expected: look closely at what comes next.
-    >>> bet = Prediction("How many of 100 tosses are heads?", guess=50)
+    Bets won so far: 0 of 1.
+    >>> bet = Prediction("How many of 100 tosses are heads?")
     >>> bet.commit(60)
     You bet: 60
     >>> bet.reveal(47, spread=(38, 61))
     You bet: 60
     Measured: 47 (38 to 61)
     You knew it: your bet lies within the spread. Can you say why?
+    Bets won so far: 1 of 2.
     """
 
-    def __init__(self, question, choices=None, *, guess=None, unit=""):
+    def __init__(self, question, choices=None, *, unit=""):
         if not isinstance(question, str) or not question:
             raise TypeError(f"question={question!r} must be a sentence")
-        if (choices is None) == (guess is None):
-            raise ValueError("expected either choices, or a guess at a number")
         if choices is not None:
             if not isinstance(choices, dict) or len(choices) < 2:
                 raise ValueError(f"choices={choices!r} must be a dict of at least two answers")
@@ -68,46 +70,40 @@ class Prediction:
             raise TypeError(f"unit={unit!r} must be a word or a sign")
         self.question = question
         self.choices = None if choices is None else dict(choices)
-        # What is taken where nobody bets.
-        self.guess = finite_number("guess", guess) if choices is None else next(iter(choices))
         self.unit = unit
-        key = question, None if choices is None else tuple(choices.items())
-        self._slip = _SLIPS.setdefault(key, _Slip())
+        self._slip = _SLIPS.setdefault(repr(self), _Slip())
 
     @property
     def committed(self):
         """The letter or the number that was bet on, or None."""
         return self._slip.committed
 
-    @property
-    def by_default(self):
-        """Whether nobody bet, and the first choice or the guess was taken instead."""
-        return self._slip.by_default
-
-    def commit(self, answer=None):
-        """Place the bet, and print it.
+    def commit(self, answer):
+        """Place the bet, and print it. Until ``reveal`` another one may take its place.
 
         Parameters
         ----------
-        answer : str or float, optional
-            A letter of the choices, or a number. Without one, an earlier bet stands; if there is
-            none, the first choice or the guess is taken and marked as a default: so a notebook also
-            runs when nobody is there to bet.
+        answer : str or float
+            A letter of the choices, or a number.
         """
-        slip = self._slip
-        if answer is not None:
-            answer = self._checked("answer", answer)
-            if slip.revealed and not slip.by_default and answer != slip.committed:
-                print("The answer is known by now: your bet stands.")
-            else:
-                slip.late = slip.late or (slip.revealed and slip.by_default)
-                slip.committed, slip.by_default = answer, False
+        print("\n".join(self._place(answer)))
+
+    def _place(self, answer):
+        """Place a bet, and return what there is to say, line by line."""
+        answer = self._checked("answer", answer)
+        slip, said = self._slip, []
+        if not slip.revealed:
+            slip.committed = answer
         elif slip.committed is None:
-            slip.committed, slip.by_default = self.guess, True
-        print(self._bet())
+            said = [f"{KNOWN} a bet after the fact doesn't count."]
+        elif answer != slip.committed:
+            said = [f"{KNOWN} your bet stands."]
+        said += self._bet()
+        self._settle(*said)
+        return said
 
     def reveal(self, measured, *, spread=None):
-        """Print the bet beside what was measured.
+        """Print the bet beside what was measured, and the score; without a bet only the latter.
 
         Parameters
         ----------
@@ -116,43 +112,36 @@ class Prediction:
         spread : (float, float), optional
             The least and the greatest of several measurements of a number. A bet between them is
             right; without a spread, one within 10 % of the number.
-
-        Raises
-        ------
-        RuntimeError
-            If no bet was placed: first bet, then look.
         """
         slip = self._slip
-        if slip.committed is None:
-            raise RuntimeError("no bet was placed: run the cell with .commit() first")
         measured = self._checked("measured", measured)
         if self.choices is None:
             low, high = self._checked_spread(measured, spread)
             seen = "" if spread is None else f" ({_shown(low)} to {_shown(high)})"
             shown = f"Measured: {_shown(measured)}{self._unit()}{seen}"
-            right = low <= slip.committed <= high
         elif spread is not None:
             raise ValueError(f"spread={spread!r}: only numbers have one; leave it out")
         else:
+            low = high = measured
             shown = f"Measured ({measured}): {self.choices[measured]}"
-            right = slip.committed == measured
-        print(self._bet())
-        print(shown)
         slip.revealed = True
+        self._settle(*self._bet())
+        print("\n".join([*self._bet(), shown]))
+        if slip.committed is None:
+            return
+        right = low <= slip.committed <= high
         print(self._comment(right, measured, within=spread is not None))
+        new, standing = score.enter(repr(self), slip.committed, right)
+        slip.counts = slip.counts or new
+        print(standing + ("" if slip.counts else " On this question your first bet counts."))
 
     def _comment(self, right, measured, *, within):
-        slip = self._slip
-        if slip.by_default:
-            return "Nobody bet this time. Next time, bet before you measure."
-        if slip.late:
-            return "A bet after the fact: it doesn't count."
         if right:
             where = ": your bet lies within the spread" if within else ""
             return f"You knew it{where}. Can you say why?"
         off = ""
-        if self.choices is None and slip.committed * measured > 0:
-            small, large = sorted((abs(slip.committed), abs(measured)))
+        if self.choices is None and self.committed * measured > 0:
+            small, large = sorted((abs(self.committed), abs(measured)))
             factor = large / small
             if 1.5 <= factor < math.inf:
                 off = f" You were off by a factor of {_shown(float(f'{factor:.2g}'))}."
@@ -179,10 +168,35 @@ class Prediction:
         return f" {self.unit}" if self.unit else ""
 
     def _bet(self):
-        who = "Default guess" if self.by_default else "You bet"
+        """Return the line that tells the bet, in a list; an empty one if there is none."""
+        if self.committed is None:
+            return []
         if self.choices is None:
-            return f"{who}: {self.committed:,.10g}{self._unit()}"
-        return f"{who} ({self.committed}): {self.choices[self.committed]}"
+            return [f"You bet: {self.committed:,.10g}{self._unit()}"]
+        return [f"You bet ({self.committed}): {self.choices[self.committed]}"]
+
+    def _ipython_display_(self):
+        from IPython import get_ipython
+
+        slip = self._slip
+        if not hasattr(get_ipython(), "kernel"):  # a terminal
+            print(self)
+            return
+        if slip.ballot is None:
+            from initlab.classroom.ballot import Ballot
+
+            slip.ballot = Ballot(self, self._place)
+        if slip.revealed:
+            self._settle(*self._bet(), here=True)
+        else:
+            slip.ballot.ask(repr(self), slip.committed, "".join(self._bet()))
+
+    def _settle(self, *said, here=False):
+        """Let a text take the place of the ballot, wherever it is shown."""
+        slip = self._slip
+        if slip.ballot is not None:
+            hint = [] if slip.revealed else ["To change your mind, run this cell again."]
+            slip.ballot.settle("\n".join([repr(self), *said, *hint]), here=here)
 
     def __repr__(self):
         """Return the question and its answers, a line each."""
