@@ -75,18 +75,43 @@ def check_saturated_share(h):
     }
 
 
-@exercise(cases=((100, 1.0), (784, 1.0), (100, 4.0)))
-def check_std_for_sums(n, std):
-    """Return the std of the weights with which the sum of n inputs gets the wanted std.
+def _of_layers(weights):
+    # Whether layers differ, and neurons, and the weights of a neuron. If all do: their statistics.
+    first, second, *_ = weights = [np.asarray(w, dtype=np.float64) for w in weights]
+    shapes = [n for w in weights for n in w.shape]
+    drawn = np.concatenate([w.ravel() for w in weights])
+    std = drawn.std()
+    differ = [not np.array_equal(first, second)]
+    differ += [min(w.std(axis=axis).mean() for w in weights) > 0.01 * std for axis in (0, 1)]
+    if np.isfinite(std) and not all(differ):
+        return [*differ, *shapes]
+    return _statistics(drawn, shapes)
 
-    Praise: for one hundred inputs 0.1. Remember this number: it will come back with a name.
+
+@exercise(
+    cases=((_rng(), [200, 200, 200, 150], 0.5), (_rng(), [150, 150, 150, 100], 2.0)),
+    summary=_of_layers,
+    tolerance=0.04,
+)
+def check_layer_weights(rng, sizes, std):
+    """Return a list with one matrix for each layer, of shape (fan_in, fan_out).
+
+    Praise: all layers differ, and all neurons in them.
     """
-    return std / math.sqrt(n), {
-        STD_FOR_VARIANCE: std**2 / n,
-        "it is the variances that add up, not the standard deviations": std / n,
-        "more inputs make the sum larger, so the weights must be smaller": std * math.sqrt(n),
-        "that gives the sum a std of 1, but another one is wanted": 1 / math.sqrt(n),
-        "the wanted std is not a variance: keep it outside the root": math.sqrt(std / n),
+    shapes = list(pairwise(sizes))
+    bells = [rng.standard_normal(shape) for shape in shapes]
+    first, _, last = right = [std * bell for bell in bells]
+    return right, {
+        "every layer has the same matrix: draw a new one for each": [first, first, last],
+        "it is one matrix for all layers: draw one for each": [first, first, first],
+        "all neurons of a layer are equal: draw every column": [w[:, :1] + 0 * w for w in right],
+        "all weights of a neuron are equal: draw each of them": [w[:1] + 0 * w for w in right],
+        "you took std for a variance: multiply by std": [math.sqrt(std) * bell for bell in bells],
+        "you multiply by the variance: multiply by std itself": [std**2 * bell for bell in bells],
+        "std is missing: multiply by it": bells,
+        NO_BELL_CURVE: [std * math.sqrt(3) * rng.uniform(-1, 1, shape) for shape in shapes],
+        TRANSPOSED: [w.T for w in right],
+        FROM_0_TO_1: [std * rng.random(shape) for shape in shapes],
     }
 
 
@@ -170,47 +195,22 @@ def check_one_neuron(w_in, w_out):
     }
 
 
-def _of_layers(weights):
-    # Whether layers differ, and neurons, and the weights of a neuron. If all do: their statistics.
-    first, second, *_ = weights = [np.asarray(w, dtype=np.float64) for w in weights]
-    shapes = [n for w in weights for n in w.shape]
-    drawn = np.concatenate([w.ravel() for w in weights])
-    std = drawn.std()
-    differ = [not np.array_equal(first, second)]
-    differ += [min(w.std(axis=axis).mean() for w in weights) > 0.01 * std for axis in (0, 1)]
-    if np.isfinite(std) and not all(differ):
-        return [*differ, *shapes]
-    return _statistics(drawn, shapes)
-
-
-@exercise(
-    cases=((_rng(), [200, 200, 200, 150], 0.5), (_rng(), [150, 150, 150, 100], 2.0)),
-    summary=_of_layers,
-    tolerance=0.04,
-)
-def check_layer_weights(rng, sizes, std):
-    """Return a list with one matrix for each layer, of shape (fan_in, fan_out).
-
-    Praise: all layers differ, and all neurons in them.
-    """
-    shapes = list(pairwise(sizes))
-    bells = [rng.standard_normal(shape) for shape in shapes]
-    first, _, last = right = [std * bell for bell in bells]
-    return right, {
-        "every layer has the same matrix: draw a new one for each": [first, first, last],
-        "it is one matrix for all layers: draw one for each": [first, first, first],
-        "all neurons of a layer are equal: draw every column": [w[:, :1] + 0 * w for w in right],
-        "all weights of a neuron are equal: draw each of them": [w[:1] + 0 * w for w in right],
-        "you took std for a variance: multiply by std": [math.sqrt(std) * bell for bell in bells],
-        "you multiply by the variance: multiply by std itself": [std**2 * bell for bell in bells],
-        "std is missing: multiply by it": bells,
-        NO_BELL_CURVE: [std * math.sqrt(3) * rng.uniform(-1, 1, shape) for shape in shapes],
-        TRANSPOSED: [w.T for w in right],
-        FROM_0_TO_1: [std * rng.random(shape) for shape in shapes],
-    }
-
-
 # ------------------------------------------------------------------------------------------- 03
+
+
+@exercise(cases=((100, 1.0), (784, 1.0), (100, 4.0)))
+def check_std_for_sums(n, std):
+    """Return the std of the weights with which the sum of n inputs gets the wanted std.
+
+    Praise: for one hundred inputs and sums of std 1 it is 0.1: Xavier's std of a square layer.
+    """
+    return std / math.sqrt(n), {
+        STD_FOR_VARIANCE: std**2 / n,
+        "it is the variances that add up, not the standard deviations": std / n,
+        "more inputs make the sum larger, so the weights must be smaller": std * math.sqrt(n),
+        "that gives the sum a std of 1, but another one is wanted": 1 / math.sqrt(n),
+        "the wanted std is not a variance: keep it outside the root": math.sqrt(std / n),
+    }
 
 
 @exercise(cases=((784, 300), (300, 100), (100, 10)))
