@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from initlab import Dataset, load_mnist, training
+from initlab import Dataset, load_mnist, plotting, training
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,19 @@ def numerical_gradient():
         return result
 
     return gradient
+
+
+@pytest.fixture(scope="session")
+def still():
+    """Return a function: the axes of an explorer's still picture."""
+
+    def axes(explorer):
+        figure = Figure()
+        explorer._draw(plotting, figure, explorer.reading())
+        figure.draw_without_rendering()
+        return figure.axes
+
+    return axes
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """The explorers without a browser: what all share, and those with a slider for the std."""
 
+import base64
 import contextlib
 import dataclasses
+import io
 import itertools
 import json
 import threading
@@ -10,8 +12,11 @@ import tracemalloc
 import weakref
 
 import ipywidgets as widgets
+import matplotlib as mpl
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from PIL import Image
 
 from initlab import activations, experiments, explorers, theory
 from initlab import initializers as init
@@ -197,6 +202,56 @@ def test_what_no_control_can_show_is_refused_by_name(kind):
             if value is not None or name not in ("activation_b", "initializer_b"):  # as A's
                 with pytest.raises((ValueError, TypeError), match=f"^{name.removesuffix('_b')}.*="):
                     kind(**{name: value})
+
+
+@each_kind
+def test_without_a_kernel_its_picture_with_the_caption_and_its_state_remain(small, kind):
+    explorer, seen, style = small(kind), set(), dict(mpl.rcParams)
+    control = next(iter(controls(explorer).values()))
+    for value in stops(control):
+        control.value = value
+        data, metadata = DisplayFormatter().format(explorer)
+        png = base64.b64decode(data["image/png"], validate=True)
+        with Image.open(io.BytesIO(png)) as picture:
+            picture.load()
+            assert picture.format == "PNG"
+        assert len(png) < 60_000
+        seen.add(png)
+        assert metadata == {"image/png": {"alt": explorer.reading().caption}}
+        assert "application/vnd.jupyter.widget-view+json" in data
+        saved = data["application/vnd.initlab.explorer+json"]
+        again = small(getattr(explorers, saved["kind"]))
+        again.state = saved["state"]
+        assert (type(again), again.state) == (kind, explorer.state)
+    assert len(seen) == len(stops(control))
+    assert dict(mpl.rcParams) == style  # the notebook's figures are as they were
+
+
+def test_the_still_histograms_are_those_of_the_layers(still):
+    a, b = {"activation": "relu", "width": 30}, {"activation": "tanh", "width": 30}
+    explorer = CompareExplorer(0.3, "Xavier", depth=9, **a, activation_b="tanh")
+    panels = np.reshape(still(explorer), (2, 3))
+    for axes, settings, std in zip(panels, (a, b), (explorer.std, explorer.std_b), strict=True):
+        scheme, span = init.normal(std.value), ACTIVATIONS[settings["activation"]].span
+        layers = experiments.five_layers(scheme, depth=9, dtype=np.float32, **settings).layers
+        for ax, layer in zip(axes, layers[::4], strict=True):
+            shares = np.histogram(layer.h, 23, span)[0] / layer.h.size
+            np.testing.assert_allclose([bar.get_height() for bar in ax.patches], shares, atol=1e-3)
+            assert ax.get_title() == f"layer {layer.number}"
+    explorer.close()
+
+
+@pytest.mark.parametrize("std", [0.0, "He", 10.0])
+def test_the_still_dots_are_the_sizes_that_a_log_axis_has_a_place_for(still, std):
+    explorer = SignalExplorer(std, activation="relu", depth=30, width=500, inputs=10)
+    (ax,), reading = still(explorer), explorer.reading()
+    for dots, name in zip(ax.containers, ("forward_rms", "gradient_rms"), strict=True):
+        known = getattr(reading, name)
+        known = np.where((known > 0) & np.isfinite(known), known, np.nan)
+        np.testing.assert_array_equal(dots.lines[0].get_ydata(), known)
+    low, high = ax.get_ylim()
+    assert low <= 0.1 < 10 <= high
+    explorer.close()
 
 
 def test_what_is_added_to_the_tables_is_offered_everywhere(small, monkeypatch):

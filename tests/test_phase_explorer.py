@@ -142,6 +142,15 @@ def test_caption_of_an_overflow_names_the_layer():
     assert f"numbers overflow in layer {layer}" in caption
 
 
+def test_the_still_point_and_dots_are_those_of_the_reading(explorer, still):
+    explorer.state = "sigma_w=2 sigma_b=1 depth=50"
+    (left, right), reading = still(explorer), explorer.reading()
+    assert left.lines[-1].get_xydata().tolist() == [[reading.sigma_w, reading.sigma_b]]
+    (dots,) = right.containers
+    np.testing.assert_array_equal(dots.lines[0].get_ydata(), reading.correlation)
+    assert len(right.get_xticks()) <= 11
+
+
 def test_the_settings_have_the_limits_that_are_told():
     told = re.findall(r"(\d+) to (\d+)", PhaseSettings.__doc__)
     for name, (low, high) in zip(("depth", "width", "seed"), told, strict=True):

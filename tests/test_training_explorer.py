@@ -90,7 +90,10 @@ def test_mnist_is_that_of_load_mnist_and_no_copy_of_the_explorer(few_digits, mon
         explorer.close()
 
 
-def test_the_page_gets_the_smoothed_curve_of_the_training(few_digits, explorer):
+def test_page_and_still_get_the_smoothed_curve_of_the_training(few_digits, explorer, still):
+    (ax,) = still(explorer)
+    (guessing,) = ax.lines
+    assert guessing.get_ydata() == pytest.approx([2.302585] * 2)
     reading = trained(explorer, "steps=60")
     history, network = training_curve(explorer.settings, few_digits)
     head, [curve] = drawn(explorer)
@@ -99,6 +102,9 @@ def test_the_page_gets_the_smoothed_curve_of_the_training(few_digits, explorer):
     assert head["chance"] == pytest.approx(2.302585)
     expected = [history.loss[max(0, end - 20) : end].mean() for end in range(1, 61)]
     np.testing.assert_allclose(curve, expected, rtol=1e-5)
+    (ax,) = still(explorer)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), expected, rtol=1e-5)
+    assert (*ax.get_xlim(), *ax.get_ylim()) == (0, 60, 0, 3)
     assert reading.loss == pytest.approx(history.loss[-50:].mean(), rel=1e-6)
     right = network.forward(few_digits.x_test).argmax(axis=1) == few_digits.y_test
     assert reading.test_accuracy == right.mean()
@@ -117,13 +123,14 @@ def test_a_huge_loss_is_forgotten_when_it_has_left_the_window(explorer, monkeypa
     np.testing.assert_allclose(curve, History(losses, None).smoothed(20), rtol=1e-5)
 
 
-def test_overflow_is_said_and_the_page_learns_where(explorer):
+def test_overflow_is_said_and_the_page_learns_where(explorer, still):
     reading = trained(explorer, "start=std_10 depth=30")
     assert reading.diverged_at == 0
     assert "the loss overflowed at step 0" in reading.caption
     head, [curve] = drawn(explorer)
     assert head["parts"][0]["diverged_at"] == 0
     assert len(curve) == 0
+    assert len(still(explorer)[0].lines) == 2
 
 
 def test_the_caption_judges_by_the_loss(explorer):

@@ -1,5 +1,6 @@
 """The common base of all explorers: controls with their state in one string, picture, caption."""
 
+import base64
 import contextlib
 import threading
 from dataclasses import fields
@@ -12,6 +13,8 @@ from initlab.explorers.positions import PositionSlider
 from initlab.explorers.settings import Settings
 from initlab.explorers.tables import Filler, pack, remembered
 
+# For readers of notebooks that have no kernel: the kind and the state of an explorer.
+STATE_MIME = "application/vnd.initlab.explorer+json"
 # The explorers of each cell: rerunning a cell closes those that it replaces.
 _IN_CELL = {}
 
@@ -197,6 +200,25 @@ class Explorer(widgets.VBox):
     def __repr__(self):
         """Return the kind and the state, which remain readable when no kernel is running."""
         return f"{type(self).__name__}({self.state!r})"
+
+    # ------------------------------------------------------------------- where no kernel is running
+
+    def _repr_mimebundle_(self, **kwargs):
+        """Return the view, and what a notebook shows without a kernel: data and their metadata."""
+        # Loaded here, since nothing else in an explorer needs matplotlib.
+        from initlab import plotting
+
+        data, reading = super()._repr_mimebundle_(**kwargs), self.reading()
+        with plotting.still(reading.caption) as (figure, png):
+            self._draw(plotting, figure, reading)
+        data["image/png"] = base64.b64encode(png.getvalue()).decode()
+        # Only strings: what is saved is compared exactly.
+        data[STATE_MIME] = {"kind": type(self).__name__, "state": self.state}
+        return data, {"image/png": {"alt": reading.caption}}
+
+    def _draw(self, plotting, figure, reading):
+        """Draw the Reading on an empty figure with the functions of ``plotting``, quickly."""
+        raise NotImplementedError
 
 
 class ScrubbingExplorer(Explorer):

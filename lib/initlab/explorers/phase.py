@@ -132,5 +132,15 @@ class PhaseExplorer(ScrubbingExplorer):
             row(*sliders.values(), name="slider"), row(*controls.values(), self.reset_button)
         )
 
+    def _draw(self, plotting, figure, reading):
+        figure.set_figheight(5)
+        left, right = figure.subplots(1, 2)
+        plotting.phase_plane(left, plane_diagram(self.settings.activation))
+        left.plot(reading.sigma_w, reading.sigma_b, "o", color=plotting.ORANGE, markersize=16)
+        known = reading.predicted_correlation
+        plotting.against_layer(right, reading.correlation[np.newaxis], theory=known, log=False)
+        right.set(ylabel="correlation of two inputs", ylim=(-0.05, 1.05))
+        right.locator_params("x", nbins=10)  # 50 layers are too many to number
+
     def _positions(self):
         return [self.sigma_b.index * len(self.sigma_w.options) + self.sigma_w.index]

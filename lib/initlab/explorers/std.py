@@ -6,6 +6,7 @@ of two configurations side by side.
 
 import functools
 from dataclasses import asdict, dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -162,6 +163,9 @@ class ActivationExplorer(StdExplorer):
     def __init__(self, std=1.0, **settings):
         super().__init__(std, **settings)
 
+    def _draw(self, plotting, figure, reading):
+        _draw_histograms(plotting, figure, [(self.settings, reading, plotting.BLUE)])
+
 
 class SignalExplorer(StdExplorer):
     """Sizes of activations and gradients in every layer, on a log axis, with theory as a line.
@@ -180,6 +184,18 @@ class SignalExplorer(StdExplorer):
 
     def __init__(self, std="Xavier", **settings):
         super().__init__(std, **settings)
+
+    def _draw(self, plotting, figure, reading):
+        ax = figure.subplots()
+        for name, color in (("forward", plotting.BLUE), ("gradient", plotting.VERMILION)):
+            sizes = [getattr(reading, f"{start}{name}_rms") for start in ("", "predicted_")]
+            # A log axis has no place for 0 or for what overflows.
+            measured, known = (np.where((s > 0) & (s < np.inf), s, np.nan) for s in sizes)
+            look = {"color": color, "label": f"{name}, measured", "theory_label": f"{name}, theory"}
+            plotting.against_layer(ax, measured[np.newaxis], theory=known, **look)
+        low, high = ax.get_ylim()
+        ax.set(ylabel="RMS", ylim=(min(low, 0.1), max(high, 10)))
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 
 class CompareExplorer(ScrubbingExplorer):
@@ -265,3 +281,29 @@ class CompareExplorer(ScrubbingExplorer):
         a, b = self._readings()
         text = f"A, std {a.std:.4g}\n{a}\nB, std {b.std:.4g}\n{b}"
         return Reading(text, a=a, b=b, caption=f"A: {a.caption} B: {b.caption}")
+
+    def _draw(self, plotting, figure, reading):
+        sides = (reading.a, plotting.BLUE), (reading.b, plotting.GREEN)
+        rows = [(settings, *side) for settings, side in zip(self.settings, sides, strict=True)]
+        for name, axes in zip("AB", _draw_histograms(plotting, figure, rows), strict=True):
+            axes[0].set_ylabel(f"{name}: share")
+
+
+def _draw_histograms(plotting, figure, rows):
+    """Draw and return a row of panels for each (settings, Reading, color); not of all layers."""
+    depth = rows[0][0].depth
+    drawn = np.linspace(0, depth - 1, min(depth, 6 // len(rows))).round().astype(int)
+    figure.set_figheight(1 + 3 * len(rows))
+    grid = figure.subplots(len(rows), len(drawn), squeeze=False, sharey="row")
+    for axes, (settings, reading, color) in zip(grid, rows, strict=True):
+        low, high = activations.get(settings.activation).span
+        edges = np.linspace(low, high, reading.counts.shape[1] + 1)
+        # An example for each count, enough in number for what can be seen.
+        values = [*(edges[:-1] + edges[1:]) / 2, 0.0, low - 1, high + 1, np.nan]
+        others = reading.zeros, reading.below, reading.above, reading.not_numbers
+        counts = np.column_stack([reading.counts, *others])
+        many = np.ceil(10000 * counts / counts[0].sum()).astype(int)
+        layers = [SimpleNamespace(number=n + 1, h=np.repeat(values, many[n])) for n in drawn]
+        bins = len(edges) - 1
+        plotting.histograms(axes, layers, color=color, bins=bins, span=(low, high))
+    return grid

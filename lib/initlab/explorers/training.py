@@ -8,18 +8,19 @@ import numpy as np
 
 from initlab.activations import ACTIVATIONS
 from initlab.datasets import Dataset, load_mnist
-from initlab.experiments import MNIST_SIZES, REMEDIES
+from initlab.experiments import MNIST_SIZES, REMEDIES, Race
 from initlab.explorers import captions
 from initlab.explorers.explorer import Explorer, button, controls_of, row
 from initlab.explorers.settings import Settings, choice, whole
 from initlab.explorers.tables import Reading, pack
 from initlab.initializers import STARTS
-from initlab.training import StopTraining, evaluate, train
+from initlab.training import History, StopTraining, evaluate, train
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 1.0)
 # The number of steps averaged in a curve, and in the loss shown as text.
 _SMOOTH, _LAST = 20, 50
 _MOST_KEPT = 5
+_CHANCE = float(np.log(10))  # the loss of guessing
 
 
 @dataclass(frozen=True)
@@ -246,22 +247,37 @@ class TrainingExplorer(Explorer):
     def _caption(self):
         return self._run.caption() if self._run else f"{self.settings}: press train."
 
+    def _draw(self, plotting, figure, reading):
+        ax, runs = figure.subplots(), self._runs()
+        for run in runs:
+            history = History(run.losses[: run.done], run.diverged_at)
+            plotting.loss_curves(ax, Race({str(run.settings): [history]}, {}, {}), window=_SMOOTH)
+        plotting.loss_curves(ax, Race({}, {}, {}), window=_SMOOTH, chance=_CHANCE)
+        steps = max([run.settings.steps for run in runs], default=self.settings.steps)
+        ax.set(xlim=(0, steps), ylim=(0, 3))
+        if runs:
+            ax.legend(loc="lower left")
+
     def _refresh(self, *, moved):
         self._publish()
+
+    def _runs(self):
+        """Return the runs whose curves are shown, the current one last."""
+        now = [self._run] if self._run and self._run not in self._kept else []
+        return [*self._kept, *now]
 
     def _publish(self):
         with self._lock:
             if self.picture.comm is None:
                 return
-            now = [self._run] if self._run and self._run not in self._kept else []
-            runs, chosen = [*self._kept, *now], self.settings
+            runs, chosen = self._runs(), self.settings
             self.picture.table = pack(
                 "curves",
                 _parts(runs),
                 caption=self._caption(),
                 std=STARTS[chosen.start].initializer.std((100, 100)),
                 steps=max([run.settings.steps for run in runs], default=chosen.steps),
-                chance=float(np.log(10)),
+                chance=_CHANCE,
             )
 
     def _stop(self):
