@@ -45,7 +45,8 @@ EXECUTE = --to notebook --inplace --execute \
 ARGS =
 WORKBOOK = workbook
 ORIGINALS =
-LAB = $(ALLOW_ROOT) $(ARGS)
+# Reopened notebooks show pictures where explorers were.
+LAB = --ServerApp.contents_manager_class=initlab.explorers.reopened.Contents $(ALLOW_ROOT) $(ARGS)
 
 # The kernel of this environment comes before one of the same name in the home directory.
 export JUPYTER_PREFER_ENV_PATH = 1

@@ -1,6 +1,6 @@
 """Leave the views of widgets out of saved notebooks: without a kernel they would be errors.
 
-What a slider shows is said by the still picture above it.
+What an explorer shows remains: its picture, and its state.
 """
 
 import json

@@ -35,6 +35,8 @@ TOKEN = "explorers"
 # So many seconds until something is called broken. No test measures by them: a machine that has
 # much else to do may be slow.
 PATIENCE = 300
+# As `make lab` has it.
+CONTENTS = "initlab.explorers.reopened.Contents"
 NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
@@ -114,7 +116,7 @@ def jupyterlab(root, home):
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
         *(f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}"),
         *(f"--ServerApp.port={address.rpartition(':')[2]}", "--ServerApp.port_retries=0"),
-        "--ServerApp.ip=127.0.0.1",
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.contents_manager_class={CONTENTS}"),
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")

@@ -330,6 +330,24 @@ def test_curves_grow_while_the_kernel_answers_and_stop_and_keep_are_seen(lab):
     assert lab.errors == []
 
 
+def test_reopened_without_its_kernel_a_notebook_shows_the_picture_and_with_it_the_explorer(lab):
+    path, page = lab.root / "reopened.ipynb", lab.page
+    lab_in_browser.write_notebook(path, "import initlab.explorers as e\ne.PhaseExplorer()")
+    lab.open(path.name)
+    for output in lab.run(0):
+        assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= set(output["data"])
+    page.evaluate("window.panel.context.save()")
+    page.evaluate("window.panel.dispose(); window.panel = null")  # its kernel goes on running
+    lab.open(path.name)
+    page.locator(f'{PICTURE}[data-ready="true"]').wait_for()
+    for _ in range(2):  # what the first one saves is opened by the second
+        page.evaluate("window.panel.context.save()")
+        lab.open(path.name)
+        page.locator(".jp-OutputArea-output img").wait_for()
+        assert page.locator(".jp-OutputArea-output").count() == 1
+    assert lab.errors == []
+
+
 def cells_to_run(sources):
     """Return the indices of the imports, the explorer and what follows it."""
     indices = list(sources)
