@@ -104,7 +104,15 @@ def test_two_kernels_at_once_lose_no_point():
     assert files() == [score.FILE.name]
 
 
-def lock_is_held():
+def disk_is_full(monkeypatch, *, replace=os.replace):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    return lambda: monkeypatch.setattr(os, "replace", replace)
+
+
+def lock_is_held(_):
     lock = FileLock(f"{score.FILE}.lock")
     lock.acquire()
     return lock.release
@@ -116,7 +124,7 @@ def is_a_folder(name):
     return Path(name).rmdir
 
 
-def folder_is_read_only():
+def folder_is_read_only(_):
     Path().chmod(0o500)
     if os.access(".", os.W_OK):
         pytest.skip("root, or Windows, may write there all the same")
@@ -128,26 +136,30 @@ def folder_is_read_only():
     [
         lock_is_held,
         folder_is_read_only,
-        lambda: is_a_folder(f"{score.FILE}.lock"),
-        lambda: is_a_folder(f"{score.FILE}.part"),
+        disk_is_full,
+        lambda _: is_a_folder(f"{score.FILE}.lock"),
+        lambda _: is_a_folder(f"{score.FILE}.part"),
     ],
-    ids=["lock is held", "read-only", "no lock", "no file"],
+    ids=["lock is held", "read-only", "full", "no lock", "no file"],
 )
-def test_what_cannot_be_saved_is_told_once_and_saved_later(play, monkeypatch, capsys, trouble):
+def test_what_cannot_be_saved_is_told_once_and_saved_later(play, monkeypatch, trouble):
     monkeypatch.setattr(score, "PATIENCE", 0)
     play("Before?", "a", "a")
     Path(f"{score.FILE}.lock").unlink(missing_ok=True)
     before = saved()
-    end = trouble()
+    end = trouble(monkeypatch)
     told, line = play("One?", "a", "a")
     assert told.startswith("The score can't be saved, and lasts as long as this kernel: ")
     assert line == won(2, 2)
     assert play("Two?", "a", "b") == play("Two?", "a", "b") == [won(2, 3)]
     assert saved() == before
+    assert not Path(f"{score.FILE}.part").is_file()
     end()
     assert play("Three?", "a", "a") == [won(3, 4)]
     assert len(saved()) == 4
     assert files() == [score.FILE.name]
+    score.FILE.unlink()  # as another kernel does by a reset: nothing is brought back
+    assert play("Four?", "a", "b") == [won(0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +186,7 @@ def test_a_reset_begins_at_0_and_says_what_it_did(play, restart, capsys, monkeyp
     play("One?", "a", "b")
     before = saved()
     monkeypatch.setattr(score, "PATIENCE", 0)
-    end = lock_is_held()
+    end = lock_is_held(monkeypatch)
     reset_score()
     end()
     assert capsys.readouterr().out.startswith("The score can't be reset: ")
@@ -188,9 +200,3 @@ def test_a_reset_begins_at_0_and_says_what_it_did(play, restart, capsys, monkeyp
     assert files() == [score.OLD.name]
     restart()
     assert play("One?", "b", "b") == [won(1, 1)]
-
-
-def test_what_another_kernel_has_reset_is_not_brought_back(play):
-    play("One?", "a", "a")
-    score.FILE.unlink()
-    assert play("Two?", "a", "b") == [won(0, 1)]

@@ -113,7 +113,7 @@ def test_a_number_by_keyboard(lab, cells, keys):
     box.focus()
     lab.page.keyboard.type("1,5")
     lab.page.keyboard.press("Enter")
-    form(lab).get_by_text("Type a number first").wait_for()
+    form(lab).get_by_text("Type a number, such as").wait_for()
     box.fill("")
     lab.page.keyboard.type("47.5")
     for key in keys:

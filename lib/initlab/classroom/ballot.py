@@ -22,12 +22,12 @@ class Ballot:
     def __init__(self, bet, place):
         self._place, self._handle = place, DisplayHandle()
         self._is_number = bet.choices is None
-        self._message = widgets.HTML()
+        self._message, self._text = widgets.HTML(), widgets.HTML()
         question = widgets.HTML(f"<style>{STYLE}</style><b>{html.escape(bet.question)}</b>")
         self.button = widgets.Button(description="commit", tooltip="place your bet")
         self.button.on_click(self._clicked)
         if self._is_number:
-            self._hint = "Type a number first, such as 1500 or 0.25."
+            self._hint = "Type a number, such as 1500 or 0.25."
             self.answer = widgets.Text(placeholder="a number")
             self.answer.on_msg(self._entered)
             row = widgets.HBox([self.answer, widgets.Label(bet.unit)])
@@ -54,7 +54,8 @@ class Ballot:
     def settle(self, text, *, here=False):
         """Put a text in place of the form; with ``here`` show it in the cell that runs, too."""
         # A page that was loaded anew no longer follows the handle, but still the widget.
-        self._box.children = [widgets.HTML(f"<pre>{html.escape(text)}</pre>")]
+        self._text.value = f"<pre>{html.escape(text)}</pre>"
+        self._box.children = [self._text]
         show = self._handle.display if here else self._handle.update
         show({"text/plain": text}, raw=True)
 
