@@ -109,3 +109,8 @@ class FoldExplorer(StdExplorer):
 
     def __init__(self, std=1.0, **settings):
         super().__init__(std, **settings)
+
+    def _draw(self, plotting, figure, reading):
+        figure.set_size_inches(9, 5.5)
+        ax = figure.subplots()
+        plotting.folded_bell(ax, folded_bell(reading.std_z, self.settings.activation))
