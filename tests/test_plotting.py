@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -53,6 +54,32 @@ def test_style_is_large_and_does_not_come_from_the_machine():
     plotting.use_style()
     assert mpl.rcParams["font.size"] >= 16
     assert mpl.rcParams["font.family"] == ["DejaVu Sans"]  # the font that matplotlib brings
+
+
+@pytest.mark.parametrize("was_filling", [False, True])
+def test_a_figure_is_shown_once_with_its_words_in_two_places_and_closed(monkeypatch, was_filling):
+    shown = []
+
+    def note(data, **how):
+        shown.append((data, how))
+
+    monkeypatch.setattr("IPython.display.display", note)
+    figure, words = plt.figure(), "One hill, a < b."
+    plotting.show(figure, words, SimpleNamespace(update=note) if was_filling else None)
+    assert shown == [
+        (figure, {"metadata": {"image/png": {"alt": words}}}),
+        (
+            {
+                "text/plain": words,
+                "text/html": "<details><summary>in words</summary>One hill, a &lt; b.</details>",
+            },
+            {"raw": True},
+        ),
+    ]
+    assert plt.get_fignums() == []
+    for nothing in (" ", None):
+        with pytest.raises(ValueError, match=r"^words=.* must say what is to be seen"):
+            plotting.show(figure, nothing)
 
 
 def test_colors_are_those_of_the_explorers():
