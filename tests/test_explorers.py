@@ -678,7 +678,7 @@ def test_the_default_table_is_small(kind, room):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("std=0.1 activation=sigmoid", "it looks alive, but hardly notices which input"),
+        ("std=0.1 activation=sigmoid", "across inputs it is less than a twentieth of that"),
         ("std=0.01 activation=sigmoid", "the signal has died out."),
         ("std=0 activation=tanh", "all activations are equal"),
         ("std=He activation=relu", "; the signal arrives."),
@@ -707,7 +707,7 @@ def test_caption_of_activations_says_what_becomes_of_the_signal(state, words):
         ("std=10 activation=sigmoid depth=5", "half of the gradients there are smaller than"),
         ("std=He activation=relu depth=1 width=10 inputs=20", "half of the gradients there are 0."),
         ("std=0.01 activation=relu depth=30", "the RMS shrinks to"),
-        ("std=He activation=identity depth=30", "the RMS grows to"),
+        ("std=He activation=identity depth=30", "the RMS grows by"),
         ("std=Xavier activation=identity depth=2", "the RMS keeps its size"),
         ("std=0 activation=tanh", "the RMS is 0"),
     ],
@@ -724,7 +724,7 @@ def test_caption_of_signals_agrees_with_the_numbers(state, words):
         backward: reading.gradient_rms[0] / (reading.gradient_rms[-1] or 1),
     }
     for text, factor in factors.items():
-        assert ("RMS grows to" in text) == (factor > 2)
+        assert ("RMS grows by" in text) == (factor > 2)
         assert ("RMS shrinks to" in text) == (0 < factor < 0.5)
     explorer.close()
 

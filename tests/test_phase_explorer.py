@@ -111,10 +111,10 @@ def test_a_pasted_point_is_one_of_the_plane_that_is_pasted_with_it(explorer):
         ("sigma_w=3 sigma_b=2", "Chaos: chi 1.43", "more alike but stay different"),
         ("sigma_w=0 sigma_b=0", "Order: chi 0 ", "nothing is left of the inputs"),
         ("sigma_w=0.5 sigma_b=0", "Order: chi 0.25", "the mean of z² shrinks to"),
-        ("activation=relu sigma_w=4 sigma_b=0", "Chaos: chi 8 ", "the mean of z² grows to"),
+        ("activation=relu sigma_w=4 sigma_b=0", "Chaos: chi 8 ", "the mean of z² grows by"),
         ("activation=relu sigma_w=1.414 sigma_b=0", "On the line: chi 1 ", "keeps its size"),
         ("activation=sigmoid sigma_w=4 sigma_b=1", "Order: chi 0.37", "RMS shrinks to"),
-        ("activation=sigmoid sigma_w=16 sigma_b=0", "Chaos: chi 1.55", "RMS grows to"),
+        ("activation=sigmoid sigma_w=16 sigma_b=0", "Chaos: chi 1.55", "RMS grows by"),
     ],
 )
 def test_caption_agrees_with_the_numbers(explorer, state, begins, says):
@@ -123,7 +123,7 @@ def test_caption_agrees_with_the_numbers(explorer, state, begins, says):
     assert reading.caption.startswith(begins)
     assert says in reading.caption
     factor = reading.gradient_rms[0] / reading.gradient_rms[-1]
-    assert ("RMS grows to" in reading.caption) == (factor > 2)
+    assert ("RMS grows by" in reading.caption) == (factor > 2)
     assert ("RMS shrinks to" in reading.caption) == (0 < factor < 0.5)
     assert ("become alike" in reading.caption) == (reading.correlation[-1] > 0.99)
     if "correlation" in reading.caption:

@@ -6,6 +6,7 @@ they have measured; the verdict (07) calls them all, with seeds that no other ha
 """
 
 import functools
+import textwrap
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,7 +69,8 @@ class Row:
             some = "" if share in marks else f" ({share:.0%} of seeds)"
             lines.append(f"  {marks.get(share, '~')} {part}{some}")
         claim, verdict = f"Claim {self.number}: {self.claim}", f"Verdict: {self.verdict}"
-        return "\n".join([claim, *lines, f"Measured: {self.measured}", verdict])
+        measured = textwrap.fill(f"Measured: {self.measured}", 88, subsequent_indent="  ")
+        return "\n".join([claim, *lines, measured, verdict])
 
 
 class LedgerTable:
@@ -212,7 +214,7 @@ def claim_3(rms, median, moved):
     parts = {
         "the median of |dL/dz| is below 1e-10 in each layer": median.max(axis=1) < 1e-10,
         f"less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": growth < LEFT_OVER,
-        "in training, no layer's weights move by 1% of their size": moved.max(axis=1) < 0.01,
+        "in training, all weights move by less than 1% of their size": moved.max(axis=1) < 0.01,
     }
     return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"

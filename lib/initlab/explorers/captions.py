@@ -55,7 +55,7 @@ def activations(settings, place, row):
     elif across < 1e-3 and pooled < 0.05:
         seen = "the signal has died out"
     elif across < 0.05 * pooled:
-        seen = "it looks alive, but hardly notices which input it sees"
+        seen = "across inputs it is less than a twentieth of that"
     elif saturated > 0.1:
         seen = "the signal arrives, partly saturated"
     else:
@@ -86,7 +86,8 @@ def change(first, last):
     factor = last / first if first else np.inf
     if 0.5 <= factor <= 2:
         return f"keeps its size (x {factor:.2f})"
-    return f"{'grows' if factor > 1 else 'shrinks'} to {number(factor)} of it"
+    size = number(factor)
+    return f"grows by a factor of {size}" if factor > 1 else f"shrinks to {size} of its size"
 
 
 def signals(settings, place, row):
