@@ -398,6 +398,8 @@ def test_stub_is_still_missing(check):
         (DOUBLE, 4.0, f"pass the function itself, without (). {DOUBLE.task}"),
         (ROWS, [3.0, 12.0], f"pass the function itself, without (). {ROWS.task}"),
         (DOUBLE, lambda x: [][0], "it stops with IndexError: list index out of range"),
+        (ROWS, lambda x, _: x < 1 | x > 2, "each comparison needs parentheses: (h < 1) | (h > 2)"),
+        (ROWS, lambda x, _: x < 1 or x, "for arrays write | and & instead of or and and"),
     ],
 )
 def test_right_answer_is_praised_and_a_wrong_one_told_why(check, answer, message):

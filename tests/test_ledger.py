@@ -135,9 +135,10 @@ RULES = {
     4: ({"activations": [[0.5, 0.5]]}, [{"activations": [[0.5, np.nextafter(0.5, 1)]]}]),
     5: ({"rms": [0.126, 0, 0.25]}, [{"rms": [0.125, 0.2, 0.25]}, {"rms": [0, 0, 0.25]}]),
     6: (
-        {"rank": 1, "difference": 9e-7, "loss": 1.01, "other_loss": 0.5},
+        {"rank": 1, "difference": 9e-7, "loss": 1.01, "alone": 1.1, "others": 0.5},
         [{"rank": 2}, {"difference": 1e-6}],
-        [{"loss": 1.0}],
+        [{"alone": 1.12}, {"alone": 0.9}],
+        [{"others": 0.52}],
     ),
     7: (
         {"pooled": [0.289, 0.051], "across": [0.2, 1e-4], "sigmoid_loss": 1.49},
@@ -188,8 +189,10 @@ def judged(number, *seeds):
     """Return the row of a claim for what each seed has measured."""
     found = {name: [seed[name] for seed in seeds] for name in seeds[0]}
     if number == 6:
-        other = symmetry([30] * len(seeds), [0.5] * len(seeds), found.pop("other_loss"))
-        found = {"equal": symmetry(**found), "different": other}
+        many, single = [30] * len(seeds), [1] * len(seeds)
+        others = {"different": symmetry(many, [0.5] * len(seeds), found.pop("others"))}
+        others["single"] = symmetry(single, [0] * len(seeds), found.pop("alone"))
+        found = {"equal": symmetry(**found), **others}
     elif number == 17:
         found["critical"] = found["critical"][0]
     return judge(number, **found)
@@ -289,8 +292,12 @@ TOLD = [
     (5, [[[0, 0.1, 0.25], [0, 0, 0.27]]], ["1 to 2: 0.1;", "layer 3: 0.26 (0.25 to 0.27)"]),
     (
         6,
-        [symmetry([1, 2], [0, 0], [1.77, 1.79]), symmetry([30, 28], [0.5, 0.4], [0.41, 0.43])],
-        ["2 of equal", "28 of different", "1.78 (1.77 to 1.79)", "and 0.42 (0.41 to 0.43)"],
+        [
+            symmetry([1, 2], [0, 0], [1.77, 1.79]),
+            symmetry([1, 1], [0, 0], [1.82, 1.84]),
+            symmetry([30, 28], [0.5, 0.4], [0.41, 0.43]),
+        ],
+        ["2 of equal", "28 of different", "loss 1.78 (1.77", "one 1.83 (1.82", "ones 0.42 (0.41"],
     ),
     (
         7,

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 MISSING, NOT_YET, CORRECT = "still missing", "not yet", "correct"
+# What NumPy's words mean to a beginner.
+_HINTS = {
+    "bitwise_": "each comparison needs parentheses: (h < 1) | (h > 2)",
+    "truth value of an array": "for arrays write | and & instead of or and and",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +104,9 @@ class Check:
         except NotImplementedError:
             raise
         except Exception as error:  # any mistake is possible here, and is the student's to see
-            raise Unusable(f"it stops with {type(error).__name__}: {error}") from error
+            known = [hint for words, hint in _HINTS.items() if words in str(error)]
+            said = known[0] if known else f"it stops with {type(error).__name__}: {error}"
+            raise Unusable(said) from error
         # Asked first: who sorts in place, and returns nothing, has written an answer.
         if not _same(arguments, case):
             raise Unusable("it changes its arguments in place; work on copies of them")

@@ -109,6 +109,9 @@ def check_layer_weights(rng, sizes, std):
         "you took std for a variance: multiply by std": [math.sqrt(std) * bell for bell in bells],
         "you multiply by the variance: multiply by std itself": [std**2 * bell for bell in bells],
         "std is missing: multiply by it": bells,
+        "nothing has to be divided here: multiply by std alone": [
+            w / math.sqrt(len(w)) for w in right
+        ],
         NO_BELL_CURVE: [std * math.sqrt(3) * rng.uniform(-1, 1, shape) for shape in shapes],
         TRANSPOSED: [w.T for w in right],
         FROM_0_TO_1: [std * rng.random(shape) for shape in shapes],
@@ -154,6 +157,7 @@ def check_unsaturated_share(std):
         "that is the share that is saturated; you are asked for the others": 1 - share,
         "the height of a bell curve contains its std, not its variance": share / std,
         "that is the height; multiply it by the width to get a share": height,
+        "all of std * sqrt(2 pi) divides: put it in parentheses": share * 2 * math.pi,
         "in the height of a bell curve, 2 pi stands under a root": 2 * end / (std * 2 * math.pi),
         "only 2 pi stands under the root, not the std": 2 * end / math.sqrt(2 * math.pi * std),
         PERCENT: 100 * share,

@@ -207,18 +207,20 @@ def claim_3(rms, median, moved):
     Parameters
     ----------
     rms, median : array, shape (seeds, layers)
-    moved : array, shape (seeds, layers)
+    moved : array, shape (seeds, hidden layers)
         The RMS of the change of a layer's weights, divided by the RMS of the weights.
     """
     growth = rms[:, 0] / rms[:, -1]
     parts = {
         "the median of |dL/dz| is below 1e-10 in each layer": median.max(axis=1) < 1e-10,
         f"less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": growth < LEFT_OVER,
-        "in training, all weights move by less than 1% of their size": moved.max(axis=1) < 0.01,
+        "in training, hidden weights move by less than 1% of their size": (
+            moved.max(axis=1) < 0.01
+        ),
     }
     return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
-        f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; the weights of the layers move by"
+        f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; hidden weights move by"
         f" {moved.min():.0%} to {moved.max():.0%}"
     )
 
@@ -243,21 +245,26 @@ def claim_5(rms):
 
 
 @claim(6, "Neurons that give the same output add nothing.", "02_weights_of_zero")
-def claim_6(equal, different):
-    """Judge by two ``experiments.Symmetry``: of equal and of different neurons.
+def claim_6(equal, single, different):
+    """Judge by three ``experiments.Symmetry``: of equal neurons, a single one, and different ones.
 
-    The claim holds if equal neurons stay equal, and learn less than different ones.
+    The claim holds if equal neurons stay equal, and together learn what a single one learns, and
+    less than different ones.
     """
-    rank, loss, other_loss = equal.rank[:, -1], equal.loss[:, -1], different.loss[:, -1]
-    stay = (rank == 1) & (equal.difference[:, -1] < 1e-6)
+    rank, loss, others = equal.rank[:, -1], equal.loss[:, -1], different.loss[:, -1]
+    alone = single.loss[:, -1]
     parts = {
-        "equal neurons stay equal: rank 1, difference below 1e-6": stay,
-        "their loss is more than 0.5 above that of different neurons": loss > other_loss + 0.5,
+        "equal neurons stay equal: rank 1, difference below 1e-6": (
+            (rank == 1) & (equal.difference[:, -1] < 1e-6)
+        ),
+        "their loss is that of a single neuron, to within 0.1": np.abs(loss - alone) < 0.1,
+        "and more than 0.5 above that of different neurons": loss > others + 0.5,
     }
     return parts, (
         f"rank after training: {rank.max()} of equal neurons,"
-        f" {different.rank[:, -1].min()} of different ones;"
-        f" loss {with_spread(loss, '.2f')} and {with_spread(other_loss, '.2f')}"
+        f" {different.rank[:, -1].min()} of different ones; loss {with_spread(loss, '.2f')},"
+        f" of a single one {with_spread(alone, '.2f')},"
+        f" of different ones {with_spread(others, '.2f')}"
     )
 
 
