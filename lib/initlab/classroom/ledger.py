@@ -214,9 +214,7 @@ def claim_3(rms, median, moved):
     parts = {
         "the median of |dL/dz| is below 1e-10 in each layer": median.max(axis=1) < 1e-10,
         f"less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": growth < LEFT_OVER,
-        "in training, hidden weights move by less than 1% of their size": (
-            moved.max(axis=1) < 0.01
-        ),
+        "in training, hidden weights move by less than 1% (RMS)": (moved.max(axis=1) < 0.01),
     }
     return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"

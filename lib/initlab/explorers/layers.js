@@ -28,7 +28,8 @@ function sizesOf(part, position, { name, median, ...rest }) {
   const ready = Boolean(part.ready[position]);
   const get = (what) => (ready ? Array.from(rowOf(part[`log_${what}`], position)) : undefined);
   const [dots, squares] = [get(name), median && get(median)];
-  const ends = endsOf([...(dots ?? []), ...(squares ?? [])]);
+  // Medians may lie far below: an axis for them would make what is asked for look flat.
+  const ends = endsOf(dots ?? []);
   const line = get(`predicted_${name}`);
   return { dots, squares, line, ends, depth: part.depth, lost: "overflow", ...rest };
 }
@@ -70,14 +71,19 @@ function drawLayers(sheet, box, panel) {
     sheet.line(panel.line.map((value, layer) => [x(layer), y(value)]), sheet.ink, 2.5);
   });
   const gone = dots.findIndex((value) => Number.isNaN(value) || value === Infinity);
-  const zeros = squares?.filter((value) => value === -Infinity).length;
+  const [none, zeros] = [dots, squares ?? []].map(
+    (values) => values.filter((value) => value === -Infinity).length,
+  );
   const { red } = sheet.color;
   if (gone >= 0) {
     const words = `${panel.lost} from layer ${gone + 1} on`;
     sheet.note(words, right - 4, top + type * 1.2, type, "right", red);
+  } else if (!zeros && squares && Math.min(...squares) < low) {
+    const words = `median down to ${powerOfTen(Math.round(Math.min(...squares)))} \u25bc`;
+    sheet.note(words, right - 4, bottom - type * 0.5, type * 0.9, "right", sheet.ink);
   } else if (zeros) {
     const where = zeros === depth ? "every layer" : `${zeros} of ${depth} layers`;
-    const words = `median is 0 in ${where}`;
+    const words = `${none === zeros ? "RMS and median are" : "median is"} 0 in ${where}`;
     sheet.note(words, right - 4, bottom - type * 0.5, type * 0.9, "right", red);
   }
 }
