@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from nbconvert import HTMLExporter
 
 from initlab.classroom import ledger
 
@@ -171,6 +172,25 @@ def test_every_picture_is_described_where_each_reader_gets_it(path):
                 assert len(words.split()) >= 5, words
                 if EXPLORER not in data:
                     assert "".join(below["data"]["text/plain"]) == words
+
+
+@every_notebook
+def test_explorers_have_kept_a_picture_and_their_state(path):
+    for cell in cells(path, "code"):
+        shown = re.match(r"(\w*Explorer)\(|explorer$", source(cell).splitlines()[-1])
+        if shown:
+            (output,) = cell["outputs"]
+            assert len(output["metadata"]["image/png"]["alt"].split()) >= 5
+            assert shown[1] in (output["data"][EXPLORER]["kind"], None)
+            assert len(output["data"][EXPLORER]["state"].split()) >= 3
+
+
+def test_a_page_without_a_kernel_shows_every_picture():
+    page, _ = HTMLExporter().from_filename(NOTEBOOKS[0])
+    outputs = [output for cell in cells(NOTEBOOKS[0], "code") for output in cell["outputs"]]
+    pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert len(re.findall(r"<img[^>]*data:image/png", page)) == pictures > 5
+    assert "widget-view" not in page
 
 
 @every_notebook

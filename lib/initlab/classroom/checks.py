@@ -15,6 +15,7 @@ MISSING, NOT_YET, CORRECT = "still missing", "not yet", "correct"
 _HINTS = {
     "bitwise_": "each comparison needs parentheses: (h < 1) | (h > 2)",
     "truth value of an array": "for arrays write | and & instead of or and and",
+    "could not be broadcast": "these shapes don't fit; is it a matrix product, written @?",
 }
 
 

@@ -116,6 +116,9 @@ def check_layer_weights(rng, sizes, std):
         NO_BELL_CURVE: [std * math.sqrt(3) * rng.uniform(-1, 1, shape) for shape in shapes],
         TRANSPOSED: [w.T for w in right],
         FROM_0_TO_1: [std * rng.random(shape) for shape in shapes],
+        "a matrix has as many columns as its layer has neurons": [
+            std * rng.standard_normal((n, n)) for n, _ in shapes
+        ],
     }
 
 
@@ -159,6 +162,7 @@ def check_unsaturated_share(std):
         "the height of a bell curve contains its std, not its variance": share / std,
         "that is the height; multiply it by the width to get a share": height,
         "all of std * sqrt(2 pi) divides: put it in parentheses": share * 2 * math.pi,
+        "in the height of a bell curve, the root of 2 pi is missing": 2 * end / std,
         "in the height of a bell curve, 2 pi stands under a root": 2 * end / (std * 2 * math.pi),
         "only 2 pi stands under the root, not the std": 2 * end / math.sqrt(2 * math.pi * std),
         PERCENT: 100 * share,

@@ -9,20 +9,25 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from jupyter_server.utils import ensure_async
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+# Views that were found without a kernel. A kernel that has been started since has none of them.
+_DEAD = set()
 
 
 class Contents(AsyncLargeFileManager):
     """The files as JupyterLab serves them by itself, except for views that nothing can show."""
 
     async def get(self, path, *arguments, **named):
-        """Return a file; without a kernel, views that have something beside them are left out."""
+        """Return a file; of its dead views, only what is saved beside them is left."""
         model = await super().get(path, *arguments, **named)
-        if model["type"] == "notebook" and model["content"] and not await self._runs(path):
-            for cell in model["content"]["cells"]:
-                for output in cell.get("outputs", []):
-                    data = output.get("data", {})
-                    if len(data) > 1:  # a picture, or the words of a bet that nobody has placed
-                        data.pop(VIEW, None)
+        if model["type"] == "notebook" and model["content"]:
+            cells = model["content"]["cells"]
+            found = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+            views = [data for data in found if VIEW in data]
+            if views and not await self._runs(path):
+                _DEAD.update(data[VIEW]["model_id"] for data in views)
+            for data in views:
+                if data[VIEW]["model_id"] in _DEAD and len(data) > 1:
+                    del data[VIEW]  # a picture remains, or the words of a bet
         return model
 
     async def _runs(self, path):
