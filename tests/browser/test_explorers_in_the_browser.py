@@ -356,7 +356,7 @@ def cells_to_run(sources):
     """Return the indices of the imports, the explorer and what follows it."""
     indices = list(sources)
     at = next(number for number, index in enumerate(indices) if "Explorer(" in sources[index])
-    imports = [index for index in indices[:at] if sources[index].startswith("import matplotlib")]
+    imports = [index for index in indices[:at] if "use_style()" in sources[index]]
     return imports, indices[at], indices[at + 1 : at + 2]
 
 
