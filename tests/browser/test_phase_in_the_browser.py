@@ -105,6 +105,7 @@ def test_dragging_asks_no_kernel(plane):
 
 
 def test_another_plane_and_another_theme_are_drawn_anew(plane):
+    plane.shows(1.5, 0.5)  # and no longer what the test before has left
     light = plane.pixels()
     theme = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: '%s'})"
     plane.page.evaluate(theme % "JupyterLab Dark")
