@@ -230,6 +230,23 @@ def test_layers_of_another_mean_std_or_curve_are_not_right(draw):
     assert CHECKS["check_layer_weights"](drawn_by(draw)).state == "not yet"
 
 
+def test_two_mistakes_in_layers_are_told_by_their_shapes_or_their_std():
+    def no_std(rng, sizes, std):
+        return [rng.standard_normal(shape) for shape in pairwise(sizes)]
+
+    def turned(rng, sizes, std):
+        return [weights.T for weights in no_std(rng, sizes, std)]
+
+    def positive(rng, sizes, std):
+        return [np.abs(weights) for weights in no_std(rng, sizes, std)]
+
+    check = exercises.check_layer_weights
+    shapes = "(150, 150), (150, 150)"
+    said = f"the result is a list of matrices of shapes {shapes}, (10, 150); expected a list of"
+    assert check(turned).message == f"{said} matrices of shapes {shapes}, (150, 10)"
+    assert check(positive).message.startswith("the std of all weights is 0.6")
+
+
 def test_one_number_among_many_that_is_not_finite_is_told():
     def spoilt(*given):
         layers = layers_in_a_loop(*given)

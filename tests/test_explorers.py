@@ -125,6 +125,19 @@ def said(explorer):
     return [head.get("caption", "none of the whole"), *itertools.chain(*captions_of_parts)]
 
 
+@each_kind
+def test_for_a_first_look_everything_but_the_slider_and_the_picture_is_hidden(small, kind):
+    explorer = small(kind)
+    before = explorer.state, str(explorer.reading())
+    assert explorer.only_the_slider() is explorer
+    assert (explorer.state, str(explorer.reading())) == before
+    shown = {part for part in inside(explorer) if part.layout.display != "none"}
+    sliders = [
+        one for one in controls(explorer).values() if isinstance(one, widgets.SelectionSlider)
+    ]
+    assert shown == {explorer.picture, *sliders}
+
+
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @each_control
 def test_every_option_of_every_control_by_hand_and_pasted_and_every_button(small, kind, name):

@@ -184,7 +184,9 @@ SELECT = """(index) => {
   content.activate();
   return content.scrollToItem(index);
 }"""
-DONE = "(index) => window.panel.content.widgets[index].model.executionCount !== null"
+# JupyterLab moves the focus once more when the kernel has said that it is idle.
+DONE = """(index) => window.panel.content.widgets[index].model.executionCount !== null
+  && window.panel.sessionContext.session.kernel.status === "idle" """
 OUTPUTS = "(index) => window.panel.content.widgets[index].model.outputs.toJSON()"
 EXECUTE = """async (code) => {
   const {kernel} = window.panel.sessionContext.session;

@@ -6,6 +6,7 @@ of them gets the hint that belongs to it.
 
 import copy
 import inspect
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,8 @@ class Check:
         What of a result is compared; of random draws, their statistics.
     tolerance : float
         Relative.
+    first : str
+        What the first number of a summary is, so that an answer can be told by how much it is off.
     """
 
     task: str
@@ -77,6 +80,7 @@ class Check:
     praise: str
     summary: object = np.asarray
     tolerance: float = 1e-6
+    first: str = ""
 
     def __call__(self, answer):
         """Return what there is to say about an answer."""
@@ -95,6 +99,12 @@ class Check:
         for hint, mistake in mistakes.items():
             if self._agree(results, mistake):
                 return Feedback(NOT_YET, hint)
+        seen, wanted = (
+            _shape(of(*copy.deepcopy(self.cases[0])))
+            for of in (function, lambda *case: self.solve(*case)[0])
+        )
+        if seen != wanted:
+            return Feedback(NOT_YET, f"the result is {seen}; expected {wanted}")
         return Feedback(NOT_YET, self._difference(results, right))
 
     def _result(self, function, case):
@@ -147,13 +157,13 @@ class Check:
     def _difference(self, results, right):
         for result, expected, case in zip(results, right, self.cases, strict=True):
             if result.shape != expected.shape:
-                if self.summary is not np.asarray:
-                    break  # the shape of a summary says nothing to who did not write it
-                wanted = f"shape {expected.shape}" if expected.shape else "a single number"
-                return f"the result has shape {result.shape}; expected {wanted}"
+                break  # the shape of a summary says nothing to who did not write it
+            if self.first and not math.isclose(result[0], expected[0], rel_tol=self.tolerance):
+                return f"{self.first} is {result[0]:.3g}; expected {expected[0]:.3g}"
             wrong = abs(result - expected).max(initial=0) > self.tolerance * abs(expected).max()
-            if wrong and result.size == 1 and not any(np.ndim(part) for part in case):
-                where = f"for {', '.join(map(_shown, case))} " if case else ""
+            if wrong and result.size == 1:
+                plain = case and not any(np.ndim(part) for part in case)
+                where = f"for {', '.join(map(_shown, case))} " if plain else ""
                 size = "large" if result > expected else "small"
                 return f"{where}your answer is {result.item():.4g}, which is too {size}"
         return f"that is not it. Try again: {self.task}"
@@ -169,7 +179,7 @@ def exercise(**settings):
     Parameters
     ----------
     **settings
-        As for ``Check``: cases, summary, tolerance.
+        As for ``Check``: cases, summary, tolerance, first.
     """
 
     def check(solve):
@@ -188,6 +198,14 @@ def _numbers(result):
     if result.dtype.kind not in "biuf":
         raise TypeError("no numbers")
     return result.astype(np.float64)
+
+
+def _shape(result):
+    """Return in words what shape a result has."""
+    if isinstance(result, (list, tuple)) and all(np.ndim(one) for one in result):
+        return f"a list of matrices of shapes {', '.join(str(np.shape(one)) for one in result)}"
+    shape = np.shape(result)
+    return f"an array of shape {shape}" if shape else "a single number"
 
 
 def _same(arguments, case):

@@ -37,7 +37,11 @@ def _rng():
 
 # For random draws: cases so large that the statistics of right draws never differ by the tolerance,
 # whatever their seed.
-_DRAWS = {"cases": ((_rng(), 600, 200), (_rng(), 200, 400)), "tolerance": 0.04}
+_DRAWS = {
+    "cases": ((_rng(), 600, 200), (_rng(), 200, 400)),
+    "tolerance": 0.04,
+    "first": "the std of all weights",
+}
 
 
 def _statistics(numbers, shape):
@@ -84,7 +88,7 @@ def _of_layers(weights):
     differ = [not np.array_equal(first, second)]
     differ += [min(w.std(axis=axis).mean() for w in weights) > 0.01 * std for axis in (0, 1)]
     if np.isfinite(std) and not all(differ):
-        return [*differ, *shapes]
+        return [len(weights), *differ, *shapes]
     return _statistics(drawn, shapes)
 
 
@@ -93,6 +97,7 @@ def _of_layers(weights):
     cases=((_rng(), [150, 150, 150, 10], 0.5), (_rng(), [160, 160, 160, 10], 2.0)),
     summary=_of_layers,
     tolerance=0.04,
+    first="the std of all weights",
 )
 def check_layer_weights(rng, sizes, std):
     """Return a list with one matrix for each layer, of shape (inputs, neurons).
@@ -141,6 +146,7 @@ def check_backward_through_tanh(dh, h, w):
         "first through tanh, then through the weights": (dh @ w.T) * (1 - h**2),
         "that is the slope of the sigmoid; that of tanh is 1 - h**2": (dh * h * (1 - h)) @ w.T,
         "the square is missing: the slope is 1 - h**2": (dh * (1 - h)) @ w.T,
+        "first the square, then the difference: 1 - h**2": (dh * (1 - h) ** 2) @ w.T,
     }
 
 

@@ -87,6 +87,14 @@ class Explorer(widgets.VBox):
             }
         )
 
+    def only_the_slider(self):
+        """Hide all other controls, for a first look, and return the explorer."""
+        kept = PositionSlider, Picture, widgets.Box
+        for part in _parts(self):
+            if isinstance(part, widgets.DOMWidget) and not isinstance(part, kept):
+                part.layout.display = "none"
+        return self
+
     # ------------------------------------------------------------------------------- the state
 
     @property
