@@ -99,7 +99,6 @@ RIGHT = {
     "check_layer_weights": layers_in_a_loop,
     "check_cd1_gradient": cd1_image_by_image,
     "check_pca_reconstruction": rebuild_image_by_image,
-    "check_xavier_std": lambda fan_in, fan_out: ((fan_in + fan_out) / 2) ** -0.5,
     "check_xavier_uniform": xavier_uniform_number_by_number,
     "check_he_normal": he_normal_by_columns,
     "check_leaky_gain": lambda a: mean_over_the_bell(lambda z: leaky(a)(z) ** 2) ** -0.5,
@@ -141,7 +140,6 @@ WRONG = {
         "mean that you are given",
         lambda x, _, d: rebuild_image_by_image(x, x.mean(axis=0)[None], d),
     ),
-    "check_xavier_std": ("bound of the uniform", lambda n, m: np.sqrt(6 / (n + m))),
     "check_xavier_uniform": (
         "-a/2 to a/2",
         lambda rng, n, m: (rng.random((n, m)) - 0.5) * (6 / (n + m)) ** 0.5,

@@ -228,23 +228,6 @@ def check_std_for_sums(n, std):
     }
 
 
-@exercise(cases=((784, 300), (300, 100), (100, 10)))
-def check_xavier_std(n, m):
-    """Return the std of Xavier's weights, which looks at both fan_in and fan_out.
-
-    Praise: the compromise between the way forward and the way back.
-    """
-    return math.sqrt(2 / (n + m)), {
-        STD_FOR_VARIANCE: 2 / (n + m),
-        "this is LeCun's formula, which many call Xavier's: fan_out is missing": math.sqrt(1 / n),
-        "this looks at fan_out alone, and forgets the signal": math.sqrt(1 / m),
-        "this is He's formula": math.sqrt(2 / n),
-        "the mean of the two fans is their sum over 2, so a 2 is missing": math.sqrt(1 / (n + m)),
-        "this is the bound of the uniform distribution, not its std": math.sqrt(6 / (n + m)),
-        THE_2_UNDER_THE_ROOT: 2 / math.sqrt(n + m),
-    }
-
-
 @exercise(
     **_DRAWS,
     summary=_of_matrix,
