@@ -382,3 +382,31 @@ def test_explorer_of_a_notebook_follows_the_hand(lab, notebook):
         handle.press(key)
         assert lab.page.locator(PICTURE).first.get_attribute(shows) != before
     assert lab.errors == []
+
+
+FIRST_LOOK = """
+from initlab.explorers import ActivationExplorer, FoldExplorer, SignalExplorer
+{0}(std="Xavier", activation="sigmoid").only_the_slider()
+"""
+
+
+@pytest.mark.parametrize(
+    "name", [code.partition("(")[0] for code, sliders in EXPLORERS.items() if len(sliders) == 1]
+)
+def test_for_a_first_look_no_word_is_to_be_seen_that_is_not_explained(lab, name):
+    path = lab.root / f"first_look_{name}.ipynb"
+    lab_in_browser.write_notebook(path, FIRST_LOOK.format(name))
+    lab.open(path.name)
+    lab.run(0)
+    lab.page.wait_for_selector(f'{PICTURE}[data-ready="true"]')
+    lab.page.wait_for_function(f"document.querySelector('{PICTURE}').ariaLabel.startsWith('std 0')")
+    output = lab.page.locator(".jp-OutputArea-output").first
+    seen = output.inner_text()
+    assert "std 0.1" in seen
+    for word in ("Xavier", "across inputs", "seed", "width", "state", "reset"):
+        assert word not in seen, word
+    slider = output.get_by_role("slider")
+    assert slider.count() == 1
+    slider.press("Home")
+    lab.page.wait_for_function(f"document.querySelector('{PICTURE}').dataset.std === '0'")
+    assert lab.errors == []

@@ -173,7 +173,8 @@ class Sheet {
     this.width = wide;
     this.type = Math.max(12, Math.min(22, wide / 68));
     const caption = DRAW[this.table.kind](this, this.table, this.model);
-    const words = this.model.get("message") || caption;
+    const named = this.model.get("simple") ? /^(std \S+) \([^)]*\)/ : /(?!)/;
+    const words = this.model.get("message") || caption?.replace(named, "$1");
     this.caption.textContent = words;
     this.canvas.setAttribute("aria-label", words);
     clearTimeout(this.pause);
@@ -197,7 +198,7 @@ function render({ model, el }) {
   // At once, not in the next animation frame: that would be one frame late.
   const events = [
     ["change:table", reread],
-    ["change:position change:position_b change:difference change:message", draw],
+    ["change:position change:position_b change:difference change:simple change:message", draw],
   ];
   for (const [names, handler] of events) model.on(names, handler);
   const resize = new ResizeObserver(redraw);

@@ -88,11 +88,18 @@ class Explorer(widgets.VBox):
         )
 
     def only_the_slider(self):
-        """Hide all other controls, for a first look, and return the explorer."""
-        kept = PositionSlider, Picture, widgets.Box
-        for part in _parts(self):
-            if isinstance(part, widgets.DOMWidget) and not isinstance(part, kept):
-                part.layout.display = "none"
+        """Leave out all that would have to be explained, for a first look; return the explorer.
+
+        Hidden are the other controls, the names of starts, and numbers under the picture.
+        """
+        kept = Picture, widgets.Box
+        with self._suspended():
+            for part in _parts(self):
+                if isinstance(part, PositionSlider):
+                    part.leave_out_names()
+                elif isinstance(part, widgets.DOMWidget) and not isinstance(part, kept):
+                    part.layout.display = "none"
+            self.picture.simple = True
         return self
 
     # ------------------------------------------------------------------------------- the state

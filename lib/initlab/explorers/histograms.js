@@ -84,6 +84,7 @@ const NUMBERS = [
   ["saturated", "saturated_fraction", percent],
   ["dead", "dead_fraction", percent],
 ];
+const SIMPLE = [NUMBERS[0], NUMBERS[2]];
 
 // One layer of one configuration: its bars and its numbers; at the left end, what they are.
 function drawStrip(sheet, side, layer, place, top) {
@@ -94,7 +95,7 @@ function drawStrip(sheet, side, layer, place, top) {
   sheet.font(type, "bold");
   sheet.text(`layer ${layer + 1}`, middle, start + type * 1.15);
   drawPanel(sheet, part, side.panels[layer], place, top, color);
-  NUMBERS.forEach(([label, name, form], row) => {
+  side.numbers.forEach(([label, name, form], row) => {
     const y = bottom + type * 1.3 + (row + 1) * line;
     sheet.font(type, "bold");
     sheet.text(form(rowOf(part[name], position)[layer]), middle, y);
@@ -128,6 +129,7 @@ function sidesOf(sheet, { parts }, model) {
       std: part.stds[position],
       color: index ? sheet.color.green : sheet.color.blue,
       letter: parts.length === 2 && "AB"[index],
+      numbers: model.get("simple") ? SIMPLE : NUMBERS,
       panels: ready ? Array.from({ length: part.depth }, panel) : [],
     };
   });
@@ -144,7 +146,7 @@ function gridOf(sheet, sides, difference) {
   const bands = Math.ceil(layers / columns);
   const line = type * (both ? 1.12 : 1.3);
   const high = both ? 88 : bands > 1 ? 110 : Math.max(150, Math.min(260, sheet.width / 6.5));
-  const stripHigh = type * 3.6 + high + NUMBERS.length * line;
+  const stripHigh = type * 3.6 + high + sides[0].numbers.length * line;
   const bandHigh = sides.length * stripHigh + (difference ? high + type * 1.8 : 0);
   const place = (layer) => {
     const left = margin + ((layer % columns) * space) / columns + 6;
@@ -167,6 +169,12 @@ function drawLayer(sheet, sides, grid, layer, top, difference) {
   drawDifference(sheet, sides.map((side) => side.panels[layer]), { ...place, bottom }, top);
 }
 
+function wordsOf({ part, position, std }) {
+  const [spread, share] = SIMPLE.map(([, name, form]) => form(rowOf(part[name], position).at(-1)));
+  const where = `In layer ${part.depth} the activations have std ${spread}`;
+  return `std ${shown(std)}. ${where}; ${share} are saturated.`;
+}
+
 DRAW.activations = function drawActivations(sheet, table, model) {
   const sides = sidesOf(sheet, table, model);
   const [a, b] = sides;
@@ -187,7 +195,8 @@ DRAW.activations = function drawActivations(sheet, table, model) {
   for (let layer = 0; layer < grid.layers; layer += 1) {
     drawLayer(sheet, sides, grid, layer, top, difference);
   }
-  const words = sides.map((side) => side.part.captions[side.position]);
+  const said = (side) => side.part.captions[side.position];
+  const words = sides.map(model.get("simple") ? wordsOf : said);
   const none = wanted && !same ? " No difference: the axes are not the same." : "";
   return b ? `A: ${words[0]} B: ${words[1]}${none}` : words[0];
 };

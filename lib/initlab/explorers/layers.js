@@ -104,6 +104,7 @@ DRAW.signals = function drawSignals(sheet, table, model) {
   };
   const panels = Object.entries(looks).map(([name, [title, color]]) => {
     const names = { name: `${name}_rms`, median: `${name}_median` };
+    if (name === "forward" && model.get("simple")) delete names.median;
     return sizesOf(part, position, { ...names, title, color, axis: "layer" });
   });
   const [first, second] = panels.map((one) => one.ends);

@@ -30,6 +30,8 @@ class Picture(anywidget.AnyWidget):
     locked, difference : bool
         For two configurations: whether their sliders move together, and whether the difference is
         drawn.
+    simple : bool
+        For a first look: only what needs no explanation is drawn.
     message : str
         A text shown in place of the caption; "" for none.
     """
@@ -42,4 +44,5 @@ class Picture(anywidget.AnyWidget):
     positions = Int(0).tag(sync=True)
     locked = Bool(False).tag(sync=True)
     difference = Bool(False).tag(sync=True)
+    simple = Bool(False).tag(sync=True)
     message = Unicode("").tag(sync=True)

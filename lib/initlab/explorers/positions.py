@@ -130,6 +130,13 @@ class PositionSlider(SelectionSlider):
             self.options = list(places.items())
             self.index = index
 
+    def leave_out_names(self):
+        """Show numbers alone, without the names of those that have one."""
+        with self.turn, self.hold_sync():
+            index = self.index
+            self.options = [(label.partition(" (")[0], place) for label, place in self.options]
+            self.index = index
+
     def _nearest(self, places, wanted):
         if isinstance(wanted, bool) or not isinstance(wanted, Real):
             raise TypeError(f"{self.name}={wanted!r} must be a number from 0 to {places[-1]:g}")
