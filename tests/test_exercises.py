@@ -92,7 +92,6 @@ def count_right_answers(z, y):
 
 RIGHT = {
     "check_saturated_share": lambda h: sum(v < 0.01 or v > 0.99 for v in h.ravel()) / h.size,
-    "check_std_for_sums": lambda n, wanted: wanted * n**-0.5,
     "check_backward_through_tanh": backward_by_differences,
     "check_unsaturated_share": lambda std: math.erf(math.log(99) / std / math.sqrt(2)),
     "check_one_neuron": lambda a, b: (a.mean(axis=1)[:, None], np.sum(b, 0, keepdims=True)),
@@ -130,7 +129,6 @@ def same_seed_for_each_layer(rng, sizes, std):
 # A fragment of the hint that is expected, and who earns it.
 WRONG = {
     "check_saturated_share": ("rows only", lambda h: np.sum(abs(h - 0.5) > 0.49) / len(h)),
-    "check_std_for_sums": ("outside the root", lambda n, std: np.sqrt(std) / np.sqrt(n)),
     "check_backward_through_tanh": ("of the sigmoid", lambda dh, h, w: (h - h * h) * dh @ w.T),
     "check_unsaturated_share": ("twice 4.6", lambda std: 4.6 * stats.norm.pdf(0, 0, std)),
     "check_one_neuron": ("had a voice too", lambda a, b: (a[:, :1], b.mean(axis=0)[None])),

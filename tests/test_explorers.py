@@ -25,6 +25,7 @@ from initlab.explorers import (
     ActivationExplorer,
     ActivationSettings,
     CompareExplorer,
+    FoldExplorer,
     FoldSettings,
     PhaseExplorer,
     PhaseSettings,
@@ -136,6 +137,16 @@ def test_for_a_first_look_everything_but_the_slider_and_the_picture_is_hidden(sm
         one for one in controls(explorer).values() if isinstance(one, widgets.SelectionSlider)
     ]
     assert shown == {explorer.picture, *sliders}
+
+
+def test_without_names_the_slider_keeps_its_number_when_the_width_changes(small):
+    explorer = small(FoldExplorer, std="Xavier", width=100)
+    assert explorer.only_the_slider("width") is explorer
+    assert explorer.width.layout.display != "none"
+    assert explorer.std.label == "0.1"
+    explorer.width.value = 1000
+    assert explorer.std.value == 0.1
+    assert not any("(" in label for label, _ in explorer.std.options)
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")

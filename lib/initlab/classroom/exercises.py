@@ -147,6 +147,7 @@ def check_backward_through_tanh(dh, h, w):
         "that is the slope of the sigmoid; that of tanh is 1 - h**2": (dh * h * (1 - h)) @ w.T,
         "the square is missing: the slope is 1 - h**2": (dh * (1 - h)) @ w.T,
         "first the square, then the difference: 1 - h**2": (dh * (1 - h) ** 2) @ w.T,
+        "h are the activations already, not inputs": (dh * (1 - np.tanh(h @ w) ** 2)) @ w.T,
     }
 
 
@@ -211,21 +212,6 @@ def check_one_neuron(w_in, w_out):
 
 
 # ------------------------------------------------------------------------------------------- 03
-
-
-@exercise(cases=((100, 1.0), (784, 1.0), (100, 4.0)))
-def check_std_for_sums(n, std):
-    """Return the std of the weights with which the sum of n inputs gets the wanted std.
-
-    Praise: for one hundred inputs and sums of std 1 it is 0.1: Xavier's std of a square layer.
-    """
-    return std / math.sqrt(n), {
-        STD_FOR_VARIANCE: std**2 / n,
-        "it is the variances that add up, not the standard deviations": std / n,
-        "more inputs make the sum larger, so the weights must be smaller": std * math.sqrt(n),
-        "that gives the sum a std of 1, but another one is wanted": 1 / math.sqrt(n),
-        "the wanted std is not a variance: keep it outside the root": math.sqrt(std / n),
-    }
 
 
 @exercise(

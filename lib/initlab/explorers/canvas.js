@@ -26,6 +26,11 @@ function decode(view) {
   return table;
 }
 
+// As captions.first_look: without the names of starts, and without what isn't explained yet.
+function simple(caption) {
+  return caption.replace(/^(std \S+) \([^)]*\)/, "$1").replace(/, across inputs.*/, ".");
+}
+
 // One row of an array: what belongs to one position, or to one layer there.
 function rowOf(array, ...place) {
   let size = array.length;
@@ -173,8 +178,7 @@ class Sheet {
     this.width = wide;
     this.type = Math.max(12, Math.min(22, wide / 68));
     const caption = DRAW[this.table.kind](this, this.table, this.model);
-    const named = this.model.get("simple") ? /^(std \S+) \([^)]*\)/ : /(?!)/;
-    const words = this.model.get("message") || caption?.replace(named, "$1");
+    const words = this.model.get("message") || (this.model.get("simple") ? simple(caption) : caption);
     this.caption.textContent = words;
     this.canvas.setAttribute("aria-label", words);
     clearTimeout(this.pause);

@@ -1,5 +1,7 @@
 """The pictures in words, with the same numbers."""
 
+import re
+
 import numpy as np
 
 from initlab.activations import ACTIVATIONS
@@ -14,6 +16,11 @@ def number(value):
         digits, _, power = f"{value:.1e}".partition("e")
         return f"{digits}e{int(power):+d}"
     return f"{float(f'{value:.3g}'):g}"  # 1230, and not 1.23e+03
+
+
+def first_look(text):
+    """Leave out of a caption what a first look can't explain, as the page does (``canvas.js``)."""
+    return re.sub(", across inputs.*", ".", re.sub(r"^(std \S+) \([^)]*\)", r"\1", text))
 
 
 def percent(share):

@@ -8,6 +8,7 @@ from dataclasses import fields
 import ipywidgets as widgets
 from IPython import get_ipython
 
+from initlab.explorers import captions
 from initlab.explorers.picture import Picture
 from initlab.explorers.positions import PositionSlider
 from initlab.explorers.settings import Settings
@@ -87,18 +88,20 @@ class Explorer(widgets.VBox):
             }
         )
 
-    def only_the_slider(self):
+    def only_the_slider(self, *others):
         """Leave out all that would have to be explained, for a first look; return the explorer.
 
-        Hidden are the other controls, the names of starts, and numbers under the picture.
+        Hidden are the other controls but those named, the names of starts, and some numbers.
         """
-        kept = Picture, widgets.Box
+        sliders = [one for one in self._controls.values() if isinstance(one, PositionSlider)]
+        shown = {self.picture, *sliders, *(self._controls[name] for name in others)}
         with self._suspended():
             for part in _parts(self):
-                if isinstance(part, PositionSlider):
-                    part.leave_out_names()
-                elif isinstance(part, widgets.DOMWidget) and not isinstance(part, kept):
+                single = isinstance(part, widgets.DOMWidget) and not isinstance(part, widgets.Box)
+                if single and part not in shown:
                     part.layout.display = "none"
+            for slider in sliders:
+                slider.leave_out_names()
             self.picture.simple = True
         return self
 
@@ -224,12 +227,13 @@ class Explorer(widgets.VBox):
         from initlab import plotting
 
         data, reading = super()._repr_mimebundle_(**kwargs), self.reading()
-        with plotting.still(reading.caption) as (figure, png):
+        caption = captions.first_look(reading.caption) if self.picture.simple else reading.caption
+        with plotting.still(caption) as (figure, png):
             self._draw(plotting, figure, reading)
         data["image/png"] = base64.b64encode(png.getvalue()).decode()
         # Only strings: what is saved is compared exactly.
         data[STATE_MIME] = {"kind": type(self).__name__, "state": self.state}
-        return data, {"image/png": {"alt": reading.caption}}
+        return data, {"image/png": {"alt": caption}}
 
     def _draw(self, plotting, figure, reading):
         """Draw the Reading on an empty figure with the functions of ``plotting``, quickly."""

@@ -152,7 +152,8 @@ DRAW.fold = function drawFold(sheet, table, model) {
   const facts = shares
     .filter(([share]) => share > 0)
     .map(([share, words, ink]) => [`${percent(share)} ${words}`, 1.6, ink]);
-  const sum = [[`std of z = ${shown(stdZ)}`, 1.6], [`\u221a${part.inputs} \u00d7 ${shown(std)}`, 1.1]];
+  const sum = [[`std of z = ${shown(stdZ)}`, 1.6]];
+  if (!model.get("simple")) sum.push([`\u221a${part.inputs} \u00d7 ${shown(std)}`, 1.1]);
   writeFacts(sheet, [...sum, ...facts], box, bell);
   return part.captions[position];
 };

@@ -169,12 +169,6 @@ function drawLayer(sheet, sides, grid, layer, top, difference) {
   drawDifference(sheet, sides.map((side) => side.panels[layer]), { ...place, bottom }, top);
 }
 
-function wordsOf({ part, position, std }) {
-  const [spread, share] = SIMPLE.map(([, name, form]) => form(rowOf(part[name], position).at(-1)));
-  const where = `In layer ${part.depth} the activations have std ${spread}`;
-  return `std ${shown(std)}. ${where}; ${share} are saturated.`;
-}
-
 DRAW.activations = function drawActivations(sheet, table, model) {
   const sides = sidesOf(sheet, table, model);
   const [a, b] = sides;
@@ -195,8 +189,7 @@ DRAW.activations = function drawActivations(sheet, table, model) {
   for (let layer = 0; layer < grid.layers; layer += 1) {
     drawLayer(sheet, sides, grid, layer, top, difference);
   }
-  const said = (side) => side.part.captions[side.position];
-  const words = sides.map(model.get("simple") ? wordsOf : said);
+  const words = sides.map((side) => side.part.captions[side.position]);
   const none = wanted && !same ? " No difference: the axes are not the same." : "";
   return b ? `A: ${words[0]} B: ${words[1]}${none}` : words[0];
 };

@@ -81,6 +81,7 @@ class PositionSlider(SelectionSlider):
     # Options, index and value are updated one after another, and no other thread may interfere. An
     # explorer puts its own lock here: its sliders call it, and it calls them.
     turn = threading.RLock()
+    _has_names = True
 
     def __init__(self, name, range_value, value, description=None):
         self.name, self._range_value = name, range_value
@@ -123,19 +124,22 @@ class PositionSlider(SelectionSlider):
         with self.turn, self.hold_sync():
             places = self.places(range_value)
             numbers, named = list(places.values()), self.names(self._range_value).items()
-            own = [name for name, number in named if number == self.value]
+            own = [name for name, number in named if number == self.value and self._has_names]
             wanted = self.names(range_value)[own[0]] if own else self.value
             index = self._nearest(numbers, min(wanted, numbers[-1]))
             self._range_value = range_value
-            self.options = list(places.items())
-            self.index = index
+            self._offer(places.items(), index)
 
     def leave_out_names(self):
-        """Show numbers alone, without the names of those that have one."""
+        """From now on show and keep numbers alone, without the names of those that have one."""
         with self.turn, self.hold_sync():
-            index = self.index
-            self.options = [(label.partition(" (")[0], place) for label, place in self.options]
-            self.index = index
+            self._has_names = False
+            self._offer(self.options, self.index)
+
+    def _offer(self, places, index):
+        plain = [(label.partition(" (")[0], place) for label, place in places]
+        self.options = list(places) if self._has_names else plain
+        self.index = index
 
     def _nearest(self, places, wanted):
         if isinstance(wanted, bool) or not isinstance(wanted, Real):
