@@ -229,6 +229,7 @@ def check_xavier_uniform(rng, n, m):
         BOUND_FOR_STD: std * flat,
         "these numbers follow a bell curve; draw uniform ones": std * rng.standard_normal((n, m)),
         "fan_out is missing: this is LeCun's, which many call Xavier's": math.sqrt(3 / n) * flat,
+        "that is the rule from before 2010: its variance is a third of 1 / fan_in": n**-0.5 * flat,
         "this is He's std": math.sqrt(6 / n) * flat,
         "the bound is a variance here: take its square root": a**2 * flat,
         "all weights are positive: draw from -a to a": a * rng.random((n, m)),

@@ -266,7 +266,11 @@ def claim_6(equal, single, different):
     )
 
 
-@claim(7, "Xavier spreads the sigmoid's activations moderately, so it should learn.", "03_xavier")
+@claim(
+    7,
+    "Xavier spreads the sigmoid's activations moderately, so it should learn (steps of 0.01).",
+    "03_xavier",
+)
 def claim_7(pooled, across, sigmoid_loss):
     """Judge the inference, by what training gave: its premise must be seen in every network.
 
@@ -293,7 +297,7 @@ def claim_7(pooled, across, sigmoid_loss):
     )
 
 
-@claim(8, "Xavier suits symmetric functions such as sigmoid and tanh.", "03_xavier")
+@claim(8, "Xavier suits symmetric functions such as sigmoid and tanh (steps of 0.01).", "03_xavier")
 def claim_8(tanh_loss, sigmoid_loss):
     """Judge by the loss after the race with Xavier, of tanh and of sigmoid, shape (seeds,)."""
     parts = {
