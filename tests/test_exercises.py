@@ -51,11 +51,6 @@ def rebuild_image_by_image(x, mean, directions):
     return images
 
 
-def he_normal_by_columns(rng, fan_in, fan_out):
-    draws = [rng.normal(scale=np.sqrt(2 / fan_in), size=fan_in) for _ in range(fan_out)]
-    return np.column_stack(draws).astype(np.float32)
-
-
 def xavier_uniform_number_by_number(rng, fan_in, fan_out):
     a = (6 / (fan_in + fan_out)) ** 0.5
     return [[a * (2 * rng.random() - 1) for _ in range(fan_out)] for _ in range(fan_in)]
@@ -99,7 +94,6 @@ RIGHT = {
     "check_cd1_gradient": cd1_image_by_image,
     "check_pca_reconstruction": rebuild_image_by_image,
     "check_xavier_uniform": xavier_uniform_number_by_number,
-    "check_he_normal": he_normal_by_columns,
     "check_leaky_gain": lambda a: mean_over_the_bell(lambda z: leaky(a)(z) ** 2) ** -0.5,
     "check_dead_share": lambda z: sum(all(v <= 0 for v in unit) for unit in z.T) / len(z.T),
     "check_chi": lambda w2, z: w2 * sum(math.cosh(value) ** -4 for value in z) / len(z),
@@ -142,7 +136,6 @@ WRONG = {
         "-a/2 to a/2",
         lambda rng, n, m: (rng.random((n, m)) - 0.5) * (6 / (n + m)) ** 0.5,
     ),
-    "check_he_normal": ("fan_out", lambda rng, n, m: rng.normal(0, np.sqrt(2 / m), (n, m))),
     "check_leaky_gain": ("so a 2 is missing", lambda slope: (1 + slope**2) ** -0.5),
     "check_dead_share": ("along the other axis", lambda z: np.mean(z.max(axis=1) <= 0)),
     "check_chi": ("first the square", lambda w2, z: w2 * np.mean(np.cosh(z) ** -2.0) ** 2),

@@ -241,29 +241,6 @@ def check_xavier_uniform(rng, n, m):
 # ------------------------------------------------------------------------------------------- 04
 
 
-@exercise(
-    **_DRAWS,
-    summary=_of_matrix,
-)
-def check_he_normal(rng, n, m):
-    """Return a draw of shape (fan_in, fan_out) from a bell curve with He's std.
-
-    Praise: the signal keeps its mean square through any number of layers of ReLU.
-    """
-    std, bell, flat = math.sqrt(2 / n), rng.standard_normal((n, m)), rng.uniform(-1, 1, (n, m))
-    return std * bell, {
-        "He looks at fan_in, and you at fan_out": math.sqrt(2 / m) * bell,
-        "you pass a variance where a std is wanted: take the square root": std**2 * bell,
-        "this is Xavier's std, which doesn't know of the lost half": math.sqrt(2 / (n + m)) * bell,
-        "ReLU loses half of the mean square: a factor 2 is missing": math.sqrt(1 / n) * bell,
-        THE_2_UNDER_THE_ROOT: 2 / math.sqrt(n) * bell,
-        "draw from a bell curve; and the std of U(-a, a) is a / sqrt(3), not a": std * flat,
-        NO_BELL_CURVE: math.sqrt(3) * std * flat,
-        TRANSPOSED: std * bell.T,
-        FROM_0_TO_1: std * rng.random((n, m)),
-    }
-
-
 @exercise(cases=((0.0,), (0.1,), (0.5,), (1.0,)))
 def check_leaky_gain(a):
     """Return the gain of a leaky ReLU, the factor over LeCun's std.
