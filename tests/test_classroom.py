@@ -416,6 +416,11 @@ def test_stub_is_still_missing(check):
         (ROWS, lambda x, _: x < 1 | x > 2, "each comparison needs parentheses: (h < 1) | (h > 2)"),
         (ROWS, lambda x, _: x < 1 or x, "for arrays write | and & instead of or and and"),
         (ROWS, lambda x, _: x * x.T, "these shapes don't fit; is it a matrix product, written @?"),
+        (
+            ROWS,
+            lambda x, _: x @ x,
+            "these shapes don't fit; a @ b needs as many columns in a as rows in b",
+        ),
     ],
 )
 def test_right_answer_is_praised_and_a_wrong_one_told_why(check, answer, message):

@@ -17,6 +17,7 @@ _HINTS = {
     "bitwise_": "each comparison needs parentheses: (h < 1) | (h > 2)",
     "truth value of an array": "for arrays write | and & instead of or and and",
     "could not be broadcast": "these shapes don't fit; is it a matrix product, written @?",
+    "core dimension": "these shapes don't fit; a @ b needs as many columns in a as rows in b",
 }
 
 
