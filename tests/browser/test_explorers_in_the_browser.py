@@ -353,11 +353,12 @@ def test_reopened_without_its_kernel_a_notebook_shows_the_picture_and_with_it_th
 
 
 def cells_to_run(sources):
-    """Return the indices of the imports, the explorer and what follows it."""
+    """Return the indices of the imports, the explorer and what reads it right behind."""
     indices = list(sources)
     at = next(number for number, index in enumerate(indices) if "Explorer(" in sources[index])
     imports = [index for index in indices[:at] if "use_style()" in sources[index]]
-    return imports, indices[at], indices[at + 1 : at + 2]
+    after = [index for index in indices[at + 1 : at + 2] if "explorer." in sources[index]]
+    return imports, indices[at], after
 
 
 @pytest.mark.parametrize("notebook", notebooks_with_explorers())

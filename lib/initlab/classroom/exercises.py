@@ -243,7 +243,7 @@ def check_xavier_uniform(rng, n, m):
 
 @exercise(cases=((0.0,), (0.1,), (0.5,), (1.0,)))
 def check_leaky_gain(a):
-    """Return the gain of a leaky ReLU, the factor over LeCun's std.
+    """Return the gain of a leaky ReLU, as a formula in its slope a.
 
     Praise: slope 0 is ReLU, slope 1 no bend at all, and the formula knows both.
     """
@@ -253,6 +253,7 @@ def check_leaky_gain(a):
         "the mean square counts, so square the slope": math.sqrt(2 / (1 + a)),
         "that is ReLU's gain; the negative half counts too": math.sqrt(2),
         "that is what the layer keeps; the gain makes up for it": math.sqrt(kept),
+        "that is the kept share of the mean square; the gain makes up for it": kept,
         "each half of the line is met half the time, so a 2 is missing": math.sqrt(0.5 / kept),
         "parentheses are missing: 2 / (1 + slope**2)": math.sqrt(2 / 1 + a**2),
     }
@@ -260,19 +261,21 @@ def check_leaky_gain(a):
 
 @exercise(cases=((_drawn(30, 40) - 2.2,), (_drawn(12, 50, seed=1) - 1.5,)))
 def check_dead_share(z):
-    """Return the share of the units whose sum is not above 0 for any input.
+    """Return the share of the neurons whose sum is not above 0 for any input.
 
-    Praise: no gradient passes these units, so nothing can wake them.
+    Praise: no gradient passes these neurons, so they can't wake up by themselves.
     """
     silent = z <= 0
     dead = silent.all(axis=0)
     return np.mean(dead), {
-        "that is the share of zeros; a unit is dead if it gives nothing but zeros": np.mean(silent),
+        "that is the share of zeros; a neuron is dead if it gives nothing but zeros": np.mean(
+            silent
+        ),
         "these give 0 for some input; dead ones give 0 for all": np.mean(silent.any(axis=0)),
         "that counts inputs; look along the other axis": np.mean(silent.all(axis=1)),
         HOW_MANY: np.sum(dead),
         "that is the share of the living": 1 - np.mean(dead),
-        "len(z) counts the inputs; the number of units is z.shape[1]": np.sum(dead) / len(z),
+        "len(z) counts the inputs; the number of neurons is z.shape[1]": np.sum(dead) / len(z),
         PERCENT: 100 * np.mean(dead),
     }
 
