@@ -33,6 +33,14 @@ def test_title_and_minutes_are_those_of_the_notebook(title, name, minutes, body)
     assert [in_class, *without] == [int(value) for value in opening.groups() if value]
 
 
+@pytest.mark.parametrize(("title", "name", "minutes", "body"), SECTIONS, ids=lambda x: x[:12])
+def test_the_minutes_go_by_the_headings_of_the_notebook(title, name, minutes, body):
+    headings = re.findall(r"^#+ (.+)$", text_of(FOLDER / name), re.M)
+    for places in re.findall(r"^\| \d+ \| (.+?) \|", body, re.M):
+        for place in re.findall(r"\*(.+?)\*", places):
+            assert place in headings, place
+
+
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", TEXT))
 def test_links_lead_somewhere(target):
     assert (FOLDER / target).exists()

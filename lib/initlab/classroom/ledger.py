@@ -309,7 +309,7 @@ def claim_8(tanh_loss, sigmoid_loss):
     )
 
 
-@claim(9, "He suits ReLU.", "04_he")
+@claim(9, "He suits ReLU (better than Xavier; steps of 0.01).", "04_he")
 def claim_9(xavier, he):
     """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
 
