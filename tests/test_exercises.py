@@ -5,6 +5,7 @@ one are written by hand, so that the lists aren't only compared with themselves.
 """
 
 import copy
+import functools
 import math
 import statistics
 from itertools import pairwise
@@ -74,15 +75,18 @@ def chi_between_normalizations(a):
     return mean_over_the_bell(lambda z: 1 if z > 0 else a**2) / variance
 
 
-def lower_the_right_digits(p, y):
-    gradient = p.copy()
-    for row, label in zip(gradient, y, strict=True):
-        row[label] -= 1
-    return gradient / len(y)
-
-
-def count_right_answers(z, y):
-    return sum(list(row).index(max(row)) == label for row, label in zip(z, y, strict=True)) / len(y)
+def train_layer_by_layer(network, batches, rate, climb=False):
+    losses = []
+    for x, y in batches:
+        probabilities = np.exp(network.forward(x))
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        losses.append(-np.log(probabilities[range(len(y)), y]).mean())
+        probabilities[range(len(y)), y] -= 1
+        network.backward(probabilities / len(y))
+        for layer in network.dense:
+            layer.weight[...] = layer.weight - (-1 if climb else 1) * rate * layer.weight_grad
+            layer.bias[...] = layer.bias - (-1 if climb else 1) * rate * layer.bias_grad
+    return losses
 
 
 RIGHT = {
@@ -104,9 +108,7 @@ RIGHT = {
         lambda a: L * a ** (2 * m - 2) - 1, 1e-9, 1, xtol=1e-12
     ),
     "check_warm_up": lambda step, last, rate: rate if step >= last else rate * step / last,
-    "check_gradient_of_loss": lower_the_right_digits,
-    "check_accuracy": count_right_answers,
-    "check_pytorch_std": lambda n: stats.uniform(-(n**-0.5), 2 * n**-0.5).std(),
+    "check_training_loop": train_layer_by_layer,
     "check_spread": lambda values: [statistics.median(values), min(values), max(values)],
     "check_chance_of_oversight": lambda n: stats.binom.pmf(0, n, 0.1),
 }
@@ -144,9 +146,7 @@ WRONG = {
     "check_batch_norm_chi": ("upside down", lambda a: 1 / chi_between_normalizations(a)),
     "check_fixup_factor": ("a branch is 0", lambda L, m: L ** (-1 / (2 * m))),
     "check_warm_up": ("goes on growing", lambda step, last, rate: rate * step / last),
-    "check_gradient_of_loss": ("counts ten", lambda p, y: lower_the_right_digits(p, y) / 10),
-    "check_accuracy": ("the smallest", lambda z, y: (np.argmin(z, axis=1) == y).mean()),
-    "check_pytorch_std": ("2 a wide", lambda n: 1 / np.sqrt(n) / np.sqrt(12)),
+    "check_training_loop": ("go uphill", functools.partial(train_layer_by_layer, climb=True)),
     "check_spread": ("two in the middle", lambda v: [statistics.median_high(v), min(v), max(v)]),
     "check_chance_of_oversight": ("not added", lambda n: 1 - n / 10),
 }

@@ -274,22 +274,27 @@ def test_a_folded_bell_ends_in_the_bars_that_it_was_handed(ax, std_z, words):
         assert ax.bbox.padded(1).contains(*part.bbox.max)
 
 
-def test_a_remedy_map_tells_what_overflowed_and_leaves_open_what_is_open(ax):
-    nan = np.nan
-    table = experiments.RemedyTable(
-        ["none", "cure"],
-        ["He", "std 1"],
-        loss=np.array([[[0.5, 0.6, 0.7], [nan, nan, 1.0]], [[0.4, 0.4, nan], [0.3, 0.3, 0.3]]]),
-        accuracy=np.array([[[0.8, 0.7, 0.9], [0, 0, 0.5]], [[0.9, 0.9, nan], [0.6, 0.7, 0.65]]]),
-    )
-    plotting.remedy_map(ax, table)
+def test_an_accuracy_table_tells_the_spread_and_what_overflowed_and_leaves_open_what_is_open(ax):
+    accuracy = np.array([[[0.8, 0.7, 0.9], [0.1, 0.1, 0.5]], [[0.9, 0.9, np.nan], [0.6, 0.6, 0.6]]])
+    names = ["none", "cure"], ["He", "std 1"]
+    plotting.accuracy_table(ax, accuracy, *names)
     assert list(ax.patches) == []
-    plotting.remedy_map(ax, table, framed_below=0.6)
-    places = {text.get_position(): text.get_text() for text in ax.texts}
-    assert places == {(0.5, 0.5): "80 %", (1.5, 0.5): "overflow", (1.5, 1.5): "65 %"}
+    overflowed = [[[0, 0, 0], [1, 1, 0]], [[0, 0, 0], [0, 0, 0]]]
+    framed = np.array([[False, True], [False, True]])
+    plotting.accuracy_table(ax, accuracy, *names, overflowed=overflowed, framed=framed)
+    places = {text.get_text(): text.get_position() for text in ax.texts}
+    assert places == {
+        "80 %": (0.5, 0.4),
+        "70 to 90": (0.5, 0.76),
+        "overflow\n2 of 3": (1.5, 0.5),
+        "60 %": (1.5, 1.4),
+    }
     assert [label.get_text() for label in ax.get_xticklabels()] == ["He", "std 1"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["none", "cure"]
     assert ax.yaxis_inverted()
-    assert "11 of 12 networks" in ax.get_title()
-    framed = {(patch.get_x() // 1, patch.get_y() // 1) for patch in ax.patches}
-    assert framed == {(1, 1)}  # in the first cell the median is 0.6
+    frames = [patch for patch in ax.patches if not patch.get_fill()]
+    assert {(patch.get_x() // 1, patch.get_y() // 1) for patch in frames} == {(1, 0), (1, 1)}
+    (colors,) = ax.collections  # the overflowed cell and the open one have no colour
+    np.testing.assert_array_equal(np.ma.getmaskarray(colors.get_array()), [[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"shape \(1, 2, seeds\)"):
+        plotting.accuracy_table(ax, accuracy, ["none"], names[1])

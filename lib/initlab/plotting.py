@@ -421,37 +421,56 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None)
     return ax
 
 
-def remedy_map(ax, table, *, framed_below=None):
-    """Draw the accuracy of each remedy from each start, one cell per combination.
+def accuracy_table(ax, accuracy, rows, columns, *, overflowed=None, framed=None):
+    """Draw a table of accuracies: in each cell the median over seeds, and below it the spread.
 
-    The axes are cleared first, so that the map can be redrawn as it fills.
+    The axes are cleared first, so that the table can be redrawn as it fills.
 
     Parameters
     ----------
     ax : matplotlib Axes
-    table : experiments.RemedyTable
-        Medians over its seeds are shown; cells with missing seeds stay grey.
-    framed_below : float, optional
-        Cells whose median loss is below this get a frame.
+    accuracy : array, shape (rows, columns, seeds)
+        From 0 to 1; NaN for networks not trained yet. Cells with missing seeds stay grey.
+    rows, columns : list of str
+        What the rows and columns are called.
+    overflowed : array of bool, shape (rows, columns, seeds), optional
+        Whose training overflowed. Such cells are hatched, and say how many it were.
+    framed : array of bool, shape (rows, columns), optional
+        Which cells get a frame.
     """
-    shares, loss = np.median(table.accuracy, axis=2), np.median(table.loss, axis=2)
-    overflowed = np.isfinite(table.accuracy).all(axis=2) & np.isnan(table.loss).any(axis=2)
-    _map(ax, shares)
+    accuracy = np.asarray(accuracy, dtype=np.float64)
+    if accuracy.shape[:2] != (len(rows), len(columns)):
+        raise ValueError(
+            f"accuracy of shape {accuracy.shape} must have shape ({len(rows)}, {len(columns)},"
+            " seeds), as many as there are rows and columns"
+        )
+    overflowed = np.zeros(accuracy.shape) if overflowed is None else np.asarray(overflowed)
+    shares, lost = np.median(accuracy, axis=2), overflowed.sum(axis=2).astype(int)
+    _map(ax, np.where(lost, np.nan, shares))
     for (row, column), share in np.ndenumerate(shares):
-        if np.isfinite(share):
-            words = "overflow" if overflowed[row, column] else f"{100 * share:.0f} %"
-            if framed_below is not None and loss[row, column] < framed_below:
-                frame = Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, fill=False)
-                frame.set(edgecolor="white", linewidth=5)
-                ax.add_patch(frame)
-            _write(ax, column + 0.5, row + 0.5, words, share, 18)
-    ax.set_xticks(np.arange(len(table.starts)) + 0.5, table.starts)
-    ax.set_yticks(np.arange(len(table.remedies)) + 0.5, table.remedies)
+        if not np.isfinite(share):
+            continue
+        corner, middle = (column + 0.04, row + 0.04), (column + 0.5, row + 0.5)
+        if lost[row, column]:
+            ax.add_patch(Rectangle((column, row), 1, 1, color="white"))
+            look = {"facecolor": "white", "edgecolor": "0.8", "hatch": "//", "linewidth": 0}
+            ax.add_patch(Rectangle((column, row), 1, 1, **look))
+            words = f"overflow\n{lost[row, column]} of {accuracy.shape[2]}"
+            ax.text(*middle, words, ha="center", va="center", fontsize=15, bbox=WHITE)
+        else:
+            low, high = (f"{100 * end(accuracy[row, column]):.0f}" for end in (np.min, np.max))
+            _write(ax, middle[0], row + 0.4, f"{100 * share:.0f} %", share, 20)
+            if low != high:
+                _write(ax, middle[0], row + 0.76, f"{low} to {high}", share, 13)
+        if framed is not None and framed[row, column]:
+            frame = Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=VERMILION, linewidth=5)
+            ax.add_patch(frame)
+    ax.set_xticks(np.arange(len(columns)) + 0.5, columns)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
     ax.invert_yaxis()
     ax.xaxis.tick_top()
+    ax.xaxis.set_label_position("top")
     ax.tick_params(length=0)
-    done = int(np.isfinite(table.accuracy).sum())
-    ax.set_title(f"test images right: {done} of {table.accuracy.size} networks", pad=16)
     return ax
 
 

@@ -18,7 +18,7 @@ ALLOWED_TAGS = {"nbval-ignore-output", "check"}
 EXPLORER = "application/vnd.initlab.explorer+json"
 # Not yet in the form of the second edition; later this list is empty, and goes.
 FIRST_EDITION = [
-    *("mnist", "pretraining", "the_verdict"),
+    *("pretraining", "the_verdict"),
     *("order_and_chaos", "remedies"),
 ]
 

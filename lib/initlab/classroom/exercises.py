@@ -14,17 +14,17 @@ import numpy as np
 
 from initlab.activations import sigmoid
 from initlab.classroom.checks import Unusable, exercise
+from initlab.initializers import he_normal
+from initlab.losses import softmax_cross_entropy
+from initlab.network import MLP
 
 # Hints that several exercises give.
-STD_FOR_VARIANCE = "that is the variance; the standard deviation is its square root"
-BOUND_FOR_STD = "you took the std as the bound: the std of U(-a, a) is a / sqrt(3)"
 FROM_0_TO_1 = "rng.random draws from 0 to 1; for a bell curve around 0 use rng.standard_normal"
 NO_BELL_CURVE = "the std is right, but these numbers don't follow a bell curve"
 TRANSPOSED = "the matrix is transposed: it needs one row per input and one column per neuron"
 THE_2_UNDER_THE_ROOT = "the 2 belongs under the root"
 HOW_MANY = "that is how many there are; you are asked for their share"
 PERCENT = "that is in percent; a share, like a probability, is at most 1"
-SIGN_AND_BATCH = "the sign is reversed, and the 1/batch is missing"
 
 
 def _drawn(*shape, seed=0):
@@ -226,7 +226,7 @@ def check_xavier_uniform(rng, n, m):
     std, flat = math.sqrt(2 / (n + m)), rng.uniform(-1, 1, (n, m))
     a = math.sqrt(3) * std
     return a * flat, {
-        BOUND_FOR_STD: std * flat,
+        "you took the std as the bound: the std of U(-a, a) is a / sqrt(3)": std * flat,
         "these numbers follow a bell curve; draw uniform ones": std * rng.standard_normal((n, m)),
         "fan_out is missing: this is LeCun's, which many call Xavier's": math.sqrt(3 / n) * flat,
         "that is the rule from before 2010: its variance is a third of 1 / fan_in": n**-0.5 * flat,
@@ -283,63 +283,44 @@ def check_dead_share(z):
 # ------------------------------------------------------------------------------------------- 05
 
 
-def _softmax(z):
-    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+def _losses(network, batches, rate, *, after=False):
+    losses = []
+    for x, y in batches:
+        loss, gradient = softmax_cross_entropy(network.forward(x), y)
+        network.backward(gradient)
+        for array, slope in zip(network.parameters(), network.gradients(), strict=True):
+            array -= rate * slope
+        losses.append(softmax_cross_entropy(network.forward(x), y)[0] if after else loss)
+    return losses
 
 
-_LABELS = np.random.default_rng(2).integers(0, 10, 200)
+def _untrained():
+    rng = np.random.default_rng(3)
+    network = MLP([5, 8, 4], activation="tanh", weight_init=he_normal(), rng=rng)
+    batches = tuple((rng.standard_normal((12, 5)), rng.integers(0, 4, 12)) for _ in range(6))
+    return network, batches
 
 
-@exercise(cases=((_softmax(_drawn(200, 10)), _LABELS),))
-def check_gradient_of_loss(p, y):
-    """Return the gradient of the mean loss at the ten outputs: shape (images, 10).
+@exercise(cases=((*_untrained(), 0.5),))
+def check_training_loop(network, batches, rate):
+    """Train the network with one step for each minibatch; return the loss before each step.
 
-    Praise: what is said minus what is true: it can hardly be simpler.
+    Praise: that is all there is to learning: how wrong, which way, one small step.
     """
-    one_hot, n = np.eye(10)[y], len(p)
-    return (p - one_hot) / n, {
-        "the 1/batch is missing: the loss is the mean over the images": p - one_hot,
-        "the sign is reversed: we step against this gradient": (one_hot - p) / n,
-        "that is the slope at the probability; go on through the softmax": -one_hot / p / n,
-        "the right digit's 1 is missing: p minus 1 there": p / n,
-        "the right digit's 1 is missing: p minus 1 there, and 1/batch": p,
-        SIGN_AND_BATCH: one_hot - p,
-        "[:, y] takes whole columns; take [np.arange(len(y)), y] instead": (p - 1) / n,
-        "divide by len(p); p.size counts ten for each image": (p - one_hot) / p.size,
-    }
-
-
-@exercise(
-    # All outputs of the first image are raised, so the largest of all is one of the first ten.
-    cases=((_drawn(200, 10) + 0.5 * np.eye(10)[_LABELS] + 9 * np.eye(200, 1), _LABELS),),
-)
-def check_accuracy(z, y):
-    """Return the share of the images whose largest output belongs to the right digit.
-
-    Praise: the number that everybody quotes; the loss knows more.
-    """
-    recognised = z.argmax(axis=1) == y
-    return np.mean(recognised), {
-        HOW_MANY: np.sum(recognised),
-        "that is the share of wrong answers": 1 - np.mean(recognised),
-        "you take the smallest output, not the largest": np.mean(z.argmin(axis=1) == y),
-        "that is the largest output, not the digit it belongs to": np.mean(z.max(axis=1) == y),
-        "this argmax looks at all images together; look in each row": np.mean(z.argmax() == y),
-        PERCENT: 100 * np.mean(recognised),
-    }
-
-
-@exercise(cases=((784,), (100,), (12,)))
-def check_pytorch_std(n):
-    """Return the std of weights drawn from U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
-
-    Praise: smaller than He's by the root of 6.
-    """
-    return 1 / math.sqrt(3 * n), {
-        BOUND_FOR_STD: 1 / math.sqrt(n),
-        STD_FOR_VARIANCE: 1 / (3 * n),
-        "from -a to a it is 2 a wide: twice as much": 1 / math.sqrt(12 * n),
-        "the std of U(-a, a) is smaller than a: divide by the root of 3": math.sqrt(3 / n),
+    return _losses(network.copy(), batches, rate), {
+        "the network doesn't change: array -= ... changes it, array = array - ... makes another": (
+            _losses(network.copy(), batches, 0.0)
+        ),
+        "these steps go uphill: subtract": _losses(network.copy(), batches, -rate),
+        "the size of the steps is missing: multiply by rate": (
+            _losses(network.copy(), batches, 1.0)
+        ),
+        "that is the loss after each step; note it before": (
+            _losses(network.copy(), batches, rate, after=True)
+        ),
+        "that is the loss of the first minibatch alone: return after the loop": (
+            _losses(network.copy(), batches[:1], rate)
+        ),
     }
 
 
@@ -358,7 +339,7 @@ def check_cd1_gradient(v, h, dream_v, dream_h):
         "the sign is reversed: we step against this gradient": (data - dream) / n,
         "rows and columns are swapped: one row for each visible unit": (dream - data).T / n,
         "in the dream both units dream: dream_v with dream_h": v.T @ (dream_h - h) / n,
-        SIGN_AND_BATCH: data - dream,
+        "the sign is reversed, and the 1/batch is missing": data - dream,
         "the mean is over the images, the rows: divide by len(v)": (dream - data) / len(data),
     }
 
