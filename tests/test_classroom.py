@@ -415,7 +415,11 @@ def test_stub_is_still_missing(check):
         (DOUBLE, lambda x: [][0], "it stops with IndexError: list index out of range"),
         (ROWS, lambda x, _: x < 1 | x > 2, "each comparison needs parentheses: (h < 1) | (h > 2)"),
         (ROWS, lambda x, _: x < 1 or x, "for arrays write | and & instead of or and and"),
-        (ROWS, lambda x, _: x * x.T, "these shapes don't fit; is it a matrix product, written @?"),
+        (
+            ROWS,
+            lambda x, _: x * x.T,
+            "these shapes don't fit: do these arrays belong together, or is it a product, @?",
+        ),
         (
             ROWS,
             lambda x, _: x @ x,

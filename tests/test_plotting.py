@@ -279,13 +279,13 @@ def test_an_accuracy_table_tells_the_spread_and_what_overflowed_and_leaves_open_
     names = ["none", "cure"], ["He", "std 1"]
     plotting.accuracy_table(ax, accuracy, *names)
     assert list(ax.patches) == []
-    overflowed = [[[0, 0, 0], [1, 1, 0]], [[0, 0, 0], [0, 0, 0]]]
+    broken = [[[0, 0, 0], [1, 1, 0]], [[0, 0, 0], [0, 0, 0]]]
     framed = np.array([[False, True], [False, True]])
-    plotting.accuracy_table(ax, accuracy, *names, overflowed=overflowed, framed=framed)
+    plotting.accuracy_table(ax, accuracy, *names, broken=broken, framed=framed, contrast=2)
     places = {text.get_text(): text.get_position() for text in ax.texts}
     assert places == {
         "80 %": (0.5, 0.4),
-        "70 to 90": (0.5, 0.76),
+        "70 to 90": (0.5, 0.77),
         "overflow\n2 of 3": (1.5, 0.5),
         "60 %": (1.5, 1.4),
     }
@@ -296,5 +296,6 @@ def test_an_accuracy_table_tells_the_spread_and_what_overflowed_and_leaves_open_
     assert {(patch.get_x() // 1, patch.get_y() // 1) for patch in frames} == {(1, 0), (1, 1)}
     (colors,) = ax.collections  # the overflowed cell and the open one have no colour
     np.testing.assert_array_equal(np.ma.getmaskarray(colors.get_array()), [[0, 1], [1, 0]])
+    np.testing.assert_allclose(colors.get_array().compressed(), [0.8**2, 0.6**2])
     with pytest.raises(ValueError, match=r"shape \(1, 2, seeds\)"):
         plotting.accuracy_table(ax, accuracy, ["none"], names[1])

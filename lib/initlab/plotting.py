@@ -421,7 +421,9 @@ def trainability_map(ax, sigma_w2, depths, accuracy, *, limit=None, border=None)
     return ax
 
 
-def accuracy_table(ax, accuracy, rows, columns, *, overflowed=None, framed=None):
+def accuracy_table(
+    ax, accuracy, rows, columns, *, broken=None, word="overflow", framed=None, contrast=1
+):
     """Draw a table of accuracies: in each cell the median over seeds, and below it the spread.
 
     The axes are cleared first, so that the table can be redrawn as it fills.
@@ -433,10 +435,15 @@ def accuracy_table(ax, accuracy, rows, columns, *, overflowed=None, framed=None)
         From 0 to 1; NaN for networks not trained yet. Cells with missing seeds stay grey.
     rows, columns : list of str
         What the rows and columns are called.
-    overflowed : array of bool, shape (rows, columns, seeds), optional
-        Whose training overflowed. Such cells are hatched, and say how many it were.
+    broken : array of bool, shape (rows, columns, seeds), optional
+        Which trainings broke down. Cells with such trainings are hatched, and say how many.
+    word : str
+        What such cells say.
     framed : array of bool, shape (rows, columns), optional
         Which cells get a frame.
+    contrast : float
+        With more than 1, high accuracies can be told apart by their colours, and low ones can't:
+        the colour goes by this power of the accuracy.
     """
     accuracy = np.asarray(accuracy, dtype=np.float64)
     if accuracy.shape[:2] != (len(rows), len(columns)):
@@ -444,27 +451,28 @@ def accuracy_table(ax, accuracy, rows, columns, *, overflowed=None, framed=None)
             f"accuracy of shape {accuracy.shape} must have shape ({len(rows)}, {len(columns)},"
             " seeds), as many as there are rows and columns"
         )
-    overflowed = np.zeros(accuracy.shape) if overflowed is None else np.asarray(overflowed)
-    shares, lost = np.median(accuracy, axis=2), overflowed.sum(axis=2).astype(int)
-    _map(ax, np.where(lost, np.nan, shares))
+    broken = np.zeros(accuracy.shape) if broken is None else np.asarray(broken)
+    shares, lost = np.median(accuracy, axis=2), broken.sum(axis=2).astype(int)
+    _map(ax, np.where(lost, np.nan, shares) ** contrast)
     for (row, column), share in np.ndenumerate(shares):
         if not np.isfinite(share):
             continue
-        corner, middle = (column + 0.04, row + 0.04), (column + 0.5, row + 0.5)
         if lost[row, column]:
             ax.add_patch(Rectangle((column, row), 1, 1, color="white"))
             look = {"facecolor": "white", "edgecolor": "0.8", "hatch": "//", "linewidth": 0}
             ax.add_patch(Rectangle((column, row), 1, 1, **look))
-            words = f"overflow\n{lost[row, column]} of {accuracy.shape[2]}"
-            ax.text(*middle, words, ha="center", va="center", fontsize=15, bbox=WHITE)
+            words = f"{word}\n{lost[row, column]} of {accuracy.shape[2]}"
+            middle = (column + 0.5, row + 0.5)
+            ax.text(*middle, words, ha="center", va="center", fontsize=16, bbox=WHITE)
         else:
             low, high = (f"{100 * end(accuracy[row, column]):.0f}" for end in (np.min, np.max))
-            _write(ax, middle[0], row + 0.4, f"{100 * share:.0f} %", share, 20)
+            brightness = share**contrast
+            _write(ax, column + 0.5, row + 0.4, f"{100 * share:.0f} %", brightness, 20)
             if low != high:
-                _write(ax, middle[0], row + 0.76, f"{low} to {high}", share, 13)
+                _write(ax, column + 0.5, row + 0.77, f"{low} to {high}", brightness, 15)
         if framed is not None and framed[row, column]:
-            frame = Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=VERMILION, linewidth=5)
-            ax.add_patch(frame)
+            look = {"fill": False, "edgecolor": VERMILION, "linewidth": 5}
+            ax.add_patch(Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, **look))
     ax.set_xticks(np.arange(len(columns)) + 0.5, columns)
     ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
     ax.invert_yaxis()
@@ -482,8 +490,8 @@ def _map(ax, shares, *places, **how):
     ax.grid(visible=False)
 
 
-def _write(ax, x, y, words, share, size):
-    color = "black" if share > 0.6 else "white"
+def _write(ax, x, y, words, brightness, size):
+    color = "black" if brightness > 0.6 else "white"
     ax.text(x, y, words, ha="center", va="center", color=color, fontsize=size, zorder=5)
 
 

@@ -16,7 +16,10 @@ MISSING, NOT_YET, CORRECT = "still missing", "not yet", "correct"
 _HINTS = {
     "bitwise_": "each comparison needs parentheses: (h < 1) | (h > 2)",
     "truth value of an array": "for arrays write | and & instead of or and and",
-    "could not be broadcast": "these shapes don't fit; is it a matrix product, written @?",
+    "could not be broadcast": (
+        "these shapes don't fit: do these arrays belong together, or is it a product, @?"
+    ),
+    "'NoneType'": "a None is among the numbers: what must be computed or returned before?",
     "core dimension": "these shapes don't fit; a @ b needs as many columns in a as rows in b",
 }
 

@@ -151,31 +151,6 @@ def check_backward_through_tanh(dh, h, w):
     }
 
 
-@exercise(
-    cases=((40.0,), (70.0,), (100.0,)),
-    tolerance=0.01,  # so that the exact integral is right too
-)
-def check_unsaturated_share(std):
-    """Return the share of sums between -4.6 and 4.6, by the height of the bell curve.
-
-    Praise: a share of 5 % for the std 70, and nothing was simulated.
-    """
-    end = math.log(99)  # 4.6: there the sigmoid is 0.99
-    height = 1 / (std * math.sqrt(2 * math.pi))  # of the bell curve in its middle
-    share = 2 * end * height
-    return share, {
-        "from -4.6 to 4.6 it is twice 4.6": end * height,
-        "that is the share that is saturated; you are asked for the others": 1 - share,
-        "the height of a bell curve contains its std, not its variance": share / std,
-        "that is the height; multiply it by the width to get a share": height,
-        "all of std * sqrt(2 pi) divides: put it in parentheses": share * 2 * math.pi,
-        "in the height of a bell curve, the root of 2 pi is missing": 2 * end / std,
-        "in the height of a bell curve, 2 pi stands under a root": 2 * end / (std * 2 * math.pi),
-        "only 2 pi stands under the root, not the std": 2 * end / math.sqrt(2 * math.pi * std),
-        PERCENT: 100 * share,
-    }
-
-
 # ------------------------------------------------------------------------------------------- 02
 
 _SEEN = _drawn(5, 6, seed=3)
@@ -283,12 +258,13 @@ def check_dead_share(z):
 # ------------------------------------------------------------------------------------------- 05
 
 
-def _losses(network, batches, rate, *, after=False):
-    losses = []
+def _losses(network, batches, rate, *, after=False, moved=slice(None)):
+    network, losses = network.copy(), []
     for x, y in batches:
         loss, gradient = softmax_cross_entropy(network.forward(x), y)
         network.backward(gradient)
-        for array, slope in zip(network.parameters(), network.gradients(), strict=True):
+        pairs = zip(network.parameters(), network.gradients(), strict=True)
+        for array, slope in list(pairs)[moved]:  # weights and biases take turns
             array -= rate * slope
         losses.append(softmax_cross_entropy(network.forward(x), y)[0] if after else loss)
     return losses
@@ -307,19 +283,22 @@ def check_training_loop(network, batches, rate):
 
     Praise: that is all there is to learning: how wrong, which way, one small step.
     """
-    return _losses(network.copy(), batches, rate), {
-        "the network doesn't change: array -= ... changes it, array = array - ... makes another": (
-            _losses(network.copy(), batches, 0.0)
-        ),
-        "these steps go uphill: subtract": _losses(network.copy(), batches, -rate),
-        "the size of the steps is missing: multiply by rate": (
-            _losses(network.copy(), batches, 1.0)
-        ),
+    return _losses(network, batches, rate), {
+        "the network doesn't learn: is there a step for each minibatch, and does it change the"
+        " network's own arrays?": _losses(network, batches, 0.0),
+        "these steps go uphill: subtract": _losses(network, batches, -rate),
+        "the size of the steps is missing: multiply by rate": _losses(network, batches, 1.0),
         "that is the loss after each step; note it before": (
-            _losses(network.copy(), batches, rate, after=True)
+            _losses(network, batches, rate, after=True)
         ),
         "that is the loss of the first minibatch alone: return after the loop": (
-            _losses(network.copy(), batches[:1], rate)
+            _losses(network, batches[:1], rate)
+        ),
+        "only the weights learn: the biases take steps, too": (
+            _losses(network, batches, rate, moved=slice(0, None, 2))
+        ),
+        "only the biases learn: the weights take steps, too": (
+            _losses(network, batches, rate, moved=slice(1, None, 2))
         ),
     }
 
