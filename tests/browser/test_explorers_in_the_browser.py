@@ -372,6 +372,11 @@ def test_explorer_of_a_notebook_follows_the_hand(lab, notebook):
     lab.page.locator(f'{PICTURE}[data-ready="true"]').first.wait_for()
     assert lab.errors == []
     if "TrainingExplorer(" in lab.sources()[explorer]:
+        if not after:  # the notebook leaves it to the reader
+            lab.page.get_by_role("button", name="train", exact=True).press("Enter")
+            lab.page.locator(f'{PICTURE}:not([data-step="0"])').first.wait_for()
+            lab.page.get_by_role("button", name="stop", exact=True).press("Enter")
+            lab.page.get_by_text("(stopped)").first.wait_for()
         assert int(lab.page.locator(PICTURE).first.get_attribute("data-step")) > 0
         return
     of_plane = "PhaseExplorer(" in lab.sources()[explorer]
