@@ -5,6 +5,7 @@ Libraries that are not installed are named as skipped. Exits with 1 if a default
 table says.
 """
 
+import importlib
 import importlib.util
 import math
 import sys
@@ -58,8 +59,9 @@ def main():
         bound = math.sqrt(3) * std  # all of them are uniform
         fits = abs(weight.std() / std - 1) < 0.02 and 0.99 < np.abs(weight).max() / bound < 1.00001
         agree = agree and fits
+        version = importlib.import_module(module).__version__
         print(
-            f"{name:27} std {weight.std():.5f}, table {std:.5f};"
+            f"{name:27} {version}: std {weight.std():.5f}, table {std:.5f};"
             f" largest {np.abs(weight).max():.5f}, bound {bound:.5f}:"
             f" {'as in the table' if fits else 'DIFFERENT'}"
         )

@@ -254,12 +254,3 @@ def test_one_number_among_many_that_is_not_finite_is_told():
 def test_neuron_of_another_shape_is_told_that_a_column_and_a_row_are_wanted(answer, said):
     check = CHECKS["check_one_neuron"]
     assert check(answer).message == f"{said}. {check.task}"
-
-
-def test_the_gain_of_a_leaky_relu_may_be_measured():
-    z = np.random.default_rng(0).standard_normal(1_000_000)
-
-    def measured(a):
-        return np.sqrt(np.mean(z**2) / np.mean(np.where(z > 0, z, a * z) ** 2))
-
-    assert exercises.check_leaky_gain(measured).is_correct

@@ -166,7 +166,7 @@ def test_the_contestants_draw_gaussian_weights_by_the_articles_formulas():
 
 
 def test_a_race_is_training_alone_and_then_testing(few_digits):
-    sizes, settings = [784, 12, 12, 10], {"steps": 6, "batch_size": 64, "record_gradients": True}
+    sizes, settings = [784, 12, 12, 10], {"steps": 6, "batch_size": 64}
     optimizer, seeds = SGD(0.05, 0.9), (3, 5)
     named = {"seeds": iter(seeds), "optimizer": optimizer, "sizes": tuple(sizes)}
     race = mnist_race(AS_LABELLED, few_digits, dtype=np.float64, **named, **settings)
@@ -180,7 +180,6 @@ def test_a_race_is_training_alone_and_then_testing(few_digits):
             net = MLP(sizes, activation=activation, weight_init=weight_init, rng=weight_rng)
             own = train(net, few_digits, optimizer=optimizer, rng=rng, **settings)
             np.testing.assert_allclose(race.histories[name][k].loss, own.loss, rtol=1e-10)
-            np.testing.assert_allclose(race.gradient_rms(name)[k], own.gradient_rms, rtol=1e-8)
             accuracy = evaluate(net, few_digits.x_test, few_digits.y_test).accuracy
             assert race.test_accuracy[name][k] == accuracy
             trained = race.networks[name][k].parameters()
@@ -194,8 +193,6 @@ def test_by_default_a_race_is_run_as_published_and_he_learns_and_std_001_does_no
     race = mnist_race(AS_CODED, few_digits, **settings)
     same = mnist_race(AS_CODED, few_digits, **settings, **told)
     assert race.losses("He").tobytes() == same.losses("He").tobytes()
-    with pytest.raises(ValueError, match="record_gradients=True"):  # only when asked for
-        race.gradient_rms("He")
     assert race.final_losses("He", 10)[0] < 2.0
     assert race.final_losses("std 0.01", 10)[0] == pytest.approx(math.log(10), abs=0.03)
 
@@ -255,7 +252,7 @@ def test_a_race_gives_its_curves_by_name_and_suggests_the_nearest():
         for last, given in ((4, [4]), (100, [])):
             expected = [history.loss[-last:].mean() for history in histories]
             np.testing.assert_allclose(race.final_losses(name, *given), expected)
-    for curves in (race.losses, race.final_losses, race.gradient_rms):
+    for curves in (race.losses, race.final_losses):
         with pytest.raises(ValueError, match=r"^name='xavier': .*; did you mean 'Xavier'\?$"):
             curves("xavier")
 

@@ -281,12 +281,14 @@ def test_an_accuracy_table_tells_the_spread_and_what_overflowed_and_leaves_open_
     assert list(ax.patches) == []
     broken = [[[0, 0, 0], [1, 1, 0]], [[0, 0, 0], [0, 0, 0]]]
     framed = np.array([[False, True], [False, True]])
-    plotting.accuracy_table(ax, accuracy, *names, broken=broken, framed=framed, contrast=2)
+    plotting.accuracy_table(
+        ax, accuracy, *names, broken=broken, word="lost", framed=framed, contrast=2
+    )
     places = {text.get_text(): text.get_position() for text in ax.texts}
     assert places == {
         "80 %": (0.5, 0.4),
         "70 to 90": (0.5, 0.77),
-        "overflow\n2 of 3": (1.5, 0.5),
+        "lost\n2 of 3": (1.5, 0.5),
         "60 %": (1.5, 1.4),
     }
     assert [label.get_text() for label in ax.get_xticklabels()] == ["He", "std 1"]

@@ -59,13 +59,6 @@ class Race:
         """Return one contestant's mean loss over the last steps, shape (seeds,)."""
         return np.array([history.final_loss(last) for history in self._of(name)])
 
-    def gradient_rms(self, name):
-        """Return the RMS of one contestant's dL/dW, shape (seeds, steps, layers)."""
-        found = [history.gradient_rms for history in self._of(name)]
-        if found[0] is None:
-            raise ValueError("no gradients were recorded; race with record_gradients=True")
-        return np.array(found)
-
     def _of(self, name):
         return self.histories[known_name("name", name, self.histories)]
 
@@ -90,7 +83,6 @@ def mnist_race(
     optimizer=None,
     sizes=MNIST_SIZES,
     dtype=np.float32,
-    record_gradients=False,
     progress=False,
 ):
     """Run the article's second experiment: the same network in a race from several starts.
@@ -108,8 +100,6 @@ def mnist_race(
         By default ``SGD(0.01)``, as in the article.
     sizes : list of int
     dtype : np.float32 or np.float64
-    record_gradients : bool
-        Whether to record what ``Race.gradient_rms`` needs.
     progress : bool
         Whether to show a progress bar.
 
@@ -134,7 +124,6 @@ def mnist_race(
         steps=steps,
         batch_size=batch_size,
         rngs={(name, seed): minibatch_rngs[seed] for name, seed in networks},
-        record_gradients=record_gradients,
         progress=progress,
     )
     return judged_race(networks, histories, dataset)
