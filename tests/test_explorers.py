@@ -702,7 +702,7 @@ def test_the_default_table_is_small(kind, room):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("std=0.1 activation=sigmoid", "across inputs it is less than a twentieth of that"),
+        ("std=0.1 activation=sigmoid", "the neurons hardly notice their inputs"),
         ("std=0.01 activation=sigmoid", "the signal has died out."),
         ("std=0 activation=tanh", "all activations are equal"),
         ("std=He activation=relu", "; the signal arrives."),

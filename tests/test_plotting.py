@@ -200,7 +200,7 @@ def test_loss_curves_draw_mean_and_band_in_the_order_asked_for(ax):
     ends = {step: {y for x, y in band if x == step} for step in (1, 2, 3)}
     assert ends == {1: {5, 7}, 2: {5, 9}, 3: {6}}
     assert ax.lines[2].get_ydata() == [2.3, 2.3]
-    assert words_on(ax) == ["all digits equally likely"]
+    assert words_on(ax) == ["guessing"]
     nobody = plotting.loss_curves(plt.subplots()[1], race, [], chance=2.3)
     assert [line.get_ydata() for line in nobody.lines] == [[2.3, 2.3]]
 

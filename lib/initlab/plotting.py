@@ -242,7 +242,8 @@ def against_layer(
     _dots(ax, layers, measured, theory, label, theory_label, color, marker)
     if log:
         ax.set_yscale("log")
-    ax.set_xticks(layers)
+    many = len(layers) > 15
+    ax.set_xticks([1, *range(5, len(layers) + 1, 5)] if many else layers)
     ax.set_xlabel("layer")
     return ax
 
@@ -299,7 +300,7 @@ def loss_curves(ax, race, names=None, *, window=50, chance=None):
     if chance is not None:
         ax.axhline(chance, color=BLACK, linewidth=1, linestyle=":")
         at_the_right = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}
-        ax.text(0.99, 1.02 * chance, "all digits equally likely", fontsize=14, **at_the_right)
+        ax.text(0.99, 1.02 * chance, "guessing", fontsize=14, **at_the_right)
     ax.set(xlabel="step", ylabel=f"loss, mean of {window} steps")
     ax.set_ylim(bottom=0)
     ax.margins(x=0.01)

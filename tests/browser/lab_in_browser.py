@@ -175,19 +175,16 @@ OPEN = """async (path) => {
   await panel.sessionContext.session.kernel.info;
   window.panel = panel;
 }"""
-SELECT = """(index) => {
+# Not by Shift+Enter: after that JupyterLab scrolls, and moves the focus whenever it has done so.
+RUN = """async (index) => {
   const {content} = window.panel;
+  document.activeElement.blur();
   content.deselectAll();
   content.activeCellIndex = index;
-  content.mode = "command";
-  content.widgets[index].model.executionCount = null;
-  content.activate();
-  return content.scrollToItem(index);
+  await content.scrollToItem(index);
+  await window.jupyterapp.commands.execute("notebook:run-cell", {activate: false});
+  return content.widgets[index].model.outputs.toJSON();
 }"""
-# JupyterLab moves the focus once more when the kernel has said that it is idle.
-DONE = """(index) => window.panel.content.widgets[index].model.executionCount !== null
-  && window.panel.sessionContext.session.kernel.status === "idle" """
-OUTPUTS = "(index) => window.panel.content.widgets[index].model.outputs.toJSON()"
 EXECUTE = """async (code) => {
   const {kernel} = window.panel.sessionContext.session;
   const future = kernel.requestExecute({code, store_history: false});
@@ -252,11 +249,8 @@ class Lab:
         )
 
     def run(self, index):
-        """Select a cell, press Shift+Enter, and return its outputs when it has run."""
-        self.page.evaluate(SELECT, index)
-        self.page.keyboard.press("Shift+Enter")
-        self.page.wait_for_function(DONE, arg=index)
-        return self.page.evaluate(OUTPUTS, index)
+        """Run a cell, and return its outputs when it has run."""
+        return self.page.evaluate(RUN, index)
 
     def ask(self, code):
         """Run code in the kernel, and return what it prints."""

@@ -234,38 +234,6 @@ def check_leaky_gain(a):
     }
 
 
-# In the last case every other neuron has sums of exactly 0 and below.
-_AT_MOST_0 = np.where(np.arange(40) % 2, np.inf, 0)
-
-
-@exercise(
-    cases=(
-        (_drawn(30, 40) - 2.2,),
-        (_drawn(12, 50, seed=1) - 1.5,),
-        (np.minimum(_drawn(9, 40, seed=2), _AT_MOST_0),),
-    )
-)
-def check_dead_share(z):
-    """Return the share of the neurons whose sum is not above 0 for any input.
-
-    Praise: no gradient passes these neurons, so they can't wake up by themselves.
-    """
-    silent = z <= 0
-    dead = silent.all(axis=0)
-    return np.mean(dead), {
-        "that is the share of zeros; a neuron is dead if it gives nothing but zeros": np.mean(
-            silent
-        ),
-        "these give 0 for some input; dead ones give 0 for all": np.mean(silent.any(axis=0)),
-        "that counts inputs; look along the other axis": np.mean(silent.all(axis=1)),
-        "a sum of exactly 0 gives 0, too: <= 0": np.mean((z < 0).all(axis=0)),
-        HOW_MANY: np.sum(dead),
-        "that is the share of the living": 1 - np.mean(dead),
-        "len(z) counts the inputs; the number of neurons is z.shape[1]": np.sum(dead) / len(z),
-        PERCENT: 100 * np.mean(dead),
-    }
-
-
 # ------------------------------------------------------------------------------------------- 05
 
 
@@ -299,6 +267,9 @@ def check_training_loop(network, batches, rate):
         " network's own arrays?": _losses(network, batches, 0.0),
         "these steps go uphill: subtract": _losses(network, batches, -rate),
         "the size of the steps is missing: multiply by rate": _losses(network, batches, 1.0),
+        "the gradient is that of a mean already: don't divide by the number of images": (
+            _losses(network, batches, rate / len(batches[0][0]))
+        ),
         "that is the loss after each step; note it before": (
             _losses(network, batches, rate, after=True)
         ),

@@ -330,7 +330,7 @@ def claim_10(printed, coded):
     agree = np.allclose(printed, coded)
     return {
         "both formulas give the same std in every layer": [agree]
-    }, f"(read) std of each layer, printed or coded: {shown}"
+    }, f"std of each layer, read in the text and in the program: {shown}"
 
 
 @claim(11, "In the comparison Xavier ran with the sigmoid.", "05_mnist")
@@ -364,7 +364,9 @@ def claim_12(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
     parts = {"it has 5 layers": [len(layers) == 5], "all have 100 neurons": [set(layers) == {100}]}
-    return parts, (f"(read) {len(layers)} layers, of {', '.join(map(str, layers))} neurons")
+    return parts, (
+        f"read in the program: {len(layers)} layers, of {', '.join(map(str, layers))} neurons"
+    )
 
 
 @claim(13, "The loss falls fastest for He, then Xavier, then std 0.01 (steps of 0.01).", "05_mnist")
@@ -379,7 +381,7 @@ def claim_13(he, xavier_relu, xavier_sigmoid, small):
     as_labelled = (he < xavier_sigmoid) & (xavier_sigmoid < small - 0.05)
     parts = {
         "as coded (ReLU): He's loss is below Xavier's, and that is below std 0.01's": as_coded,
-        "as labelled (sigmoid): the same, and Xavier is ahead by 0.05": as_labelled,
+        "as labelled (sigmoid): the same, and Xavier is ahead of std 0.01 by 0.05": as_labelled,
     }
     return parts, (
         f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
@@ -443,7 +445,7 @@ def claim_16(measured, read):
     xavier = np.sqrt(0.5)
     neither = [r for r in ratios.values() if abs(r - 1) > 0.05 and abs(r / xavier - 1) > 0.05]
     shown = [f"{name} {ratio:.2f}" for name, ratio in measured.items()]
-    shown += [f"(read) {name} {ratio:.2f}" for name, ratio in read.items()]
+    shown += [f"{name} (by its source) {ratio:.2f}" for name, ratio in read.items()]
     parts = {"some library's std is neither He's nor Xavier's, by over 5 %": [len(neither) > 0]}
     return parts, f"std over He's (Xavier: {xavier:.2f}): {'; '.join(shown)}"
 

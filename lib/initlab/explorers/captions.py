@@ -62,7 +62,7 @@ def activations(settings, place, row):
     elif across < 1e-3 and pooled < 0.05:
         seen = "the signal has died out"
     elif across < 0.05 * pooled:
-        seen = "across inputs it is less than a twentieth of that"
+        seen = "the neurons hardly notice their inputs"
     elif saturated > 0.1:
         seen = "the signal arrives, partly saturated"
     else:

@@ -31,7 +31,7 @@ DRAW.curves = function drawCurves(sheet, table) {
   sheet.text("step", (box.left + box.right) / 2, box.bottom + type * 2.4);
   const guessing = [[box.left, y(table.chance)], [box.right, y(table.chance)]];
   sheet.line(guessing, sheet.ink, 1.5, [2, 5]);
-  sheet.text("all digits equally likely", box.right, y(table.chance) - 5, "right");
+  sheet.text("guessing", box.right, y(table.chance) - 5, "right");
   const current = table.parts.length - 1;
   table.parts.forEach((part, index) => {
     const color = sheet.color[part.color];
