@@ -35,21 +35,11 @@ def layers_in_a_loop(rng, sizes, std):
     return weights
 
 
-def cd1_image_by_image(v, h, dream_v, dream_h):
+def cd1_image_by_image(v, h, rebuilt_v, rebuilt_h):
     total = np.zeros((v.shape[1], h.shape[1]))
     for i in range(len(v)):
-        total += np.outer(dream_v[i], dream_h[i]) - np.outer(v[i], h[i])
+        total += np.outer(rebuilt_v[i], rebuilt_h[i]) - np.outer(v[i], h[i])
     return total / len(v)
-
-
-def rebuild_image_by_image(x, mean, directions):
-    images = []
-    for image in x:
-        rebuilt = np.array(mean[0])
-        for direction in directions:
-            rebuilt = rebuilt + np.dot(image - mean[0], direction) * direction
-        images.append(rebuilt)
-    return images
 
 
 def xavier_uniform_number_by_number(rng, fan_in, fan_out):
@@ -95,7 +85,6 @@ RIGHT = {
     "check_one_neuron": lambda a, b: (a.mean(axis=1)[:, None], np.sum(b, 0, keepdims=True)),
     "check_layer_weights": layers_in_a_loop,
     "check_cd1_gradient": cd1_image_by_image,
-    "check_pca_reconstruction": rebuild_image_by_image,
     "check_xavier_uniform": xavier_uniform_number_by_number,
     "check_leaky_gain": lambda a: mean_over_the_bell(lambda z: leaky(a)(z) ** 2) ** -0.5,
     "check_chi": lambda w2, z: w2 * sum(math.cosh(value) ** -4 for value in z) / len(z),
@@ -107,7 +96,6 @@ RIGHT = {
     ),
     "check_warm_up": lambda step, last, rate: rate if step >= last else rate * step / last,
     "check_training_loop": train_layer_by_layer,
-    "check_spread": lambda values: [statistics.median(values), min(values), max(values)],
     "check_chance_of_oversight": lambda n: stats.binom.pmf(0, n, 0.1),
 }
 
@@ -127,10 +115,6 @@ WRONG = {
     "check_one_neuron": ("had a voice too", lambda a, b: (a[:, :1], b.mean(axis=0)[None])),
     "check_layer_weights": ("every layer has the same matrix", same_seed_for_each_layer),
     "check_cd1_gradient": ("divide by len(v)", lambda v, *x: cd1_image_by_image(v, *x) * 8 / 5),
-    "check_pca_reconstruction": (
-        "mean that you are given",
-        lambda x, _, d: rebuild_image_by_image(x, x.mean(axis=0)[None], d),
-    ),
     "check_xavier_uniform": (
         "-a/2 to a/2",
         lambda rng, n, m: (rng.random((n, m)) - 0.5) * (6 / (n + m)) ** 0.5,
@@ -143,7 +127,6 @@ WRONG = {
     "check_fixup_factor": ("a branch is 0", lambda L, m: L ** (-1 / (2 * m))),
     "check_warm_up": ("goes on growing", lambda step, last, rate: rate * step / last),
     "check_training_loop": ("go uphill", functools.partial(train_layer_by_layer, climb=True)),
-    "check_spread": ("two in the middle", lambda v: [statistics.median_high(v), min(v), max(v)]),
     "check_chance_of_oversight": ("not added", lambda n: 1 - n / 10),
 }
 

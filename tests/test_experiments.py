@@ -12,7 +12,6 @@ from initlab.experiments import (
     AS_CODED,
     AS_LABELLED,
     MNIST_SIZES,
-    RESCUES,
     Race,
     ScaledNetwork,
     across_inputs_before_training,
@@ -20,7 +19,6 @@ from initlab.experiments import (
     mnist_race,
     over_seeds,
     over_stds,
-    rescue_race,
 )
 from initlab.network import MLP
 from initlab.optimizers import SGD
@@ -144,8 +142,6 @@ PUBLISHED = {
     "Xavier, ReLU": (relu, lambda fan_in, fan_out: 1 / math.sqrt(fan_in)),
     "Xavier, sigmoid": (sigmoid, lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out))),
     "He": (relu, lambda fan_in, fan_out: math.sqrt(2 / fan_in)),
-    "4 x Xavier": (sigmoid, lambda fan_in, fan_out: 4 * math.sqrt(2 / (fan_in + fan_out))),
-    "Xavier, tanh": (tanh, lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out))),
 }
 
 
@@ -153,10 +149,7 @@ def test_the_contestants_draw_gaussian_weights_by_the_articles_formulas():
     assert list(AS_CODED) == ["std 0.01", "Xavier, ReLU", "He"]
     assert list(AS_LABELLED) == ["std 0.01", "Xavier, sigmoid", "He"]
     assert MNIST_SIZES == (784, 100, 100, 100, 100, 10)
-    rescues = {name: entry for name, (entry, _) in RESCUES.items()}
-    for name, (weight_init, activation) in [*AS_CODED.items(), *AS_LABELLED.items()] + [
-        (name.removesuffix(", rate 0.5"), entry) for name, entry in rescues.items()
-    ]:
+    for name, (weight_init, activation) in [*AS_CODED.items(), *AS_LABELLED.items()]:
         its_own, std = PUBLISHED["Xavier, sigmoid" if name == "Xavier" else name]
         assert activation is its_own
         for fans in ((784, 100), (100, 10)):
@@ -205,6 +198,25 @@ def test_a_contestant_that_diverges_does_not_stop_the_race(few_digits):
     assert 0 <= race.test_accuracy["std 10"][0] <= 1
 
 
+def test_networks_that_are_ready_run_as_copies_with_the_minibatches_of_their_seed(few_digits):
+    settings = {"seeds": [4, 7], "steps": 3, "batch_size": 32}
+    drawn = {"He": AS_CODED["He"]}
+    ready = [mnist_start(AS_CODED["He"], seed) for seed in (4, 7)]
+    before = [network.dense[0].weight.copy() for network in ready]
+    own = mnist_race({"ready": ready}, few_digits, **settings)
+    same = mnist_race(drawn, few_digits, **settings)
+    for mine, its in zip(own.histories["ready"], same.histories["He"], strict=True):
+        np.testing.assert_array_equal(mine.loss, its.loss)
+    for network, weight in zip(ready, before, strict=True):
+        np.testing.assert_array_equal(network.dense[0].weight, weight)
+
+
+def mnist_start(entry, seed):
+    weight_init, activation = entry
+    settings = {"weight_init": weight_init, "rng": np.random.default_rng([seed, 0])}
+    return MLP(MNIST_SIZES, activation=activation, dtype=np.float32, **settings)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -223,9 +235,14 @@ def test_what_is_no_race_is_refused_at_every_door(few_digits, wrong, error, mess
         mnist_race(dataset=few_digits, steps=1, **call)
     with pytest.raises(error, match=message):
         across_inputs_before_training(x=few_digits.x_test, **call)
-    if call.pop("contestants") is AS_CODED:
-        with pytest.raises(error, match=message):
-            rescue_race(few_digits, steps=1, **call)
+
+
+@pytest.mark.usefixtures("no_step")
+def test_networks_that_are_ready_must_be_one_per_seed(few_digits):
+    with pytest.raises(TypeError, match=r"each of contestants\['a'\]=1 must be an MLP"):
+        mnist_race({"a": [1]}, few_digits, seeds=[0], steps=1)
+    with pytest.raises(ValueError, match=r"contestants\['a'\] must be 1 networks, .* not 0"):
+        mnist_race({"a": []}, few_digits, seeds=[0], steps=1)
 
 
 @pytest.mark.usefixtures("no_step")
@@ -271,18 +288,6 @@ def test_two_races_make_one_in_which_the_later_counts_and_stay_as_they_were():
     assert parts == before
     with pytest.raises(TypeError, match="unsupported operand"):
         one | {}
-
-
-def test_each_rescue_runs_with_its_own_learning_rate_and_the_settings_of_a_race(few_digits):
-    settings = {"steps": 5, "sizes": (784, 6, 5, 10), "batch_size": 16, "dtype": np.float64}
-    race = rescue_race(few_digits, seeds=iter([2, 4]), **settings)
-    assert list(race.histories) == list(race.networks) == list(RESCUES)
-    for name, (entry, rate) in RESCUES.items():
-        assert rate == (0.5 if "rate 0.5" in name else 0.01)
-        alone = {"seeds": [2, 4], "optimizer": SGD(rate)} | settings
-        own = mnist_race({name: entry}, few_digits, **alone)
-        np.testing.assert_allclose(race.losses(name), own.losses(name), rtol=1e-9)
-        np.testing.assert_array_equal(race.test_accuracy[name], own.test_accuracy[name])
 
 
 def test_how_far_units_move_before_training_is_measured_and_predicted(few_digits):

@@ -483,6 +483,51 @@ def accuracy_table(
     return ax
 
 
+# What a verdict looks like: the colour behind it and that of the word.
+VERDICTS = {
+    "holds": (GREEN, "white"),
+    "half true": (ORANGE, "black"),
+    "false": (BLACK, "white"),
+    "depends on the draw": (PURPLE, "black"),
+}
+
+
+def board(ax, lines):
+    """Draw claims as a board: number and sentence, the vote on it, and the verdict, once known.
+
+    The axes are cleared first, so that the board can be redrawn as it fills.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Of a figure of 15 by 10 inches or more.
+    lines : list of (int, str, str or None, str or None)
+        Number, sentence, vote and verdict of each claim. A vote that is the verdict gets a tick.
+    """
+    ax.clear()
+    ax.set_axis_off()
+    ax.set(xlim=(0, 100), ylim=(len(lines), -0.8))
+    for x, words in [(0, "claim"), (71, "vote"), (85, "measured")]:
+        ax.text(x, -0.4, words, fontsize=17, weight="bold", va="center")
+    for y, (number, sentence, vote, verdict) in enumerate(lines):
+        middle = y + 0.5
+        if y % 2 == 0:
+            ax.axhspan(y, y + 1, color="0.95", zorder=0)
+        ax.text(2.5, middle, number, fontsize=17, weight="bold", va="center", ha="right")
+        words = textwrap.fill(sentence, 76)
+        ax.text(4, middle, words, fontsize=15.5, va="center", linespacing=1.05)
+        if vote:
+            tick = " \N{CHECK MARK}" if vote == verdict else ""
+            ax.text(71, middle, vote + tick, fontsize=16, va="center")
+        if verdict:
+            back, front = VERDICTS[verdict]
+            ax.add_patch(Rectangle((84, y + 0.08), 16, 0.84, color=back))
+            word = verdict.replace("depends on the draw", "depends")
+            look = {"fontsize": 18, "color": front, "ha": "center", "va": "center"}
+            ax.text(92, middle, word, **look)
+    return ax
+
+
 def _map(ax, shares, *places, **how):
     ax.clear()
     ax.set_facecolor("0.85")

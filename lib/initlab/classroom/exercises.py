@@ -289,58 +289,25 @@ def check_training_loop(network, batches, rate):
 
 
 @exercise(cases=(tuple(sigmoid(_drawn(8, 5, seed=seed)) for seed in range(6, 10)),))
-def check_cd1_gradient(v, h, dream_v, dream_h):
-    """Return the gradient of the weights: the dream's products minus the data's, as a mean.
+def check_cd1_gradient(v, h, rebuilt_v, rebuilt_h):
+    """Return the gradient of the weights: what was rebuilt minus the data, as a mean of products.
 
     Praise: all that a Boltzmann machine learns goes through this line.
     """
-    data, dream, n = v.T @ h, dream_v.T @ dream_h, len(v)
-    return (dream - data) / n, {
-        "the 1/batch is missing: you are asked for a mean over the images": dream - data,
-        "the sign is reversed: we step against this gradient": (data - dream) / n,
-        "rows and columns are swapped: one row for each visible unit": (dream - data).T / n,
-        "in the dream both units dream: dream_v with dream_h": v.T @ (dream_h - h) / n,
-        "the sign is reversed, and the 1/batch is missing": data - dream,
-        "the mean is over the images, the rows: divide by len(v)": (dream - data) / len(data),
-    }
-
-
-@exercise(cases=((_drawn(6, 5) + 2, 2 + _drawn(1, 5, seed=1), np.linalg.qr(_drawn(5, 5))[0][:2]),))
-def check_pca_reconstruction(x, mean, directions):
-    """Return the images rebuilt from their codes, one image a row.
-
-    Praise: PCA is an autoencoder without curves: one matrix to code, its transpose to decode.
-    """
-    there_and_back, own_mean = directions.T @ directions, x.mean(axis=0)
-    codes = (x - mean) @ directions.T
-    return codes @ directions + mean, {
-        "subtract the mean before coding": x @ there_and_back + mean,
-        "add the mean again after decoding": codes @ directions,
-        "these are the codes; the way back from a code to an image is missing": codes,
-        "the mean is missing both before and after": x @ there_and_back,
-        "use the mean that you are given": (x - own_mean) @ there_and_back + own_mean,
+    data, rebuilt, n = v.T @ h, rebuilt_v.T @ rebuilt_h, len(v)
+    return (rebuilt - data) / n, {
+        "the 1/batch is missing: you are asked for a mean over the images": rebuilt - data,
+        "the sign is reversed: we step against this gradient": (data - rebuilt) / n,
+        "rows and columns are swapped: one row for each visible unit": (rebuilt - data).T / n,
+        "in the second product both are rebuilt: rebuilt_v with rebuilt_h": (
+            v.T @ (rebuilt_h - h) / n
+        ),
+        "the sign is reversed, and the 1/batch is missing": data - rebuilt,
+        "the mean is over the images, the rows: divide by len(v)": (rebuilt - data) / len(data),
     }
 
 
 # ------------------------------------------------------------------------------------------- 07
-
-
-@exercise(cases=(([3.0, 1.0, 9.0, 2.0, 4.0],), ([5.0, 1.0, 2.0, 40.0],)))
-def check_spread(values):
-    """Return three numbers: the median, the least and the greatest.
-
-    Praise: all that the dots and bars of this series show.
-    """
-    least, greatest = ends = min(values), max(values)
-    median, std, middle = np.median(values), np.std(values), len(values) // 2
-    return (median, least, greatest), {
-        "one outlier can carry a mean away; take the median": (np.mean(values), *ends),
-        "the order is median, least, greatest": (least, median, greatest),
-        "the least comes before the greatest": (median, greatest, least),
-        "the median is in the middle once the values are sorted": (values[middle], *ends),
-        "an even number of values has two in the middle": (sorted(values)[middle], *ends),
-        "a std hides where the least and the greatest are": (median, median - std, median + std),
-    }
 
 
 @exercise(cases=((1,), (3,), (10,)))

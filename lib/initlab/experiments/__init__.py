@@ -19,17 +19,15 @@ from initlab.experiments.plane import (
     plane_diagram,
     trainability,
 )
-from initlab.experiments.pretrained import PretrainingRace, pretraining_race
+from initlab.experiments.pretrained import pretrained_starts
 from initlab.experiments.race import (
     AS_CODED,
     AS_LABELLED,
     MNIST_SIZES,
-    RESCUES,
     AcrossInputs,
     Race,
     across_inputs_before_training,
     mnist_race,
-    rescue_race,
 )
 from initlab.experiments.remedies import (
     FIVE_STARTS,

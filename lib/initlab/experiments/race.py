@@ -9,9 +9,9 @@ from initlab import initializers as init
 from initlab import theory
 from initlab._engine.checks import check_finite, float_array, known_name
 from initlab._engine.parallel import thread_map
-from initlab.activations import relu, sigmoid, tanh
+from initlab.activations import relu, sigmoid
 from initlab.experiments._checks import checked_seeds
-from initlab.network import MLP, checked_sizes
+from initlab.network import MLP, check_mlp, checked_sizes
 from initlab.optimizers import SGD
 from initlab.signals import measure_signals
 from initlab.training import History, check_examples, evaluate, train_together
@@ -89,8 +89,9 @@ def mnist_race(
 
     Parameters
     ----------
-    contestants : dict of str to (initializer, activation)
-        E.g. ``AS_CODED`` or ``AS_LABELLED``.
+    contestants : dict of str to (initializer, activation), or to list of MLP
+        E.g. ``AS_CODED`` or ``AS_LABELLED``. Or networks that are ready to start, one per seed:
+        they are copied.
     dataset : Dataset
     seeds : iterable of int
         The race is repeated for each. Within a race, all contestants get the same minibatches, and
@@ -99,6 +100,7 @@ def mnist_race(
     optimizer : Optimizer, optional
         By default ``SGD(0.01)``, as in the article.
     sizes : list of int
+        Of the networks that are not ready yet.
     dtype : np.float32 or np.float64
     progress : bool
         Whether to show a progress bar.
@@ -107,15 +109,18 @@ def mnist_race(
     -------
     Race
     """
-    seeds, contestants = checked_seeds(seeds), _checked_contestants(contestants)
+    seeds = checked_seeds(seeds)
+    contestants = _checked_contestants(contestants, networks=len(seeds))
     sizes = checked_sizes(sizes)
     # Checked now, so that a mistake in the test data doesn't show up only after the race.
     check_examples(sizes, dataset, "test")
     minibatch_rngs = {seed: np.random.default_rng([seed, 1]) for seed in seeds}
     networks = {
-        (name, seed): _at_the_start(contestant, sizes, seed, dtype)
+        (name, seed): contestant[k].copy()
+        if isinstance(contestant, list)
+        else _at_the_start(contestant, sizes, seed, dtype)
         for name, contestant in contestants.items()
-        for seed in seeds
+        for k, seed in enumerate(seeds)
     }
     histories = train_together(
         networks,
@@ -126,19 +131,11 @@ def mnist_race(
         rngs={(name, seed): minibatch_rngs[seed] for name, seed in networks},
         progress=progress,
     )
-    return judged_race(networks, histories, dataset)
+    return _judged(networks, histories, dataset)
 
 
-def judged_race(networks, histories, dataset):
-    """Evaluate trained networks, and return their ``Race``.
-
-    Parameters
-    ----------
-    networks : dict of (name, seed) to MLP
-    histories : dict of (name, seed) to History
-    dataset : Dataset
-        The networks are evaluated on its test examples.
-    """
+def _judged(networks, histories, dataset):
+    # Both by (name, seed). The networks are evaluated on the test examples.
 
     def accuracy(network, report):
         return evaluate(network, dataset.x_test, dataset.y_test).accuracy
@@ -151,38 +148,6 @@ def judged_race(networks, histories, dataset):
         race.test_accuracy[name] = np.array([accuracies[key] for key in keys])
         race.networks[name] = [networks[key] for key in keys]
     return race
-
-
-# What would have rescued the sigmoid: a wider start, a curve centred at 0, a larger learning rate,
-# or a wider start and a larger rate. Name: (initializer, activation), learning rate; those with the
-# same rate stand together, since they are run together.
-RESCUES = {
-    "4 x Xavier": ((init.xavier_normal(gain=4), sigmoid), 0.01),
-    "Xavier, tanh": ((init.xavier_normal(), tanh), 0.01),
-    "Xavier, rate 0.5": ((init.xavier_normal(), sigmoid), 0.5),
-    "4 x Xavier, rate 0.5": ((init.xavier_normal(gain=4), sigmoid), 0.5),
-}
-
-
-def rescue_race(dataset, *, seeds, **settings):
-    """Race the four ``RESCUES`` of the network with sigmoid and Xavier's start.
-
-    Parameters
-    ----------
-    dataset, seeds, **settings
-        As for ``mnist_race``, except contestants and optimizer.
-
-    Returns
-    -------
-    Race
-        In the order of ``RESCUES``.
-    """
-    seeds = checked_seeds(seeds)  # which may come only once
-    result = Race({}, {}, {})
-    for rate in dict.fromkeys(rate for _, rate in RESCUES.values()):
-        entered = {name: entry for name, (entry, its_rate) in RESCUES.items() if its_rate == rate}
-        result |= mnist_race(entered, dataset, seeds=seeds, optimizer=SGD(rate), **settings)
-    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,10 +213,19 @@ def _at_the_start(contestant, sizes, seed, dtype):
     return MLP(sizes, activation=activation, weight_init=weight_init, rng=rng, dtype=dtype)
 
 
-def _checked_contestants(contestants):
+def _checked_contestants(contestants, *, networks=0):
+    # With ``networks``, an entry may be a list of so many.
     if not isinstance(contestants, dict) or not contestants:
         raise TypeError(f"contestants={contestants!r} must be a dict of at least one")
     for name, entry in contestants.items():
-        if not isinstance(entry, tuple) or len(entry) != 2:
+        if networks and isinstance(entry, list):
+            for network in entry:
+                check_mlp(f"each of contestants[{name!r}]", network)
+            if len(entry) != networks:
+                raise ValueError(
+                    f"contestants[{name!r}] must be {networks} networks, one per seed, not"
+                    f" {len(entry)}"
+                )
+        elif not isinstance(entry, tuple) or len(entry) != 2:
             raise TypeError(f"contestants[{name!r}]={entry!r} must be (initializer, activation)")
     return contestants

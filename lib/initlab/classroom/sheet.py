@@ -1,0 +1,85 @@
+"""A vote on all claims of the article at once, before the board answers."""
+
+import html
+
+from initlab.classroom.ledger import CLAIMS, OURS
+
+ANSWERS = ("holds", "half true", "false")
+# By number. It lives as long as the notebook's kernel: to run a cell again doesn't lose a vote.
+_VOTES = {}
+
+
+class Sheet:
+    """The article's claims, with three buttons for each: holds, half true, false.
+
+    In a notebook, a cell that ends with it shows the claims. What was marked is kept as long as the
+    notebook's kernel runs.
+
+    Examples
+    --------
+    >>> sheet = Sheet()
+    >>> sheet.mark({2: "holds", 5: "false"})
+    >>> sheet.votes[2], sheet.votes[5], sheet.votes[1]
+    ('holds', 'false', None)
+    >>> sheet.right({2: "holds", 5: "half true"})
+    (1, 2)
+    """
+
+    def __init__(self):
+        self._buttons = {}
+
+    @property
+    def votes(self):
+        """The vote on each claim by number, or None."""
+        return {number: _VOTES.get(number) for number in CLAIMS if number not in OURS}
+
+    def mark(self, votes):
+        """Mark claims: a dict of number to "holds", "half true" or "false"."""
+        for number, vote in votes.items():
+            if number not in self.votes:
+                raise ValueError(
+                    f"{number!r} must be the number of a claim: 1 to {max(self.votes)}"
+                )
+            if vote not in ANSWERS:
+                raise ValueError(f"claim {number}: {vote!r} must be one of {', '.join(ANSWERS)}")
+        _VOTES.update(votes)
+        for number in votes.keys() & self._buttons.keys():
+            self._buttons[number].value = votes[number]
+
+    def right(self, verdicts):
+        """Return how many votes were right, and how many claims were voted on.
+
+        Parameters
+        ----------
+        verdicts : dict of int to str
+        """
+        cast = {number: vote for number, vote in self.votes.items() if vote is not None}
+        return sum(verdicts.get(number) == vote for number, vote in cast.items()), len(cast)
+
+    def __repr__(self):
+        """Return the claims, a line each, with what was marked."""
+        marks = ((number, vote or "?") for number, vote in self.votes.items())
+        return "\n".join(f"{number:2} {vote:9} {CLAIMS[number].text}" for number, vote in marks)
+
+    def _repr_mimebundle_(self, **_):
+        return self._form()._repr_mimebundle_() | {"text/plain": repr(self)}
+
+    def _form(self):
+        import ipywidgets as widgets
+
+        rows = []
+        for number, vote in self.votes.items():
+            style = {"button_width": "5.5em"}
+            buttons = widgets.ToggleButtons(options=ANSWERS, value=vote, style=style)
+            buttons.observe(self._marked(number), "value")
+            self._buttons[number] = buttons
+            text = f"<b>{number}</b> {html.escape(CLAIMS[number].text)}"
+            sentence = widgets.HTML(text, layout={"width": "32em"})
+            rows.append(widgets.HBox([sentence, buttons]))
+        return widgets.VBox(rows)
+
+    def _marked(self, number):
+        def note(change):
+            _VOTES[number] = change["new"]
+
+        return note
