@@ -301,3 +301,21 @@ def test_an_accuracy_table_tells_the_spread_and_what_overflowed_and_leaves_open_
     np.testing.assert_allclose(colors.get_array().compressed(), [0.8**2, 0.6**2])
     with pytest.raises(ValueError, match=r"shape \(1, 2, seeds\)"):
         plotting.accuracy_table(ax, accuracy, ["none"], names[1])
+
+
+def test_the_board_says_sentence_vote_and_verdict_and_can_be_filled_again():
+    _, ax = plt.subplots(figsize=(15, 10))
+    known = list(plotting.VERDICTS)
+    lines = [(n, f"Claim about {word}.", "holds", word) for n, word in enumerate(known, start=1)]
+    plotting.board(ax, [*lines[:2], (3, "Unknown.", None, None)])
+    plotting.board(ax, lines)
+    words = words_on(ax)
+    assert words[:3] == ["claim", "vote", "measured"]
+    for number, sentence, _, verdict in lines:
+        assert {str(number), sentence} <= set(words)
+        assert any(word and verdict.startswith(word) for word in words)
+    assert words.count("holds \N{CHECK MARK}") == 1
+    assert words.count("holds") == len(known)  # the votes that were wrong, and a verdict
+    assert "Unknown." not in words
+    boxes = [patch.get_facecolor() for patch in ax.patches if patch.get_width() == 16]
+    assert boxes == [mpl.colors.to_rgba(back) for back, _ in plotting.VERDICTS.values()]

@@ -25,7 +25,7 @@ def test_the_sheet_shows_each_claim_of_the_article_with_three_answers():
     rows = rows_of(Sheet())
     assert len(rows) == len(ARTICLES)
     for number, (sentence, buttons) in zip(ARTICLES, rows, strict=True):
-        assert sentence.value.startswith(f"<b>{number}</b> ")
+        assert f"<b>{number}</b> " in sentence.value
         assert buttons.options == ANSWERS
         assert buttons.value is None
 

@@ -4,6 +4,11 @@ import html
 
 from initlab.classroom.ledger import CLAIMS, OURS
 
+STYLE = """<style>
+.initlab-sheet .widget-html-content { font-size: 16px; line-height: 1.25; }
+.initlab-sheet .widget-toggle-button { font-size: 15px; }
+.initlab-sheet .widget-toggle-button.mod-active { background: #0072b2; color: white; }
+</style>"""
 ANSWERS = ("holds", "half true", "false")
 # By number. It lives as long as the notebook's kernel: to run a cell again doesn't lose a vote.
 _VOTES = {}
@@ -69,14 +74,16 @@ class Sheet:
 
         rows = []
         for number, vote in self.votes.items():
-            style = {"button_width": "5.5em"}
+            style = {"button_width": "7em"}
             buttons = widgets.ToggleButtons(options=ANSWERS, value=vote, style=style)
             buttons.observe(self._marked(number), "value")
             self._buttons[number] = buttons
             text = f"<b>{number}</b> {html.escape(CLAIMS[number].text)}"
-            sentence = widgets.HTML(text, layout={"width": "32em"})
+            sentence = widgets.HTML(STYLE * (not rows) + text, layout={"width": "38em"})
             rows.append(widgets.HBox([sentence, buttons]))
-        return widgets.VBox(rows)
+        box = widgets.VBox(rows)
+        box.add_class("initlab-sheet")
+        return box
 
     def _marked(self, number):
         def note(change):
