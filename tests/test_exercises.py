@@ -7,7 +7,6 @@ one are written by hand, so that the lists aren't only compared with themselves.
 import copy
 import functools
 import math
-import statistics
 from itertools import pairwise
 
 import numpy as np

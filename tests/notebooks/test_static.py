@@ -17,10 +17,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ALLOWED_TAGS = {"nbval-ignore-output", "check"}
 EXPLORER = "application/vnd.initlab.explorer+json"
 # Not yet in the form of the second edition; later this list is empty, and goes.
-FIRST_EDITION = [
-    *("pretraining", "the_verdict"),
-    *("order_and_chaos", "remedies"),
-]
+FIRST_EDITION = ["order_and_chaos", "remedies"]
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 second_edition = pytest.mark.parametrize(
