@@ -363,7 +363,7 @@ def claim_11(relu_loss, sigmoid_loss):
     )
 
 
-@claim(12, "The network has 5 layers of 100 neurons.", "05_mnist")
+@claim(12, "The network of the race has 5 layers of 100 neurons.", "05_mnist")
 def claim_12(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
