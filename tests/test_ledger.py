@@ -161,11 +161,11 @@ RULES = {
     14: (
         dict.fromkeys(("without", "longer"), 1.51)
         | dict.fromkeys(("rbm", "autoencoder"), 1.49)
-        | {"reach_without": 0.001, "reach_rbm": 0.0051},
+        | {"reach_without": 0.001, "reach_rbm": 0.51},
         [{"without": 1.5}, {"longer": 1.5}],
         [{"rbm": 1.5}],
         [{"autoencoder": 1.5}],
-        [{"reach_rbm": 0.0049}],
+        [{"reach_rbm": 0.49}],
     ),
     15: (
         {"critical": 1.76, "below": 0.3, "at": 0.51, "above": 0.3},

@@ -202,7 +202,7 @@ def claim_2(saturated):
 
 @claim(
     3,
-    "With std 10 the gradient vanishes, and the weights are not updated.",
+    "With std 10 the gradient vanishes, and the weights are not updated (steps of 0.5).",
     "01_weights_too_large",
 )
 def claim_3(rms, median, moved):
@@ -246,7 +246,7 @@ def claim_5(rms):
     )
 
 
-@claim(6, "Neurons that give the same output add nothing.", "02_weights_of_zero")
+@claim(6, "Neurons that give the same output add nothing (400 steps).", "02_weights_of_zero")
 def claim_6(equal, single, different):
     """Judge by three ``experiments.Symmetry``: of equal neurons, a single one, and different ones.
 
@@ -405,12 +405,12 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
         Before the training: the RMS of dL/dz in layer 1, divided by that in the last hidden layer.
     """
     needed = (without > LEARNED) & (longer > LEARNED)
-    reaches = reach_rbm > 5 * reach_without
+    reaches = reach_rbm > LEFT_OVER
     parts = {
-        f"without it, and with its steps added, the loss stays above {LEARNED}": needed,
+        f"from Xavier's start, also with its steps added, the loss stays above {LEARNED}": needed,
         "with RBMs it falls below that": rbm < LEARNED,
         "with autoencoders, too": autoencoder < LEARNED,
-        "with RBMs 5 times as much of the gradient reaches layer 1": reaches,
+        f"with RBMs over {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": reaches,
     }
     return parts, (
         f"loss without {with_spread(without, '.2f')},"
