@@ -315,7 +315,10 @@ def test_the_board_says_sentence_vote_and_verdict_and_can_be_filled_again():
         assert {str(number), sentence} <= set(words)
         assert any(word and verdict.startswith(word) for word in words)
     assert words.count("holds \N{CHECK MARK}") == 1
-    assert words.count("holds") == len(known)  # the votes that were wrong, and a verdict
+    assert words.count("holds \N{BALLOT X}") == len(known) - 1
+    plotting.board(ax, [(1, "Not known yet.", "holds", None)])
+    assert "holds" in words_on(ax)
+    plotting.board(ax, lines)
     assert "Unknown." not in words
     boxes = [patch.get_facecolor() for patch in ax.patches if patch.get_width() == 16]
     assert boxes == [mpl.colors.to_rgba(back) for back, _ in plotting.VERDICTS.values()]

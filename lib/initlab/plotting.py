@@ -502,7 +502,8 @@ def board(ax, lines):
     ax : matplotlib Axes
         Of a figure of 15 by 10 inches or more.
     lines : list of (int, str, str or None, str or None)
-        Number, sentence, vote and verdict of each claim. A vote that is the verdict gets a tick.
+        Number, sentence, vote and verdict of each claim. Beside a verdict, a vote gets a tick or a
+        cross.
     """
     ax.clear()
     ax.set_axis_off()
@@ -517,8 +518,8 @@ def board(ax, lines):
         words = textwrap.fill(sentence, 76)
         ax.text(4, middle, words, fontsize=15.5, va="center", linespacing=1.05)
         if vote:
-            tick = " \N{CHECK MARK}" if vote == verdict else ""
-            ax.text(71, middle, vote + tick, fontsize=16, va="center")
+            mark = " \N{CHECK MARK}" if vote == verdict else " \N{BALLOT X}" if verdict else ""
+            ax.text(71, middle, vote + mark, fontsize=16, va="center")
         if verdict:
             back, front = VERDICTS[verdict]
             ax.add_patch(Rectangle((84, y + 0.08), 16, 0.84, color=back))
