@@ -176,14 +176,23 @@ OPEN = """async (path) => {
   window.panel = panel;
 }"""
 # Not by Shift+Enter: after that JupyterLab scrolls, and moves the focus whenever it has done so.
+# The command runs a cell of the notebook that JupyterLab takes for the current one, if any.
 RUN = """async (index) => {
-  const {content} = window.panel;
+  const {jupyterapp, panel} = window;
+  const {content} = panel;
+  const cell = content.widgets[index];
+  jupyterapp.shell.activateById(panel.id);
+  while (jupyterapp.shell.currentWidget !== panel) {
+    await new Promise(requestAnimationFrame);
+  }
   document.activeElement.blur();
   content.deselectAll();
   content.activeCellIndex = index;
   await content.scrollToItem(index);
-  await window.jupyterapp.commands.execute("notebook:run-cell", {activate: false});
-  return content.widgets[index].model.outputs.toJSON();
+  cell.model.executionCount = null;
+  await jupyterapp.commands.execute("notebook:run-cell", {activate: false});
+  if (cell.model.executionCount === null) throw new Error(`cell ${index} was not run`);
+  return cell.model.outputs.toJSON();
 }"""
 EXECUTE = """async (code) => {
   const {kernel} = window.panel.sessionContext.session;

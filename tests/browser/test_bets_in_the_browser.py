@@ -110,12 +110,12 @@ def test_a_number_by_keyboard(lab, cells, keys):
     box = form(lab).get_by_role("textbox")
     assert box.input_value() == ""
     form(lab).get_by_text("%").wait_for()
-    box.focus()
-    lab.page.keyboard.type("1,5")
-    lab.page.keyboard.press("Enter")
+    # Into the box, wherever JupyterLab has put the focus in the meantime.
+    box.press_sequentially("1,5")
+    box.press("Enter")
     form(lab).get_by_text("Type a number, such as").wait_for()
     box.fill("")
-    lab.page.keyboard.type("47.5")
+    box.press_sequentially("47.5")
     for key in keys:
         lab.page.keyboard.press(key)
     shows(lab, BET, f"How many of 100? (a number, in %)\nYou bet: 47.5 %\n{AGAIN}")
