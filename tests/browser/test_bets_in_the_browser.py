@@ -11,7 +11,7 @@ bet
 """
 NUMBER = """
 from initlab.classroom import Prediction
-bet = Prediction("How many of 100?", unit="%")
+bet = Prediction("How many of <b>100</b>?", unit="%")
 bet
 """
 ASKED = "Which side?\n  (a) heads\n  (b) tails"
@@ -99,7 +99,7 @@ def test_by_keyboard_while_the_kernel_is_busy(lab, cells):
     cells(LETTERS % "edge", "b")
     form(lab).get_by_role("radio").first.focus()
     with lab.busy(lab.root):  # so no answer has arrived before the next, nor before the click
-        for key in ("Space", "Tab", "Space", "Tab", "Enter"):
+        for key in ("Space", "ArrowDown", "Tab", "Enter"):
             lab.page.keyboard.press(key)
     shows(lab, BET, f"Which side?\n  (a) heads\n  (b) edge\nYou bet (b): edge\n{AGAIN}")
 
@@ -109,6 +109,7 @@ def test_a_number_by_keyboard(lab, cells, keys):
     cells(NUMBER, 50)
     box = form(lab).get_by_role("textbox")
     assert box.input_value() == ""
+    form(lab).get_by_text("How many of <b>100</b>?").wait_for()
     form(lab).get_by_text("%").wait_for()
     # Into the box, wherever JupyterLab has put the focus in the meantime.
     box.press_sequentially("1,5")
@@ -118,7 +119,7 @@ def test_a_number_by_keyboard(lab, cells, keys):
     box.press_sequentially("47.5")
     for key in keys:
         lab.page.keyboard.press(key)
-    shows(lab, BET, f"How many of 100? (a number, in %)\nYou bet: 47.5 %\n{AGAIN}")
+    shows(lab, BET, f"How many of <b>100</b>? (a number, in %)\nYou bet: 47.5 %\n{AGAIN}")
     (output,) = lab.run(REVEAL)
     assert output["text"].startswith("You bet: 47.5 %\nMeasured: 50 %\nYou knew it.")
 
