@@ -8,7 +8,7 @@ import pytest
 
 from initlab import Activation, Dense
 from initlab import initializers as init
-from initlab.activations import leaky_relu, softsign
+from initlab.activations import ACTIVATIONS, leaky_relu, softsign
 
 each_precision = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -200,3 +200,16 @@ def test_an_activation_layer_applies_its_function_to_each_number(f, shape, numer
     np.testing.assert_allclose(layer.backward(grad), slope, rtol=1e-6, atol=1e-8)
     with pytest.raises(ValueError, match="did you mean 'relu'"):
         Activation("relux")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [name for name, f in ACTIVATIONS.items() if f.saturation])
+def test_far_out_on_flat_ends_nothing_is_denormal_and_all_else_is_as_the_function_says(name, dtype):
+    layer, tiny = Activation(name), np.finfo(dtype).tiny
+    z = np.linspace(-1.1, 1.1, 2001, dtype=dtype)[:, None] * -np.log(tiny)
+    for grad in (np.ones_like(z), np.full_like(z, 1e-9)):
+        plain = [layer.function(z), grad * layer.function.derivative(z)]
+        for given, want in zip([layer.forward(z), layer.backward(grad)], plain, strict=True):
+            normal = np.abs(want) >= tiny
+            np.testing.assert_array_equal(given, np.where(normal, want, 0))
+            assert given.dtype == dtype

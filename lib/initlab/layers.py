@@ -158,6 +158,12 @@ class Activation:
     ----------
     function : ActivationFunction or str
         E.g. ``initlab.activations.relu``, or its name.
+
+    Notes
+    -----
+    What is smaller than the smallest normal float (in float32 1.2e-38) is set to 0 if the function
+    has flat ends. Far out on them many numbers are so small, and a processor multiplies such
+    *denormal* numbers up to a hundred times more slowly.
     """
 
     def __init__(self, function: activations.ActivationFunction | str):
@@ -171,13 +177,18 @@ class Activation:
     def forward(self, z: FloatArray) -> FloatArray:
         """Return f(z); argument and result have shape (..., batch, features)."""
         self.z = checks.float_array("z", z)
-        return self.function(self.z)
+        return self._without_denormals(self.function(self.z))
 
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dz, given dL/dh: h_bj depends only on z_bj, so dL/dz = dL/dh f'(z)."""
         shape, dtype = (None, None) if self.z is None else (self.z.shape, self.z.dtype)
         grad = checks.fitting_gradient(grad, shape, dtype)
-        return grad * self.function.derivative(self.z)
+        return self._without_denormals(grad * self.function.derivative(self.z))
+
+    def _without_denormals(self, array: FloatArray) -> FloatArray:
+        if self.function.saturation is not None:
+            array *= np.abs(array) >= np.finfo(array.dtype).tiny
+        return array
 
     def __repr__(self) -> str:
         """Return the function's name."""
