@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from initlab.classroom import Prediction, ballot, prediction, progress_bar, score
+from initlab._engine.progress import progress_bar
+from initlab.classroom import Prediction, ballot, prediction, score
 from initlab.classroom.checks import Check
 
 CHOICES = {"a": "heads", "b": "tails"}

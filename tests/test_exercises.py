@@ -132,7 +132,7 @@ WRONG = {
 
 def test_every_exercise_is_offered_and_has_its_answers_here():
     assert set(CHECKS) == set(RIGHT) == set(WRONG)
-    assert {"Prediction", "progress_bar", "reset_score", *CHECKS} == set(classroom.__all__)
+    assert {"Prediction", "reset_score", *CHECKS} == set(classroom.__all__)
     assert all(getattr(classroom, name) is check for name, check in CHECKS.items())
 
 

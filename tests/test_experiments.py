@@ -274,22 +274,6 @@ def test_a_race_gives_its_curves_by_name_and_suggests_the_nearest():
             curves("xavier")
 
 
-def test_two_races_make_one_in_which_the_later_counts_and_stay_as_they_were():
-    one, other = made_up_race("He", "Xavier"), made_up_race("std 0.01", "He")
-    parts = [vars(race)[part] for race in (one, other) for part in vars(race)]
-    before = [dict(part) for part in parts]
-    both = one | other
-    for part in ("histories", "test_accuracy", "networks"):
-        merged = getattr(both, part)
-        assert list(merged) == ["He", "Xavier", "std 0.01"]
-        assert merged["Xavier"] is getattr(one, part)["Xavier"]
-        assert merged["He"] is getattr(other, part)["He"]
-        merged["new"] = None
-    assert parts == before
-    with pytest.raises(TypeError, match="unsupported operand"):
-        one | {}
-
-
 def test_how_far_units_move_before_training_is_measured_and_predicted(few_digits):
     x, sizes = few_digits.x_train, [784, 300, 200, 10]
     contestants = AS_CODED | AS_LABELLED

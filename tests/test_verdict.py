@@ -1,8 +1,11 @@
 """The last notebook of part one: a vote on all claims, and their replication."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from initlab import plotting
 from initlab.classroom import ledger, sheet
 from initlab.classroom.replication import replicate
 from initlab.classroom.sheet import ANSWERS, Sheet
@@ -18,7 +21,8 @@ def no_votes(monkeypatch):
 
 
 def rows_of(one):
-    return [row.children for row in one._form().children]
+    _style, *rows = one._form().children
+    return [row.children for row in rows]
 
 
 def test_the_sheet_shows_each_claim_of_the_article_with_three_answers():
@@ -39,15 +43,40 @@ def test_a_click_is_a_vote_and_outlives_the_cell():
     again = Sheet()
     assert again.votes == dict.fromkeys(ARTICLES) | {1: "half true", 5: "false"}
     assert rows_of(again)[4][1].value == "false"
-    assert "\n 5 false     With std 0" in repr(again)
-    assert "\n 6 ?         Neurons" in repr(again)
-    assert again.right({1: "half true", 5: "holds", 6: "holds"}) == (1, 2)
+    assert f"\n 5 false     {ledger.CLAIMS[5].text}" in repr(again)
+    assert f"\n 6 ?         {ledger.CLAIMS[6].text}" in repr(again)
+
+
+def test_votes_stand_beside_the_verdicts_known_so_far():
+    one = Sheet()
+    one.mark({1: "half true", 5: "false", 6: "holds"})
+    judged = [
+        SimpleNamespace(number=1, verdict="half true"),
+        SimpleNamespace(number=5, verdict="holds"),
+    ]
+    lines = one.lines(judged)
+    assert [(number, text) for number, text, *_ in lines] == [
+        (number, ledger.CLAIMS[number].text) for number in ARTICLES
+    ]
+    assert {line[0]: line[2:] for line in lines if any(line[2:])} == {
+        1: ("half true", "half true"),
+        5: ("false", "holds"),
+        6: ("holds", None),
+    }
+    assert one.right(judged) == (1, 3)
+
+
+def test_the_board_has_a_colour_for_each_verdict_and_the_sheet_for_each_but_the_lottery():
+    parts = [[[True]], [[False]], [[True], [False]], [[True, False]]]
+    verdicts = [ledger.verdict(np.array(part)) for part in parts]
+    assert set(plotting.VERDICTS) == set(verdicts)
+    assert set(ANSWERS) < set(verdicts)
 
 
 @pytest.mark.parametrize(
     ("votes", "message"),
     [
-        ({15: "holds"}, "15 must be the number of a claim: 1 to 14"),
+        ({ledger.OURS[0]: "holds"}, f"{ledger.OURS[0]} must .* a claim: 1 to {ARTICLES[-1]}"),
         ({2: "maybe"}, "claim 2: 'maybe'"),
     ],
 )

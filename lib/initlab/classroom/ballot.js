@@ -20,7 +20,7 @@ function radio(model, [letter, text]) {
 }
 
 function number(model) {
-  const box = input({ type: "text", placeholder: "a number", ariaLabel: "a number", autocomplete: "off" });
+  const box = input({ type: "text", placeholder: "a number", ariaLabel: "a number" });
   box.oninput = () => answer(model, box.value);
   return element("label", {}, box, ` ${model.get("unit")}`);
 }

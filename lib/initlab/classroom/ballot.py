@@ -70,6 +70,6 @@ class Ballot(anywidget.AnyWidget):
             self._place(self.answer if self.choices else float(self.answer))
         except (TypeError, ValueError):
             if self.choices:
-                self.message = "Choose an answer first: with the mouse, or with Space and the arrows."
+                self.message = "Choose an answer first, with the mouse or with the arrows."
             else:
                 self.message = "Type a number, such as 1500 or 0.25."

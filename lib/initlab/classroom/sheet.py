@@ -26,8 +26,6 @@ class Sheet:
     >>> sheet.mark({2: "holds", 5: "false"})
     >>> sheet.votes[2], sheet.votes[5], sheet.votes[1]
     ('holds', 'false', None)
-    >>> sheet.right({2: "holds", 5: "half true"})
-    (1, 2)
     """
 
     def __init__(self):
@@ -51,15 +49,24 @@ class Sheet:
         for number in votes.keys() & self._buttons.keys():
             self._buttons[number].value = votes[number]
 
-    def right(self, verdicts):
-        """Return how many votes were right, and how many claims were voted on.
+    def lines(self, rows):
+        """Return each claim's number, text, vote and verdict, as ``plotting.board`` shows them.
 
         Parameters
         ----------
-        verdicts : dict of int to str
+        rows : iterable of ledger.Row
+            Of the claims judged so far; the verdict on the others is None.
         """
-        cast = {number: vote for number, vote in self.votes.items() if vote is not None}
-        return sum(verdicts.get(number) == vote for number, vote in cast.items()), len(cast)
+        verdicts = {row.number: row.verdict for row in rows}
+        return [
+            (number, CLAIMS[number].text, vote, verdicts.get(number))
+            for number, vote in self.votes.items()
+        ]
+
+    def right(self, rows):
+        """Return how many votes were right, and how many claims were voted on."""
+        cast = [line for line in self.lines(rows) if line[2] is not None]
+        return sum(vote == verdict for *_, vote, verdict in cast), len(cast)
 
     def __repr__(self):
         """Return the claims, a line each, with what was marked."""
@@ -72,14 +79,14 @@ class Sheet:
     def _form(self):
         import ipywidgets as widgets
 
-        rows = []
+        rows = [widgets.HTML(STYLE)]
         for number, vote in self.votes.items():
             style = {"button_width": "7em"}
             buttons = widgets.ToggleButtons(options=ANSWERS, value=vote, style=style)
             buttons.observe(self._marked(number), "value")
             self._buttons[number] = buttons
             text = f"<b>{number}</b> {html.escape(CLAIMS[number].text)}"
-            sentence = widgets.HTML(STYLE * (not rows) + text, layout={"width": "38em"})
+            sentence = widgets.HTML(text, layout={"width": "38em"})
             rows.append(widgets.HBox([sentence, buttons]))
         box = widgets.VBox(rows)
         box.add_class("initlab-sheet")

@@ -62,16 +62,6 @@ class Race:
     def _of(self, name):
         return self.histories[known_name("name", name, self.histories)]
 
-    def __or__(self, other):
-        """Merge two races, e.g. of contestants with different learning rates."""
-        if not isinstance(other, Race):
-            return NotImplemented
-        return Race(
-            self.histories | other.histories,
-            self.test_accuracy | other.test_accuracy,
-            self.networks | other.networks,
-        )
-
 
 def mnist_race(
     contestants,
