@@ -1,8 +1,8 @@
 """The network learns its starting point, one layer at a time.
 
-Before 2010, deep sigmoid networks were not trained from random weights. Each layer first learned,
-without any labels, to describe the output of the layer below, as a restricted Boltzmann machine or
-an autoencoder. The weights found in this way were the starting point for the actual training.
+Around 2006 deep sigmoid networks were thought too hard to train from random weights. So each layer
+first learned, without any labels, to describe the output of the layer below, as a restricted
+Boltzmann machine or an autoencoder. The weights found in this way were the start of the training.
 """
 
 from collections.abc import Callable
