@@ -422,7 +422,7 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
         f" and with all its steps {with_spread(longer, '.2f')};"
         f" with RBMs {with_spread(rbm, '.2f')}, autoencoders {with_spread(autoencoder, '.2f')};"
         f" of the gradient reach layer 1: {with_spread(reach_without, '.1g')} without,"
-        f" {with_spread(reach_rbm, '.1g')} with RBMs"
+        f" {with_spread(reach_rbm, '.2g')} with RBMs"
     )
 
 
