@@ -114,6 +114,21 @@ def test_a_claim_is_entered_where_its_judge_stands(monkeypatch):
     )
 
 
+def test_other_lines_judge_the_same_measurements_and_ours_stay():
+    ours = {name: getattr(ledger, name) for name in ledger.LINES}
+    row = ledger.claim_2(np.array([[0.95, 0.93]]))
+    for line, known in [(0.92, HOLDS), (0.94, FALSE)]:
+        (again,) = ledger.judged_again([row], SATURATED=line)
+        assert (again.verdict, again.number, again.measured) == (known, 2, row.measured)
+        assert f"over {line:.0%} of each layer" in str(again)
+    with pytest.raises(ValueError, match="no such line; choose from LEARNED"):
+        ledger.judged_again([row], SATURATE=0.5)
+    moderate = ledger.claim_7(np.array([[0.12]]), np.array([[0.0006]]), np.array([2.3]))
+    with pytest.raises(ValueError, match="not every std"):
+        ledger.judged_again([moderate], MODERATE=(0.2, 0.3))
+    assert {name: getattr(ledger, name) for name in ledger.LINES} == ours
+
+
 # ------------------------------------------------------------ each rule, just above its thresholds
 # For each claim that is judged seed by seed: what one seed measures where all its parts are seen,
 # and for each part what is measured instead where it just isn't.

@@ -7,10 +7,13 @@ they have measured; the verdict (07) calls them all, with seeds that no other ha
 
 import functools
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+
+from initlab._engine.checks import known_name
 
 # A network has learned something if its loss has fallen below this; guessing gives 2.30.
 LEARNED = 1.5
@@ -21,6 +24,7 @@ MODERATE = (0.05, 0.29)
 SATURATED = 0.9
 # A gradient has vanished on its way back if less than this is left of its RMS.
 LEFT_OVER = 0.5
+LINES = ("LEARNED", "MODERATE", "SATURATED", "LEFT_OVER")
 
 
 class Claim(NamedTuple):
@@ -53,6 +57,8 @@ class Row:
         The numbers, with their spread over seeds.
     notebook : str
         Which settles the claim.
+    again : callable, optional
+        Judges the same measurements anew; see ``judged_again``.
     """
 
     number: int
@@ -61,6 +67,7 @@ class Row:
     parts: dict[str, float]
     measured: str
     notebook: str
+    again: Callable | None = field(default=None, repr=False, compare=False)
 
     def __str__(self):
         """Return the claim, a mark for each part, the measurement and the verdict, a line each."""
@@ -116,7 +123,8 @@ def claim(number, text, notebook, *, ours=False):
                 raise ValueError(f"claim {number}: the dicts are empty; there is nothing to judge")
             parts, measured = judge(*args, **kwargs)
             shares = {words: float(np.mean(seen)) for words, seen in parts.items()}
-            return Row(number, text, verdict([*parts.values()]), shares, measured, notebook)
+            again = functools.partial(row, *args, **kwargs)
+            return Row(number, text, verdict([*parts.values()]), shares, measured, notebook, again)
 
         return row
 
@@ -142,6 +150,28 @@ def verdict(parts):
     shares = {float(np.mean(part)) for part in parts}
     known = {(1,): "holds", (0,): "false", (0, 1): "half true"}
     return known.get(tuple(sorted(shares)), "depends on the draw")
+
+
+def judged_again(rows, **lines):
+    """Judge the same measurements by other lines.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    **lines
+        ``LEARNED``, ``SATURATED``, ``LEFT_OVER`` (numbers) or ``MODERATE`` (a pair): see the top of
+        this module.
+
+    Returns
+    -------
+    list of Row
+    """
+    ours = {name: globals()[known_name("line", name, LINES)] for name in lines}
+    globals().update(lines)
+    try:
+        return [row.again() for row in rows]
+    finally:
+        globals().update(ours)
 
 
 def with_spread(values, form=".3f"):
