@@ -101,17 +101,32 @@ def test_our_own_claims_come_after_the_articles():
 def test_a_claim_is_entered_where_its_judge_stands(monkeypatch):
     monkeypatch.setattr(ledger, "CLAIMS", {})
 
-    @ledger.claim(99, "Snow is white.", "00_start_here", ours=True)
+    told = ["white", "over {LEFT_OVER:.0%} deep"]
+
+    @ledger.claim(99, "Snow is white.", "00_start_here", parts=told, ours=True)
     def claim_99(white, *, deep):
         """Judge by two seeds."""
-        return {"white": white, "deep": deep}, "seen from here"
+        return [white, deep], "seen from here"
 
-    assert ledger.CLAIMS == {99: ("(ours) Snow is white.", "00_start_here", True)}
+    assert {99: ("(ours) Snow is white.", "00_start_here", tuple(told), True)} == ledger.CLAIMS
     assert (claim_99.__name__, claim_99.__doc__) == ("claim_99", "Judge by two seeds.")
-    text, parts = "(ours) Snow is white.", {"white": 1.0, "deep": 0.0}
-    assert claim_99([True, True], deep=[False, False]) == Row(
-        99, text, HALF, parts, "seen from here", "00_start_here"
-    )
+    text, parts = "(ours) Snow is white.", {"white": 1.0, "over 50% deep": 0.0}
+    row = claim_99([True, True], deep=[False, False])
+    assert row == Row(99, text, HALF, parts, "seen from here", "00_start_here")
+    np.testing.assert_array_equal(row.margins, [[np.inf] * 2, [-np.inf] * 2])
+    one_too_many = ledger.claim(98, "One.", "00_start_here", parts=["one"])
+    with pytest.raises(ValueError, match="zip"):
+        one_too_many(lambda: ([[True], [True]], ""))()
+
+
+def test_a_margin_is_in_doublings_and_its_sign_says_what_is_seen():
+    numbers = np.array([6.0, 3, 1.5, 0])
+    for compare, sign in [(ledger.above, 1), (ledger.below, -1)]:
+        compared = compare(numbers, 3)
+        np.testing.assert_allclose(compared.margin, sign * np.array([1, 0, -1, -np.inf]))
+        np.testing.assert_array_equal(compared.seen, compared.margin > 0)
+    beside_nothing = ledger.above(np.zeros(1), np.zeros(1))  # 0 of a gradient of 0
+    assert not beside_nothing.seen[0]
 
 
 def test_other_lines_judge_the_same_measurements_and_ours_stay():
@@ -183,10 +198,10 @@ RULES = {
         [{"reach_rbm": 0.49}],
     ),
     15: (
-        {"critical": 1.76, "below": 0.3, "at": 0.51, "above": 0.3},
-        [{"at": 0.5, "below": 0.1, "above": 0.1}],
-        [{"below": 0.32}],
-        [{"above": 0.32}],
+        {"critical": 1.76, "ordered": 0.3, "at": 0.51, "chaotic": 0.3},
+        [{"at": 0.5, "ordered": 0.1, "chaotic": 0.1}],
+        [{"ordered": 0.32}],
+        [{"chaotic": 0.32}],
     ),
 }
 

@@ -220,6 +220,14 @@ def test_images_are_square_and_labelled(axes):
     assert [ax.get_title() for ax in axes[:2]] == ["7", "3"]
 
 
+def test_filters_are_the_columns_of_the_weights_each_on_its_own_scale(axes):
+    weight = np.array([[1.0, -8], [2, 4], [-3, 0], [0, 1]])
+    plotting.filters(axes[:2], weight)
+    for ax, column, limit in zip(axes[:2], weight.T, (3, 8), strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), column.reshape(2, 2))
+        assert ax.images[0].get_clim() == (-limit, limit)
+
+
 def test_a_trainability_map_shows_each_network_at_its_place_and_fills(ax):
     accuracy = np.array([[0.9, np.nan, 0.1], [np.nan, 0.5, np.nan]])
     theory = {"limit": ([1, 2, 3], [9, 99, 9]), "border": 1.76}
@@ -306,19 +314,40 @@ def test_an_accuracy_table_tells_the_spread_and_what_overflowed_and_leaves_open_
 def test_the_board_says_sentence_vote_and_verdict_and_can_be_filled_again():
     _, ax = plt.subplots(figsize=(15, 10))
     known = list(plotting.VERDICTS)
-    lines = [(n, f"Claim about {word}.", "holds", word) for n, word in enumerate(known, start=1)]
-    plotting.board(ax, [*lines[:2], (3, "Unknown.", None, None)])
+    lines = [
+        (n, f"Claim about {word}.", "holds", word, []) for n, word in enumerate(known, start=1)
+    ]
+    plotting.board(ax, [*lines[:2], (3, "Unknown.", None, None, None)])
     plotting.board(ax, lines)
     words = words_on(ax)
-    assert words[:3] == ["claim", "vote", "measured"]
-    for number, sentence, _, verdict in lines:
+    assert words[:3] == ["claim", "vote", "verdict"]
+    for number, sentence, _, verdict, _ in lines:
         assert {str(number), sentence} <= set(words)
         assert any(word and verdict.startswith(word) for word in words)
     assert words.count("holds \N{CHECK MARK}") == 1
     assert words.count("holds \N{BALLOT X}") == len(known) - 1
-    plotting.board(ax, [(1, "Not known yet.", "holds", None)])
+    plotting.board(ax, [(1, "Not known yet.", "holds", None, None)])
     assert "holds" in words_on(ax)
     plotting.board(ax, lines)
     assert "Unknown." not in words
-    boxes = [patch.get_facecolor() for patch in ax.patches if patch.get_width() == 16]
+
+
+def test_the_boards_dots_are_on_the_right_of_the_line_if_seen_and_stop_at_the_edge():
+    _, ax = plt.subplots(figsize=(15, 10))
+    margins = [np.array([0.5, -0.5]), np.array([np.inf, 9]), np.array([-np.inf, -9])]
+    plotting.board(ax, [(1, "Claim.", None, "depends on the draw", margins)])
+    (line,) = {float(x) for drawn in ax.lines for x in drawn.get_xdata()}
+    dots = [tuple(map(float, dot)) for part in ax.collections for dot in part.get_offsets()]
+    heights = sorted({y for _, y in dots})
+    places = [sorted(x - line for x, y in dots if y == height) for height in heights]
+    edge = places[1][0]
+    assert edge > 0
+    np.testing.assert_allclose(places, [[-edge / 4, edge / 4], [edge, edge], [-edge, -edge]])
+    assert 0 < heights[0] < heights[-1] < 1
+
+
+def test_the_board_has_a_box_for_each_verdict():
+    _, ax = plt.subplots(figsize=(15, 10))
+    plotting.board(ax, [(n, "", None, word, []) for n, word in enumerate(plotting.VERDICTS)])
+    boxes = [patch.get_facecolor() for patch in ax.patches if patch.get_width() == 14]
     assert boxes == [mpl.colors.to_rgba(back) for back, _ in plotting.VERDICTS.values()]

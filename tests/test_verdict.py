@@ -1,5 +1,6 @@
 """The last notebook of part one: a vote on all claims, and their replication."""
 
+import html
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,6 +31,8 @@ def test_the_sheet_shows_each_claim_of_the_article_with_three_answers():
     assert len(rows) == len(ARTICLES)
     for number, (sentence, buttons) in zip(ARTICLES, rows, strict=True):
         assert f"<b>{number}</b> " in sentence.value
+        for part in ledger.CLAIMS[number].parts_in_words():
+            assert html.escape(part) in sentence.value
         assert buttons.options == ANSWERS
         assert buttons.value is None
 
@@ -51,17 +54,17 @@ def test_votes_stand_beside_the_verdicts_known_so_far():
     one = Sheet()
     one.mark({1: "half true", 5: "false", 6: "holds"})
     judged = [
-        SimpleNamespace(number=1, verdict="half true"),
-        SimpleNamespace(number=5, verdict="holds"),
+        SimpleNamespace(number=1, verdict="half true", margins=[1]),
+        SimpleNamespace(number=5, verdict="holds", margins=[2]),
     ]
     lines = one.lines(judged)
     assert [(number, text) for number, text, *_ in lines] == [
         (number, ledger.CLAIMS[number].text) for number in ARTICLES
     ]
     assert {line[0]: line[2:] for line in lines if any(line[2:])} == {
-        1: ("half true", "half true"),
-        5: ("false", "holds"),
-        6: ("holds", None),
+        1: ("half true", "half true", [1]),
+        5: ("false", "holds", [2]),
+        6: ("holds", None, None),
     }
     assert one.right(judged) == (1, 3)
 

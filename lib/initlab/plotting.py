@@ -326,6 +326,25 @@ def images(axes, rows, labels=None):
     return axes
 
 
+def filters(axes, weight):
+    """Draw the weights of single neurons as pictures: purple positive, orange negative.
+
+    Parameters
+    ----------
+    axes : sequence of matplotlib Axes
+        One for each of the first neurons of a layer.
+    weight : array, shape (side * side, neurons)
+        Each neuron's picture has its own scale.
+    """
+    for ax, weights in zip(axes, weight.T, strict=False):
+        side, limit = round(len(weights) ** 0.5), np.abs(weights).max()
+        look = {"cmap": "PuOr", "vmin": -limit, "vmax": limit, "interpolation": "nearest"}
+        ax.imshow(weights.reshape(side, side), **look)
+        ax.set(xticks=[], yticks=[])
+        ax.grid(visible=False)
+    return axes
+
+
 def folded_bell(ax, folded, *, reach=12.0):
     """Draw the bell curve of z, the curve that folds it, and the histogram of h that it becomes.
 
@@ -501,31 +520,43 @@ def board(ax, lines):
     ----------
     ax : matplotlib Axes
         Of a figure of 15 by 10 inches or more.
-    lines : list of (int, str, str or None, str or None)
-        Number, sentence, vote and verdict of each claim. Beside a verdict, a vote gets a tick or a
-        cross.
+    lines : list of (int, str, str or None, str or None, list of array or None)
+        Number, sentence, vote, verdict and margins of each claim. Beside a verdict, a vote gets a
+        tick or a cross. The margins are in doublings, an array for each part of the claim: a dot
+        for each draw, on the right of the line where the part was seen. What is farther away than
+        a factor of four stands at the edge.
     """
     ax.clear()
     ax.set_axis_off()
-    ax.set(xlim=(0, 100), ylim=(len(lines), -0.8))
-    for x, words in [(0, "claim"), (71, "vote"), (85, "measured")]:
+    ax.set(xlim=(0, 100), ylim=(len(lines) + 0.6, -0.8))
+    for x, words in [(0, "claim"), (50, "vote"), (87, "verdict")]:
         ax.text(x, -0.4, words, fontsize=17, weight="bold", va="center")
-    for y, (number, sentence, vote, verdict) in enumerate(lines):
+    ax.text(73, -0.4, "not seen | seen", fontsize=17, weight="bold", va="center", ha="center")
+    ax.plot([73, 73], [0, len(lines)], color=BLACK, linewidth=2)
+    for x, words in [(63, "factor 4"), (73, "the line"), (83, "factor 4")]:
+        ax.text(x, len(lines) + 0.3, words, fontsize=15, va="center", ha="center")
+    for y, (number, sentence, vote, verdict, margins) in enumerate(lines):
         middle = y + 0.5
         if y % 2 == 0:
             ax.axhspan(y, y + 1, color="0.95", zorder=0)
         ax.text(2.5, middle, number, fontsize=17, weight="bold", va="center", ha="right")
-        words = textwrap.fill(sentence, 76)
+        words = textwrap.fill(sentence, 56)
         ax.text(4, middle, words, fontsize=15.5, va="center", linespacing=1.05)
         if vote:
             mark = " \N{CHECK MARK}" if vote == verdict else " \N{BALLOT X}" if verdict else ""
-            ax.text(71, middle, vote + mark, fontsize=16, va="center")
+            ax.text(50, middle, vote + mark, fontsize=16, va="center")
+        for place, margin in enumerate(margins or [], start=1):
+            height = np.full(len(margin), y + place / (len(margins) + 1))
+            for seen, color in [(True, BLUE), (False, VERMILION)]:
+                mine = (margin > 0) == seen
+                where = 73 + 5 * np.clip(margin[mine], -2, 2)
+                ax.scatter(where, height[mine], s=60, color=color, alpha=0.7, zorder=3)
         if verdict:
             back, front = VERDICTS[verdict]
-            ax.add_patch(Rectangle((84, y + 0.08), 16, 0.84, color=back))
+            ax.add_patch(Rectangle((86, y + 0.08), 14, 0.84, color=back))
             word = verdict.replace("depends on the draw", "depends")
             look = {"fontsize": 18, "color": front, "ha": "center", "va": "center"}
-            ax.text(92, middle, word, **look)
+            ax.text(93, middle, word, **look)
     return ax
 
 

@@ -28,11 +28,35 @@ LINES = ("LEARNED", "MODERATE", "SATURATED", "LEFT_OVER")
 
 
 class Claim(NamedTuple):
-    """A claim, the notebook that settles it, and whether it is the series' own."""
+    """A claim, the notebook that settles it, its parts, and whether it is the series' own.
+
+    In the parts a line stands by its name, in braces: ``parts_in_words`` writes its number there.
+    """
 
     text: str
     notebook: str
+    parts: tuple[str, ...]
     ours: bool
+
+    def parts_in_words(self):
+        """Return the parts, each a condition that is seen or not."""
+        lines = {name: globals()[name] for name in LINES}
+        return [part.format(**lines) for part in self.parts]
+
+
+class Compared(NamedTuple):
+    """Numbers beside a line: whether each is on the right side of it, and how far.
+
+    Attributes
+    ----------
+    seen : array of bool, shape (seeds,)
+    margin : array of float, shape (seeds,)
+        In doublings: 0 is on the line, 1 is beyond it by a factor of two, and -1 is short of it by
+        a factor of two. Infinite if nothing is compared: a part that was read or counted.
+    """
+
+    seen: np.ndarray
+    margin: np.ndarray
 
 
 # By number: the article's claims, in the order in which the reader meets them, and then our own.
@@ -57,6 +81,8 @@ class Row:
         The numbers, with their spread over seeds.
     notebook : str
         Which settles the claim.
+    margins : list of array, shape (seeds,) each
+        For each part how far each seed is from its line; see ``Compared``.
     again : callable, optional
         Judges the same measurements anew; see ``judged_again``.
     """
@@ -67,6 +93,7 @@ class Row:
     parts: dict[str, float]
     measured: str
     notebook: str
+    margins: list = field(default_factory=list, repr=False, compare=False)
     again: Callable | None = field(default=None, repr=False, compare=False)
 
     def __str__(self):
@@ -106,14 +133,14 @@ class LedgerTable:
         return "\n".join(f"{row.number:2} {row.verdict}" for row in self.rows)
 
 
-def claim(number, text, notebook, *, ours=False):
+def claim(number, text, notebook, *, parts, ours=False):
     """Enter a claim into ``CLAIMS``, and let its judge, the function below it, return a ``Row``.
 
-    What the judge itself returns is the parts of the claim, as a dict of words to what ``verdict``
-    takes, and a sentence with the numbers.
+    What the judge itself returns is, for each of the claim's parts, whether it was seen with each
+    seed (an array of bool, or ``above`` or ``below`` of a line), and a sentence with the numbers.
     """
     text = f"(ours) {text}" if ours else text
-    CLAIMS[number] = Claim(text, notebook, ours)
+    entry = CLAIMS[number] = Claim(text, notebook, tuple(parts), ours)
 
     def decorate(judge):
         @functools.wraps(judge)
@@ -121,14 +148,39 @@ def claim(number, text, notebook, *, ours=False):
             dicts = [value for value in args if isinstance(value, dict)]
             if dicts and not any(dicts):
                 raise ValueError(f"claim {number}: the dicts are empty; there is nothing to judge")
-            parts, measured = judge(*args, **kwargs)
-            shares = {words: float(np.mean(seen)) for words, seen in parts.items()}
-            again = functools.partial(row, *args, **kwargs)
-            return Row(number, text, verdict([*parts.values()]), shares, measured, notebook, again)
+            found, measured = judge(*args, **kwargs)
+            compared = [one if isinstance(one, Compared) else _counted(one) for one in found]
+            words = zip(entry.parts_in_words(), compared, strict=True)
+            return Row(
+                number,
+                text,
+                verdict([one.seen for one in compared]),
+                {part: float(np.mean(one.seen)) for part, one in words},
+                measured,
+                notebook,
+                [one.margin for one in compared],
+                functools.partial(row, *args, **kwargs),
+            )
 
         return row
 
     return decorate
+
+
+def _counted(seen):
+    return Compared(seen, np.where(seen, np.inf, -np.inf))
+
+
+def above(values, line):
+    """Compare numbers with a line that they have to be above; see ``Compared``."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Compared(values > line, np.log2(values / line))
+
+
+def below(values, line):
+    """Compare numbers with a line that they have to be below; see ``Compared``."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Compared(values < line, -np.log2(values / line))
 
 
 def verdict(parts):
@@ -195,7 +247,16 @@ def with_spread(values, form=".3f"):
 # ------------------------------------------------------------- the claims, each above its judge
 
 
-@claim(1, "With N(0, 1) each layer widens the signal, more and more, to 0 and 1.", "00_start_here")
+@claim(
+    1,
+    "With N(0, 1) each layer widens the signal, more and more, to 0 and 1.",
+    "00_start_here",
+    parts=[
+        "each layer's sums have a larger std than its inputs",
+        "the std of the sums grows from layer to layer",
+        "over {SATURATED:.0%} of the last layer is saturated",
+    ],
+)
 def claim_1(std_input, std_z, saturated):
     """Judge by what std 1 does to the std of each layer's inputs, shape (seeds, layers) each.
 
@@ -206,25 +267,25 @@ def claim_1(std_input, std_z, saturated):
     saturated : array
         The share of saturated activations.
     """
-    wider = (std_z > std_input).all(axis=1)
-    wider_and_wider = (np.diff(std_z) > 0).all(axis=1)
-    parts = {
-        "each layer's sums have a larger std than its inputs": wider,
-        "the std of the sums grows from layer to layer": wider_and_wider,
-        f"over {SATURATED:.0%} of the last layer is saturated": saturated[:, -1] > SATURATED,
-    }
-    return parts, (
+    wider = above((std_z / std_input).min(axis=1), 1)
+    wider_and_wider = above((std_z[:, 1:] / std_z[:, :-1]).min(axis=1), 1)
+    return [wider, wider_and_wider, above(saturated[:, -1], SATURATED)], (
         f"std of the sums {with_spread(std_z[:, 0], '.1f')} in layer 1,"
         f" {with_spread(std_z[:, -1], '.1f')} in layer {std_z.shape[1]};"
         f" saturated there: {with_spread(saturated[:, -1], '.0%')}"
     )
 
 
-@claim(2, "std 10 pushes the activations to 0 and 1.", "01_weights_too_large")
+@claim(
+    2,
+    "std 10 pushes the activations to 0 and 1.",
+    "01_weights_too_large",
+    parts=["over {SATURATED:.0%} of each layer is saturated"],
+)
 def claim_2(saturated):
     """Judge by the share of saturated activations at std 10, shape (seeds, layers)."""
     least = saturated.min(axis=1)
-    return {f"over {SATURATED:.0%} of each layer is saturated": least > SATURATED}, (
+    return [above(least, SATURATED)], (
         f"saturated: {with_spread(saturated.mean(axis=1), '.1%')}; in the least saturated layer"
         f" {with_spread(least, '.1%')}"
     )
@@ -234,6 +295,11 @@ def claim_2(saturated):
     3,
     "With std 10 the gradient vanishes, and the weights are not updated (steps of 0.5).",
     "01_weights_too_large",
+    parts=[
+        "the median of |dL/dz| is below 1e-10 in each layer",
+        "less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1",
+        "in training, hidden weights move by less than 1% (RMS)",
+    ],
 )
 def claim_3(rms, median, moved):
     """Judge by RMS and median of dL/dz at std 10, and by how far a training moves the weights.
@@ -245,11 +311,11 @@ def claim_3(rms, median, moved):
         The RMS of the change of a layer's weights, divided by the RMS of the weights.
     """
     growth = rms[:, 0] / rms[:, -1]
-    parts = {
-        "the median of |dL/dz| is below 1e-10 in each layer": median.max(axis=1) < 1e-10,
-        f"less than {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": growth < LEFT_OVER,
-        "in training, hidden weights move by less than 1% (RMS)": (moved.max(axis=1) < 0.01),
-    }
+    parts = [
+        below(median.max(axis=1), 1e-10),
+        below(growth, LEFT_OVER),
+        below(moved.max(axis=1), 0.01),
+    ]
     return parts, (
         f"median of the gradient at most {median.max():.0e}; but its RMS, layer 1 over layer"
         f" {rms.shape[1]}: x {with_spread(growth, '.0f')}; hidden weights move by"
@@ -257,26 +323,42 @@ def claim_3(rms, median, moved):
     )
 
 
-@claim(4, "std 0 puts every activation at 0.5.", "02_weights_of_zero")
+@claim(
+    4,
+    "std 0 puts every activation at 0.5.",
+    "02_weights_of_zero",
+    parts=["every activation is exactly 0.5"],
+)
 def claim_4(activations):
     """Judge by all activations at std 0, shape (seeds, ...)."""
     off = np.abs(activations - 0.5).reshape(len(activations), -1).max(axis=1)
-    return {
-        "every activation is exactly 0.5": off == 0
-    }, f"largest distance from 0.5: {off.max():g}"
+    return [off == 0], f"largest distance from 0.5: {off.max():g}"
 
 
-@claim(5, "With std 0 the gradient does not vanish.", "02_weights_of_zero")
+@claim(
+    5,
+    "With std 0 the gradient does not vanish.",
+    "02_weights_of_zero",
+    parts=["over {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1"],
+)
 def claim_5(rms):
     """Judge by the RMS of dL/dz at std 0, shape (seeds, layers)."""
-    reaches = rms[:, 0] > LEFT_OVER * rms[:, -1]
-    return {f"over {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": reaches}, (
+    return [above(rms[:, 0], LEFT_OVER * rms[:, -1])], (
         f"RMS in layers 1 to {rms.shape[1] - 1}: {rms[:, :-1].max():g};"
         f" in layer {rms.shape[1]}: {with_spread(rms[:, -1], '.2f')}"
     )
 
 
-@claim(6, "Neurons that give the same output add nothing (400 steps).", "02_weights_of_zero")
+@claim(
+    6,
+    "Neurons that give the same output add nothing (400 steps).",
+    "02_weights_of_zero",
+    parts=[
+        "equal neurons stay equal: rank 1, difference below 1e-6",
+        "their loss is that of a single neuron, to within 0.1",
+        "and more than 0.5 above that of different neurons",
+    ],
+)
 def claim_6(equal, single, different):
     """Judge by three ``experiments.Symmetry``: of equal neurons, a single one, and different ones.
 
@@ -285,13 +367,11 @@ def claim_6(equal, single, different):
     """
     rank, loss, others = equal.rank[:, -1], equal.loss[:, -1], different.loss[:, -1]
     alone = single.loss[:, -1]
-    parts = {
-        "equal neurons stay equal: rank 1, difference below 1e-6": (
-            (rank == 1) & (equal.difference[:, -1] < 1e-6)
-        ),
-        "their loss is that of a single neuron, to within 0.1": np.abs(loss - alone) < 0.1,
-        "and more than 0.5 above that of different neurons": loss > others + 0.5,
-    }
+    parts = [
+        (rank == 1) & (equal.difference[:, -1] < 1e-6),
+        below(np.abs(loss - alone), 0.1),
+        above(loss - others, 0.5),
+    ]
     return parts, (
         f"rank after training: {rank.max()} of equal neurons,"
         f" {different.rank[:, -1].min()} of different ones; loss {with_spread(loss, '.2f')},"
@@ -304,6 +384,7 @@ def claim_6(equal, single, different):
     7,
     "Xavier spreads the sigmoid's activations moderately, so it should learn (steps of 0.01).",
     "03_xavier",
+    parts=["with this spread, it learns: its loss falls below {LEARNED}"],
 )
 def claim_7(pooled, across, sigmoid_loss):
     """Judge the inference, by what training gave: its premise must be seen in every network.
@@ -323,51 +404,64 @@ def claim_7(pooled, across, sigmoid_loss):
     low, high = MODERATE
     if not ((pooled > low) & (pooled < high)).all():
         raise ValueError(f"not every std is between {low} and {high}: the claim says nothing then")
-    parts = {f"with this spread, it learns: its loss falls below {LEARNED}": sigmoid_loss < LEARNED}
-    return parts, (
+    return [below(sigmoid_loss, LEARNED)], (
         f"std of all activations {pooled.min():.2f} to {pooled.max():.2f}, so moderate (from {low}"
         f" to {high}); in layer {pooled.shape[1]} across inputs"
         f" {with_spread(across[:, -1], '.5f')}; loss {with_spread(sigmoid_loss)}"
     )
 
 
-@claim(8, "Xavier suits symmetric functions such as sigmoid and tanh (steps of 0.01).", "03_xavier")
+@claim(
+    8,
+    "Xavier suits symmetric functions such as sigmoid and tanh (steps of 0.01).",
+    "03_xavier",
+    parts=["tanh learns: its loss falls below {LEARNED}", "sigmoid learns, too"],
+)
 def claim_8(tanh_loss, sigmoid_loss):
     """Judge by the loss after the race with Xavier, of tanh and of sigmoid, shape (seeds,)."""
-    parts = {
-        f"tanh learns: its loss falls below {LEARNED}": tanh_loss < LEARNED,
-        "sigmoid learns, too": sigmoid_loss < LEARNED,
-    }
-    return parts, (
+    return [below(tanh_loss, LEARNED), below(sigmoid_loss, LEARNED)], (
         f"loss with tanh {with_spread(tanh_loss)}, with sigmoid {with_spread(sigmoid_loss)}"
     )
 
 
-@claim(9, "He suits ReLU (better than Xavier; steps of 0.01).", "04_he")
+@claim(
+    9,
+    "He suits ReLU (better than Xavier; steps of 0.01).",
+    "04_he",
+    parts=["He's loss is below Xavier's at every depth"],
+)
 def claim_9(xavier, he):
     """Judge by final losses of ReLU networks by depth: dicts of depth to array, shape (seeds,).
 
     The claim holds if He's loss is below Xavier's at every depth.
     """
-    ahead = np.all([he[depth] < xavier[depth] for depth in he], axis=0)
-    return {"He's loss is below Xavier's at every depth": ahead}, "; ".join(
+    worst = np.max([he[depth] / xavier[depth] for depth in he], axis=0)
+    return [below(worst, 1)], "; ".join(
         f"{depth} layers: Xavier {with_spread(xavier[depth], '.2f')},"
         f" He {with_spread(he[depth], '.2f')}"
         for depth in he
     )
 
 
-@claim(10, "The formula that is printed for Xavier is the one that was run.", "05_mnist")
+@claim(
+    10,
+    "The formula that is printed for Xavier is the one that was run.",
+    "05_mnist",
+    parts=["both formulas give the same std in every layer"],
+)
 def claim_10(printed, coded):
     """Judge by the stds of all layers by both formulas, shape (layers,)."""
     shown = ", ".join(f"{a:.3f} or {b:.3f}" for a, b in zip(printed, coded, strict=True))
     agree = np.allclose(printed, coded)
-    return {
-        "both formulas give the same std in every layer": [agree]
-    }, f"std of each layer, read in the text and in the program: {shown}"
+    return [[agree]], f"std of each layer, read in the text and in the program: {shown}"
 
 
-@claim(11, "In the comparison Xavier ran with the sigmoid.", "05_mnist")
+@claim(
+    11,
+    "In the comparison Xavier ran with the sigmoid.",
+    "05_mnist",
+    parts=["of Xavier's two networks it is the sigmoid's that learns, as in the figure"],
+)
 def claim_11(relu_loss, sigmoid_loss):
     """Judge by the final loss with Xavier's start, of ReLU and of sigmoid, shape (seeds,).
 
@@ -379,31 +473,41 @@ def claim_11(relu_loss, sigmoid_loss):
     ValueError
         If with some seed both learn, or neither: then the figure tells nothing.
     """
-    relu, sigmoid = np.asarray(relu_loss) < LEARNED, np.asarray(sigmoid_loss) < LEARNED
-    if (relu == sigmoid).any():
+    relu, sigmoid = below(np.asarray(relu_loss), LEARNED), below(np.asarray(sigmoid_loss), LEARNED)
+    if (relu.seen == sigmoid.seen).any():
         raise ValueError(
             f"relu_loss={relu_loss!r}, sigmoid_loss={sigmoid_loss!r} must be losses of which one"
             f" is below {LEARNED} with each seed, and the other not"
         )
-    return {
-        "of Xavier's two networks it is the sigmoid's that learns, as in the figure": sigmoid
-    }, (
+    return [sigmoid], (
         f"loss with ReLU {with_spread(relu_loss)}, with sigmoid {with_spread(sigmoid_loss)};"
         " in the article's figure it falls"
     )
 
 
-@claim(12, "The network of the race has 5 layers of 100 neurons.", "05_mnist")
+@claim(
+    12,
+    "The network of the race has 5 layers of 100 neurons.",
+    "05_mnist",
+    parts=["it has 5 layers", "all have 100 neurons"],
+)
 def claim_12(sizes):
     """Judge by the sizes of the published program's network."""
     layers = list(sizes[1:])
-    parts = {"it has 5 layers": [len(layers) == 5], "all have 100 neurons": [set(layers) == {100}]}
-    return parts, (
+    return [[len(layers) == 5], [set(layers) == {100}]], (
         f"read in the program: {len(layers)} layers, of {', '.join(map(str, layers))} neurons"
     )
 
 
-@claim(13, "The loss falls fastest for He, then Xavier, then std 0.01 (steps of 0.01).", "05_mnist")
+@claim(
+    13,
+    "The loss falls fastest for He, then Xavier, then std 0.01 (steps of 0.01).",
+    "05_mnist",
+    parts=[
+        "as coded (ReLU): He's loss is below Xavier's, and that is below std 0.01's",
+        "as labelled (sigmoid): the same, and Xavier is ahead of std 0.01 by 0.05",
+    ],
+)
 def claim_13(he, xavier_relu, xavier_sigmoid, small):
     """Judge by the four final losses of the race, shape (seeds,).
 
@@ -411,19 +515,25 @@ def claim_13(he, xavier_relu, xavier_sigmoid, small):
     beat std 0.01 by more than 0.05 in loss: that raises the typical probability of the right digit
     from 10 to 10.5 %.
     """
-    as_coded = (he < xavier_relu) & (xavier_relu < small)
-    as_labelled = (he < xavier_sigmoid) & (xavier_sigmoid < small - 0.05)
-    parts = {
-        "as coded (ReLU): He's loss is below Xavier's, and that is below std 0.01's": as_coded,
-        "as labelled (sigmoid): the same, and Xavier is ahead of std 0.01 by 0.05": as_labelled,
-    }
-    return parts, (
+    as_coded = np.maximum(he / xavier_relu, xavier_relu / small)
+    as_labelled = np.maximum(he / xavier_sigmoid, xavier_sigmoid / (small - 0.05))
+    return [below(as_coded, 1), below(as_labelled, 1)], (
         f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
         f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}"
     )
 
 
-@claim(14, "Pretraining cures the vanishing gradient (8 layers, steps of 0.5).", "06_pretraining")
+@claim(
+    14,
+    "Pretraining cures the vanishing gradient (8 layers, steps of 0.5).",
+    "06_pretraining",
+    parts=[
+        "from Xavier's start, also with its steps added, the loss stays above {LEARNED}",
+        "with RBMs it falls below that",
+        "with autoencoders, too",
+        "with RBMs over {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1",
+    ],
+)
 def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     """Judge by losses without and with pretraining, and by how much gradient reaches layer 1.
 
@@ -439,14 +549,12 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     The last line was moved. At first it was five times as much gradient as without pretraining, and
     the claim held. Now it is the line of claims 3 and 5.
     """
-    needed = (without > LEARNED) & (longer > LEARNED)
-    reaches = reach_rbm > LEFT_OVER
-    parts = {
-        f"from Xavier's start, also with its steps added, the loss stays above {LEARNED}": needed,
-        "with RBMs it falls below that": rbm < LEARNED,
-        "with autoencoders, too": autoencoder < LEARNED,
-        f"with RBMs over {LEFT_OVER:.0%} of the RMS of dL/dz reaches layer 1": reaches,
-    }
+    parts = [
+        above(np.minimum(without, longer), LEARNED),
+        below(rbm, LEARNED),
+        below(autoencoder, LEARNED),
+        above(reach_rbm, LEFT_OVER),
+    ]
     return parts, (
         f"loss without {with_spread(without, '.2f')},"
         f" and with all its steps {with_spread(longer, '.2f')};"
@@ -456,30 +564,42 @@ def claim_14(without, longer, rbm, autoencoder, reach_without, reach_rbm):
     )
 
 
-@claim(15, "Theory tells before training which networks train.", "08_order_and_chaos", ours=True)
-def claim_15(critical, below, at, above):
+@claim(
+    15,
+    "Theory tells before training which networks train.",
+    "08_order_and_chaos",
+    parts=[
+        "on the line, over 50 % are right",
+        "that is over 20 percentage points more than far below it",
+        "and over 20 more than far above it",
+    ],
+    ours=True,
+)
+def claim_15(critical, ordered, at, chaotic):
     """Judge by the training accuracy of deep tanh networks, shape (seeds,).
 
     Parameters
     ----------
     critical : float
         The sigma_w2 at which theory draws the line.
-    below, at, above : array, shape (seeds,)
+    ordered, at, chaotic : array, shape (seeds,)
         The accuracy far below the line, on it, and far above it.
     """
-    parts = {
-        "on the line, over 50 % are right": at > 0.5,
-        "that is over 20 percentage points more than far below it": at > below + 0.2,
-        "and over 20 more than far above it": at > above + 0.2,
-    }
-    return parts, (
+    return [at > 0.5, at > ordered + 0.2, at > chaotic + 0.2], (
         f"critical sigma_w2 {critical:.3f}; accuracy there {with_spread(at, '.0%')},"
-        f" below {with_spread(below, '.0%')}, above {with_spread(above, '.0%')}"
+        f" below {with_spread(ordered, '.0%')}, above {with_spread(chaotic, '.0%')}"
     )
 
 
 @claim(
-    16, "With the right remedy a network learns from any of five starts.", "10_remedies", ours=True
+    16,
+    "With the right remedy a network learns from any of five starts.",
+    "10_remedies",
+    parts=[
+        "without it, most starts learn nothing: their loss stays above {LEARNED}",
+        "with it, all learn",
+    ],
+    ours=True,
 )
 def claim_16(without, remedied):
     """Judge by final losses of deep networks: dicts of start to array, shape (seeds,).
@@ -494,13 +614,7 @@ def claim_16(without, remedied):
         sum(np.asarray(losses[start]) < LEARNED for start in without)
         for losses in (without, remedied)
     )
-    parts = {
-        f"without it, most starts learn nothing: their loss stays above {LEARNED}": (
-            before < len(without) / 2
-        ),
-        "with it, all learn": after == len(without),
-    }
-    return parts, (
+    return [before < len(without) / 2, after == len(without)], (
         f"of {len(without)} starts learned: without {with_spread(before, 'g')};"
         f" with it {with_spread(after, 'g')}"
     )

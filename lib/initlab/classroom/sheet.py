@@ -50,23 +50,25 @@ class Sheet:
             self._buttons[number].value = votes[number]
 
     def lines(self, rows):
-        """Return each claim's number, text, vote and verdict, as ``plotting.board`` shows them.
+        """Return what ``plotting.board`` shows of each claim.
+
+        That is its number, text and vote, its verdict, and the margins of its parts.
 
         Parameters
         ----------
         rows : iterable of ledger.Row
-            Of the claims judged so far; the verdict on the others is None.
+            Of the claims judged so far; the verdict and the margins of the others are None.
         """
-        verdicts = {row.number: row.verdict for row in rows}
+        judged = {row.number: (row.verdict, row.margins) for row in rows}
         return [
-            (number, CLAIMS[number].text, vote, verdicts.get(number))
+            (number, CLAIMS[number].text, vote, *judged.get(number, (None, None)))
             for number, vote in self.votes.items()
         ]
 
     def right(self, rows):
         """Return how many votes were right, and how many claims were voted on."""
         cast = [line for line in self.lines(rows) if line[2] is not None]
-        return sum(vote == verdict for *_, vote, verdict in cast), len(cast)
+        return sum(vote == verdict for _, _, vote, verdict, _ in cast), len(cast)
 
     def __repr__(self):
         """Return the claims, a line each, with what was marked."""
@@ -86,6 +88,8 @@ class Sheet:
             buttons.observe(self._marked(number), "value")
             self._buttons[number] = buttons
             text = f"<b>{number}</b> {html.escape(CLAIMS[number].text)}"
+            for part in CLAIMS[number].parts_in_words():
+                text += f"<br><small>\N{BULLET} {html.escape(part)}</small>"
             sentence = widgets.HTML(text, layout={"width": "38em"})
             rows.append(widgets.HBox([sentence, buttons]))
         box = widgets.VBox(rows)
