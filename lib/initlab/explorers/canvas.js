@@ -12,6 +12,7 @@ const ARRAYS = {
 // The bytes arrive as a view into a larger buffer, at any offset: they are copied before typed
 // arrays are laid over them. See tables.pack for the order.
 function decode(view) {
+  if (view?.parts) return view; // a page without a kernel has decoded it already
   if (!view || !view.byteLength) return null;
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
   const length = new DataView(bytes.buffer).getUint32(0, true);

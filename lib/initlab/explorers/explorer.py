@@ -41,6 +41,8 @@ class Explorer(widgets.VBox):
     _is_open = False
     # Other objects to be closed along with the explorer.
     _links = ()
+    # The names of the controls that are shown; "" for all.
+    _shown = ""
 
     def __init__(self, controls):
         # Held while controls, state and picture are being synchronized.
@@ -94,6 +96,8 @@ class Explorer(widgets.VBox):
         Hidden are the other controls but those named, the names of starts, and some numbers.
         """
         sliders = [one for one in self._controls.values() if isinstance(one, PositionSlider)]
+        names = [name for name, one in self._controls.items() if one in sliders or name in others]
+        self._shown = " ".join(names)
         shown = {self.picture, *sliders, *(self._controls[name] for name in others)}
         with self._suspended():
             for part in _parts(self):
@@ -232,7 +236,8 @@ class Explorer(widgets.VBox):
             self._draw(plotting, figure, reading)
         data["image/png"] = base64.b64encode(png.getvalue()).decode()
         # Only strings: what is saved is compared exactly.
-        data[STATE_MIME] = {"kind": type(self).__name__, "state": self.state}
+        kind = type(self).__name__
+        data[STATE_MIME] = {"kind": kind, "state": self.state, "shown": self._shown}
         return data, {"image/png": {"alt": caption}}
 
     def _draw(self, plotting, figure, reading):

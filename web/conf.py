@@ -1,0 +1,45 @@
+"""Sphinx, for the pages that ``build.py`` has prepared; see there."""
+
+import os
+
+from sphinxcontrib.katex import KaTeXServer
+
+project = "initlab"
+author = "the initlab authors"
+copyright = "the initlab authors"
+extensions = [
+    "myst_nb",
+    "sphinxcontrib.katex",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+]
+html_theme = "furo"
+html_title = "initlab"
+html_show_sphinx = False
+html_copy_source = False
+html_show_search_summary = False  # it would have to read files, which a page on disk may not
+html_static_path = ["_static"]
+html_extra_path = ["extra"]
+html_css_files = ["page.css"]
+html_js_files = [("initlab.js", {"defer": "defer"})]
+html_theme_options = {"navigation_with_keys": True}
+templates_path = []
+exclude_patterns = ["extra"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_code_prompt_show = "code"
+nb_code_prompt_hide = "code"
+napoleon_google_docstring = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+katex_prerender = True
+katex_js_path = os.environ["INITLAB_KATEX"]
+# Over a port: over a file the extension connects before KaTeX listens, one time in a few.
+KaTeXServer.start_server_process = KaTeXServer.start_network_socket
+katex_css_path = "katex/katex.min.css"
+# Titles of notebooks begin at level one, and their parts may skip a level in a folded answer.
+suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
+if os.environ.get("INITLAB_SOME_PAGES"):  # then links to the others lead nowhere
+    suppress_warnings.append("myst.xref_missing")

@@ -1,0 +1,228 @@
+"""A notebook as a page: what its readers see, with figures, explorers and bets that a page can show.
+
+The outputs are the saved ones. Check cells are left out, and folded code stays folded. A figure
+becomes an image with the notebook's alternative text, an explorer or a bet a place that the scripts
+of the page bring to life (``static/``). Without scripts, the still picture and all texts are there.
+"""
+
+import ast
+import base64
+import html
+import json
+import re
+import struct
+
+import tables
+
+EXPLORER = "application/vnd.initlab.explorer+json"
+MEASURED = re.compile(r"^Measured(?: \((?P<letter>\w+)\))?: (?P<said>.*)$", re.MULTILINE)
+NUMBERS = re.compile(r"(?P<value>\S+?)(?: [^\d(]\S*)?(?: \((?P<low>\S+) to (?P<high>\S+)\))?$")
+
+
+def page_of(notebook, name, pictures, download=True):
+    """Return a notebook as it is given to Sphinx.
+
+    Parameters
+    ----------
+    notebook : dict
+    name : str
+        Of the file, without its ending.
+    pictures : Path
+        The folder for its figures.
+    download : bool
+        Whether to offer the notebook itself.
+
+    Returns
+    -------
+    dict
+    """
+    cells = [cell for cell in notebook["cells"] if "check" not in _tags(cell)]
+    bets, places = _bets(cells, name), 0
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] != "code":
+            continue
+        tags = [f"until-{bet['id']}" for bet in bets.values() if number in bet["hides"]]
+        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            tags.append("hide-input")
+        cell["metadata"] = {"tags": tags}
+        outputs = []
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if EXPLORER in data:
+                places += 1
+                still = _figure(output, pictures, f"{name}-{number}")
+                outputs.append(_html(place(**data[EXPLORER], number=places, still=still)))
+            elif "image/png" in data:
+                outputs.append(_html(_figure(output, pictures, f"{name}-{number}-{len(outputs)}")))
+            else:
+                outputs.append(output)
+        if number in bets:
+            outputs = [_html(_ballot(bets[number]))]
+        cell["outputs"] = outputs
+    if download:
+        link = f'<p class="initlab-download"><a href="notebooks/{name}.ipynb" download>this notebook'
+        link += '</a>, to run it (<a href="run.html">how?</a>)</p>'
+        told = {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link}
+        cells.insert(1, told)
+    return notebook | {"cells": cells}
+
+
+def _tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def _html(text):
+    data = {"text/html": text, "text/plain": ""}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def _figure(output, pictures, name):
+    """Write a figure into the folder, and return it as HTML with its alternative text."""
+    png = base64.b64decode(output["data"]["image/png"])
+    (pictures / f"{name}.png").write_bytes(png)
+    wide, high = struct.unpack(">II", png[16:24])
+    words = output["metadata"].get("image/png", {}).get("alt", "")
+    return (
+        f'<img class="initlab-figure" src="pictures/{name}.png" width="{wide}" height="{high}"'
+        f' loading="lazy" alt="{html.escape(words)}">'
+    )
+
+
+# --------------------------------------------------------------------------------- explorers
+
+
+def explorers_of(notebook):
+    """Return what a notebook has saved of its explorers: kind, state, and what is shown."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    return [one["data"][EXPLORER] for one in outputs if EXPLORER in one.get("data", {})]
+
+
+def offered_by(kind, state, shown):
+    """Return all settings that an explorer on a page can show, those it begins with first."""
+    shown = shown.split()
+    values, settings = tables.read(kind, state)
+    offered = tables.offered(kind, settings)
+    if kind == "CompareExplorer":
+        offered.append(tables.other_side(values))
+    if shown:
+        fixed = [name for name in settings.__dataclass_fields__ if name not in shown]
+        offered = [
+            one
+            for one in offered
+            if all(getattr(one, name) == getattr(settings, name) for name in fixed)
+        ]
+    return list(dict.fromkeys(offered))
+
+
+def place(kind, state, shown, number, still):
+    """Return the place of an explorer: what the page's script needs to know, and a still picture."""
+    values, settings = tables.read(kind, state)
+    offered = offered_by(kind, state, shown)
+    fields = settings.__dataclass_fields__
+    varying, fixed = [], []
+    for name, one in fields.items():
+        options = list(dict.fromkeys(tables.as_text(getattr(other, name)) for other in offered))
+        label = one.metadata["label"] or name
+        if len(options) > 1:
+            known = [tables.as_text(option) for option in one.metadata.get("options", [])]
+            options.sort(key=known.index if known else int)
+            varying.append({"name": name, "label": label, "options": options})
+        elif not shown:
+            fixed.append(f"{label} {options[0]}")
+    names = [one["name"] for one in varying]
+    told = {
+        "kind": kind,
+        "number": number,
+        "simple": bool(shown),
+        "state": values,
+        "controls": varying,
+        "fixed": fixed,
+        "tables": {
+            " ".join(tables.as_text(getattr(one, name)) for name in names): tables.name_of(one)
+            for one in offered
+        },
+    }
+    data = json.dumps(told).replace("</", "<\\/")
+    return (
+        f'<div class="initlab-place" id="explorer-{number}">{still}'
+        f'<script type="application/json">{data}</script></div>'
+    )
+
+
+# -------------------------------------------------------------------------------------- bets
+
+
+def _bets(cells, page):
+    """Return the bets of a page, by the number of the cell that asks.
+
+    Each knows its question, choices and unit, the answer that was measured, and which cells show
+    it: those up to its measurement, and the figures that follow at once.
+    """
+    bets = {}
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] != "code":
+            continue
+        for node in ast.parse("".join(cell["source"])).body:
+            call = getattr(node, "value", None)
+            if isinstance(node, ast.Assign) and _calls(call, "Prediction"):
+                given = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+                question, *rest = map(ast.literal_eval, call.args)
+                name = node.targets[0].id
+                bets[number] = {
+                    "id": name.replace("_", "-"),
+                    "name": name,
+                    "page": page,
+                    "question": question,
+                    "choices": list((rest[0] if rest else given.get("choices", {})).items()),
+                    "unit": given.get("unit", ""),
+                }
+    for asked, bet in bets.items():
+        shown = next(
+            number
+            for number, cell in enumerate(cells)
+            if cell["cell_type"] == "code" and f"{bet['name']}.reveal(" in "".join(cell["source"])
+        )
+        bet |= _measured(cells[shown], bet)
+        end = shown + 1
+        while end < len(cells) and cells[end]["cell_type"] == "code" and end not in bets:
+            end += 1
+        bet["hides"] = [number for number in range(asked + 1, end) if number not in bets]
+    return bets
+
+
+def _calls(node, name):
+    return isinstance(node, ast.Call) and getattr(node.func, "id", None) == name
+
+
+def _measured(cell, bet):
+    """Return what a cell printed for a bet: the answer, and between which numbers one wins."""
+    source = "".join(cell["source"])
+    # Each bet once: one may be revealed in two branches.
+    revealed = list(dict.fromkeys(re.findall(r"^\s*(\w+)\.reveal\(", source, re.MULTILINE)))
+    streams = [output["text"] for output in cell["outputs"] if output["output_type"] == "stream"]
+    found = list(MEASURED.finditer("".join("".join(text) for text in streams)))
+    if len(found) != len(revealed):
+        raise ValueError(f"{bet['name']}: {len(revealed)} answers asked for, {len(found)} printed")
+    one = found[revealed.index(bet["name"])]
+    if bet["choices"]:
+        return {"answer": one["letter"], "said": one[0]}
+    numbers = NUMBERS.fullmatch(one["said"])
+    value, low, high = (
+        None if text is None else float(text.replace(",", "")) for text in numbers.groups()
+    )
+    if low is None:
+        low, high = sorted((0.9 * value, 1.1 * value))
+    return {"answer": value, "low": low, "high": high, "said": one[0]}
+
+
+def _ballot(bet):
+    told = {name: value for name, value in bet.items() if name not in ("hides", "name")}
+    data = json.dumps(told).replace("</", "<\\/")
+    choices = "".join(
+        f"<li>({html.escape(letter)}) {html.escape(text)}</li>" for letter, text in bet["choices"]
+    )
+    return (
+        f'<div class="initlab-bet-place" id="bet-{bet["id"]}"><p>{html.escape(bet["question"])}</p>'
+        f"<ul>{choices}</ul>"
+        f'<script type="application/json">{data}</script></div>'
+    )

@@ -1,0 +1,126 @@
+// Bets on a page: the ballot of the notebooks, kept by the reader's own browser. What was measured
+// is hidden until one has bet.
+const KEPT = "initlab-bets";
+
+function readBets() {
+  try {
+    return JSON.parse(localStorage.getItem(KEPT)) ?? {};
+  } catch {
+    return {}; // kept by no browser, or by one that may not
+  }
+}
+
+function writeBets(bets) {
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(bets));
+  } catch {
+    // then a bet lasts as long as the page
+  }
+}
+
+const memory = readBets();
+
+class Bet {
+  constructor(element) {
+    this.told = JSON.parse(element.querySelector("script").textContent);
+    this.key = `${this.told.page} ${this.told.id}`;
+    const answer = memory[this.key]?.answer ?? "";
+    const { question, choices, unit } = this.told;
+    this.model = modelOf({
+      question, choices, unit, answer: String(answer), commits: 0, message: "", settled: "",
+    });
+    this.model.on("change:commits", () => this.commit());
+    const form = node("div");
+    element.replaceChildren(form);
+    ballot.render({ model: this.model, el: form });
+    const look = node("button", { type: "button", textContent: "show it without a bet" });
+    look.onclick = () => this.settle(null);
+    this.look = node("p", { className: "initlab-look" }, look);
+    element.append(this.look);
+    if (memory[this.key]) this.tell();
+  }
+
+  get isOpen() {
+    return !memory[this.key];
+  }
+
+  commit() {
+    const { choices } = this.told;
+    const typed = this.model.get("answer").trim();
+    const number = typed === "" ? NaN : Number(typed);
+    if (choices.length ? !typed : !Number.isFinite(number)) {
+      const words = choices.length
+        ? "Choose an answer first, with the mouse or with the arrows."
+        : "Type a number, such as 1500 or 0.25.";
+      this.model.set("message", words);
+      return;
+    }
+    this.settle(choices.length ? typed : number);
+  }
+
+  settle(answer) {
+    memory[this.key] = { answer, won: answer !== null && this.isRight(answer) };
+    writeBets(memory);
+    this.tell();
+    showMeasured();
+  }
+
+  isRight(answer) {
+    const { choices, answer: measured, low, high } = this.told;
+    return choices.length ? answer === measured : low <= answer && answer <= high;
+  }
+
+  tell() {
+    const { question, choices, unit, said } = this.told;
+    const { answer } = memory[this.key];
+    const lines = [question];
+    if (answer !== null) {
+      const text = choices.length
+        ? `(${answer}): ${choices.find(([letter]) => letter === answer)[1]}`
+        : `: ${answer.toLocaleString("en-US", { maximumFractionDigits: 20 })}${unit && ` ${unit}`}`;
+      lines.push(choices.length ? `You bet ${text}` : `You bet${text}`);
+    }
+    lines.push(said);
+    if (answer !== null) {
+      lines.push(this.isRight(answer)
+        ? "You knew it. Can you say why?"
+        : "Not what you expected: look closely at what comes next.");
+    }
+    this.look.hidden = true;
+    this.model.set("settled", lines.join("\n"));
+  }
+}
+
+const bets = [...document.querySelectorAll(".initlab-bet-place")].map((one) => new Bet(one));
+
+// An output is hidden as long as a bet on it is open.
+function showMeasured() {
+  const open = bets.filter((bet) => bet.isOpen);
+  for (const cell of document.querySelectorAll('.cell[class*="tag_until-"]')) {
+    const isHidden = open.some((bet) => cell.classList.contains(`tag_until-${bet.told.id}`));
+    cell.classList.toggle("initlab-hidden", isHidden);
+  }
+  const all = Object.values(memory).filter(({ answer }) => answer !== null);
+  const won = all.filter((one) => one.won).length;
+  for (const line of document.querySelectorAll(".initlab-score")) {
+    line.hidden = !all.length;
+    line.firstChild.textContent = `Bets won so far: ${won} of ${all.length}. `;
+  }
+}
+
+function scoreLine() {
+  const again = node("button", { type: "button", textContent: "forget all bets" });
+  again.onclick = () => {
+    for (const key of Object.keys(memory)) delete memory[key];
+    writeBets(memory);
+    location.reload();
+  };
+  return node("p", { className: "initlab-score" }, "", again);
+}
+
+if (bets.length) {
+  const all = node("button", { type: "button", textContent: "show all measurements of this page" });
+  all.onclick = () => bets.filter((bet) => bet.isOpen).forEach((bet) => bet.settle(null));
+  document.querySelector("#furo-main-content").append(scoreLine(), node("p", {}, all));
+  showMeasured();
+}

@@ -1,0 +1,219 @@
+"""What the pages ship of each explorer: one script for a setting, added when a reader asks for it.
+
+A script calls ``initlabTable`` with its name, the labels of its sliders, and what the picture shows
+(``explorers.tables.pack``), deflated, in base64. So it works from a folder on disk, where a page
+may not read files. Scripts are kept from build to build.
+"""
+
+import base64
+import hashlib
+import json
+import zlib
+from dataclasses import astuple, fields, replace
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+
+import initlab
+from initlab import load_mnist
+from initlab.activations import ACTIVATIONS
+from initlab.experiments.plane import plane_diagram
+from initlab.explorers import (
+    ActivationSettings,
+    FoldSettings,
+    PhaseSettings,
+    SignalSettings,
+    TrainingSettings,
+    captions,
+    scrub_table,
+    training_curve,
+)
+from initlab.explorers.positions import named_stds
+from initlab.explorers.tables import pack
+from initlab.initializers import DISTRIBUTIONS, STARTS
+
+# The settings of each explorer, and those of both sides of a comparison.
+SETTINGS = {
+    "FoldExplorer": FoldSettings,
+    "ActivationExplorer": ActivationSettings,
+    "CompareExplorer": ActivationSettings,
+    "SignalExplorer": SignalSettings,
+    "PhaseExplorer": PhaseSettings,
+    "TrainingExplorer": TrainingSettings,
+}
+RATES, SEEDS = (0.01, 0.03, 0.1, 0.3, 1.0), range(3)
+# A training's caption is shipped for so many moments of it.
+MOMENTS = 50
+
+
+def read(kind, state):
+    """Return the values that a state names, and the settings among them.
+
+    Parameters
+    ----------
+    kind : str
+        The name of an explorer.
+    state : str
+        See ``explorers.explorer.Explorer.state``.
+
+    Returns
+    -------
+    (dict of str to str, Settings)
+        For two sides, the settings of the first; see ``other_side``.
+    """
+    values = dict(part.split("=") for part in state.split())
+    return values, _settings(SETTINGS[kind], values)
+
+
+def other_side(values):
+    """Return the settings of the second side of a comparison."""
+    own = {name.removesuffix("_b"): value for name, value in values.items() if name[-2:] == "_b"}
+    return _settings(ActivationSettings, values | own)
+
+
+def _settings(kind, values):
+    found = {}
+    for one in fields(kind):
+        text = values[one.name]
+        if "limits" in one.metadata:
+            found[one.name] = int(text)
+        else:
+            options = {as_text(option): option for option in one.metadata["options"]}
+            found[one.name] = options[text]
+    return kind(**found)
+
+
+def as_text(value):
+    """Return a value as it stands in a state."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
+
+
+def offered(kind, settings):
+    """Return all settings that a place which begins with these can show: a list, these first."""
+    found = [settings]
+    if kind in ("ActivationExplorer", "CompareExplorer"):
+        whole = replace(ActivationSettings(), width=settings.width)
+        if settings.width == 100:
+            found += [
+                replace(whole, activation=activation, initializer=weights)
+                for activation in ACTIVATIONS
+                for weights in DISTRIBUTIONS
+            ]
+        else:
+            found += [replace(settings, width=width) for width in (30, 40, 50, 100)]
+    elif kind == "FoldExplorer":
+        found += [
+            replace(settings, activation=activation, width=width)
+            for activation in ACTIVATIONS
+            for width in (10, 100)
+        ]
+    elif kind == "SignalExplorer" and settings.depth > 5:
+        found += [replace(settings, activation=name) for name in ("tanh", "sigmoid")]
+    elif kind == "TrainingExplorer":
+        rates = RATES if settings.depth < 10 else (settings.rate,)
+        remedies = ("none",) if settings.depth < 10 else settings.__dataclass_fields__[
+            "remedy"
+        ].metadata["options"]
+        found += [
+            replace(settings, start=start, rate=rate, seed=seed, remedy=remedy)
+            for start, entry in STARTS.items()
+            if entry.marked or start == settings.start
+            for rate in rates
+            for seed in SEEDS
+            for remedy in remedies
+        ]
+    return list(dict.fromkeys(found))
+
+
+def name_of(settings):
+    """Return the name of the script of some settings."""
+    words = [type(settings).__name__.removesuffix("Settings"), *map(as_text, astuple(settings))]
+    return "-".join(words).lower().replace("/", "")
+
+
+def _labels(settings):
+    """Return for each slider its labels, and which of them have a name."""
+    if isinstance(settings, PhaseSettings):
+        found = plane_diagram(settings.activation)
+        sides = {"sigma_w": found.sigma_w, "sigma_b": found.sigma_b}
+        return [
+            {"labels": [f"{place:.4g}" for place in side.tolist()], "names": {}}
+            for side in sides.values()
+        ]
+    places = settings.places()
+    stds = [place["std"] for place in places]
+    names = {name: stds.index(std) for name, std in named_stds(settings.width).items()}
+    return [{"labels": [place["label"] for place in places], "names": names}]
+
+
+def script_of(settings):
+    """Return the script for some settings, as text."""
+    if isinstance(settings, TrainingSettings):
+        head, packed = _recorded(settings)
+    else:
+        table = scrub_table(settings)
+        head = {"sliders": _labels(settings)}
+        packed = pack(settings.picture, [table.for_page()])
+    shown = base64.b64encode(zlib.compress(packed, 9)).decode()
+    return f"initlabTable({json.dumps(name_of(settings))},{json.dumps(head)},{json.dumps(shown)});\n"
+
+
+def _recorded(settings):
+    """Train, and return what the page shows of it: its captions, and its curve."""
+    from initlab.explorers import training
+
+    run = training._Run(settings, load_mnist, lambda: None)
+    run.thread.start()
+    run.thread.join()
+    if run.failure is not None:
+        raise RuntimeError(run.failure)
+    last, words, end = run.caption(), [], run.done
+    accuracy, diverged_at = run.accuracy, run.diverged_at
+    run.accuracy, run.diverged_at, run.running = np.nan, None, True
+    for moment in range(MOMENTS):
+        run.done = end * moment // MOMENTS
+        words.append(run.caption())
+    run.accuracy, run.diverged_at, run.running, run.done = accuracy, diverged_at, False, end
+    (part,) = training._parts([run])
+    std = STARTS[settings.start].initializer.std((100, 100))
+    how = {"std": std, "steps": settings.steps, "chance": training._CHANCE, "caption": ""}
+    return {"captions": [*words, last]}, pack("curves", [part], **how)
+
+
+def _source():
+    """Return a digest of all that a table can depend on."""
+    digest = hashlib.sha256(f"{np.__version__} {Path(__file__).read_text('utf-8')}".encode())
+    root = Path(initlab.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        if path.parent.name != "classroom" and path.name != "plotting.py":
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def write(folder, wanted):
+    """Write the scripts of some settings into a folder, unless they are there.
+
+    Parameters
+    ----------
+    folder : Path
+        What doesn't belong there any more is deleted.
+    wanted : iterable of Settings
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {f"{name_of(settings)}.js": settings for settings in wanted}
+    made_by, source = folder / "made_by.txt", _source()
+    if not made_by.is_file() or made_by.read_text("utf-8") != source:
+        for path in folder.glob("*.js"):
+            path.unlink()
+        made_by.write_text(source, "utf-8")
+    missing = [name for name in wanted if not (folder / name).is_file()]
+    work = (delayed(_write)(folder / name, wanted[name]) for name in missing)
+    Parallel(n_jobs=-1)(work)
+    return missing
+
+
+def _write(path, settings):
+    text = script_of(settings)
+    path.with_suffix(".part").write_text(text, "utf-8")
+    path.with_suffix(".part").replace(path)
