@@ -57,8 +57,10 @@ def main():
     os.environ["INITLAB_SOME_PAGES"] = "1" if given.only else ""
     from sphinx.cmd.build import main as sphinx
 
-    failed = sphinx(["-q", "-W", "--keep-going", "-b", "html", "-d", f"{source}/.doctrees"]
-                    + [str(source), str(given.out)])
+    failed = sphinx(
+        ["-q", "-W", "--keep-going", "-b", "html", "-d", f"{source}/.doctrees"]
+        + [str(source), str(given.out)]
+    )
     if failed:
         sys.exit(failed)
     for name in (".buildinfo", "objects.inv"):
@@ -112,7 +114,9 @@ def prepare(source, chosen, katex):
     (static / "page.css").write_text("\n".join(styles), "utf-8")
     shutil.copyfile(katex / "katex.min.css", static / "katex" / "katex.min.css")
     shutil.copytree(
-        katex / "fonts", static / "katex" / "fonts", ignore=shutil.ignore_patterns("*.ttf", "*.woff")
+        katex / "fonts",
+        static / "katex" / "fonts",
+        ignore=shutil.ignore_patterns("*.ttf", "*.woff"),
     )
     return wanted
 

@@ -60,7 +60,9 @@ def page_of(notebook, name, pictures, download=True):
             outputs = [_html(_ballot(bets[number]))]
         cell["outputs"] = outputs
     if download:
-        link = f'<p class="initlab-download"><a href="notebooks/{name}.ipynb" download>this notebook'
+        link = (
+            f'<p class="initlab-download"><a href="notebooks/{name}.ipynb" download>this notebook'
+        )
         link += '</a>, to run it (<a href="run.html">how?</a>)</p>'
         told = {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link}
         cells.insert(1, told)

@@ -112,9 +112,11 @@ def offered(kind, settings):
         found += [replace(settings, activation=name) for name in ("tanh", "sigmoid")]
     elif kind == "TrainingExplorer":
         rates = RATES if settings.depth < 10 else (settings.rate,)
-        remedies = ("none",) if settings.depth < 10 else settings.__dataclass_fields__[
-            "remedy"
-        ].metadata["options"]
+        remedies = (
+            ("none",)
+            if settings.depth < 10
+            else settings.__dataclass_fields__["remedy"].metadata["options"]
+        )
         found += [
             replace(settings, start=start, rate=rate, seed=seed, remedy=remedy)
             for start, entry in STARTS.items()
@@ -156,7 +158,9 @@ def script_of(settings):
         head = {"sliders": _labels(settings)}
         packed = pack(settings.picture, [table.for_page()])
     shown = base64.b64encode(zlib.compress(packed, 9)).decode()
-    return f"initlabTable({json.dumps(name_of(settings))},{json.dumps(head)},{json.dumps(shown)});\n"
+    return (
+        f"initlabTable({json.dumps(name_of(settings))},{json.dumps(head)},{json.dumps(shown)});\n"
+    )
 
 
 def _recorded(settings):

@@ -524,7 +524,7 @@ def board(ax, lines):
         Number, sentence, vote, verdict and margins of each claim. Beside a verdict, a vote gets a
         tick or a cross. The margins are in doublings, an array for each part of the claim: a dot
         for each draw, on the right of the line where the part was seen. What is farther away than
-        a factor of four stands at the edge.
+        a factor of four stands at the edge, as do rings, for what has no factor.
     """
     ax.clear()
     ax.set_axis_off()
@@ -547,10 +547,13 @@ def board(ax, lines):
             ax.text(50, middle, vote + mark, fontsize=16, va="center")
         for place, margin in enumerate(margins or [], start=1):
             height = np.full(len(margin), y + place / (len(margins) + 1))
-            for seen, color in [(True, BLUE), (False, VERMILION)]:
-                mine = (margin > 0) == seen
-                where = 73 + 5 * np.clip(margin[mine], -2, 2)
-                ax.scatter(where, height[mine], s=60, color=color, alpha=0.7, zorder=3)
+            color = np.where(margin > 0, BLUE, VERMILION)
+            fill = np.where(np.isfinite(margin), color, "white")
+            where = 73 + 5 * np.clip(margin, -2, 2)
+            ax.scatter(where, height, s=70, c=fill, edgecolors=color, linewidths=2, zorder=3)
+            if len(margins) > 1:
+                letter = "abcd"[place - 1]
+                ax.text(61, height[0], letter, fontsize=13, va="center", ha="right")
         if verdict:
             back, front = VERDICTS[verdict]
             ax.add_patch(Rectangle((86, y + 0.08), 14, 0.84, color=back))

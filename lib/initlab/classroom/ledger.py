@@ -167,6 +167,10 @@ def claim(number, text, notebook, *, parts, ours=False):
     return decorate
 
 
+def _both(one, other):
+    return Compared(one.seen & other.seen, np.minimum(one.margin, other.margin))
+
+
 def _counted(seen):
     return Compared(seen, np.where(seen, np.inf, -np.inf))
 
@@ -515,9 +519,9 @@ def claim_13(he, xavier_relu, xavier_sigmoid, small):
     beat std 0.01 by more than 0.05 in loss: that raises the typical probability of the right digit
     from 10 to 10.5 %.
     """
-    as_coded = np.maximum(he / xavier_relu, xavier_relu / small)
-    as_labelled = np.maximum(he / xavier_sigmoid, xavier_sigmoid / (small - 0.05))
-    return [below(as_coded, 1), below(as_labelled, 1)], (
+    as_coded = _both(below(he, xavier_relu), below(xavier_relu, small))
+    lead = above(np.maximum(small - xavier_sigmoid, 0), 0.05)
+    return [as_coded, _both(below(he, xavier_sigmoid), lead)], (
         f"He {with_spread(he)}, std 0.01 {with_spread(small)},"
         f" Xavier as coded {with_spread(xavier_relu)}, as labelled {with_spread(xavier_sigmoid)}"
     )

@@ -14,6 +14,12 @@ ANSWERS = ("holds", "half true", "false")
 _VOTES = {}
 
 
+def _parts(number):
+    parts = CLAIMS[number].parts_in_words()
+    letters = "abcd" if len(parts) > 1 else " "
+    return [f"{letter} {part}".strip() for letter, part in zip(letters, parts, strict=False)]
+
+
 class Sheet:
     """The article's claims, with three buttons for each: holds, half true, false.
 
@@ -71,9 +77,12 @@ class Sheet:
         return sum(vote == verdict for _, _, vote, verdict, _ in cast), len(cast)
 
     def __repr__(self):
-        """Return the claims, a line each, with what was marked."""
-        marks = ((number, vote or "?") for number, vote in self.votes.items())
-        return "\n".join(f"{number:2} {vote:9} {CLAIMS[number].text}" for number, vote in marks)
+        """Return the claims with what was marked, and their parts, a line each."""
+        lines = []
+        for number, vote in self.votes.items():
+            lines.append(f"{number:2} {vote or '?':9} {CLAIMS[number].text}")
+            lines += [f"{'':14}{part}" for part in _parts(number)]
+        return "\n".join(lines)
 
     def _repr_mimebundle_(self, **_):
         return self._form()._repr_mimebundle_() | {"text/plain": repr(self)}
@@ -88,8 +97,8 @@ class Sheet:
             buttons.observe(self._marked(number), "value")
             self._buttons[number] = buttons
             text = f"<b>{number}</b> {html.escape(CLAIMS[number].text)}"
-            for part in CLAIMS[number].parts_in_words():
-                text += f"<br><small>\N{BULLET} {html.escape(part)}</small>"
+            for part in _parts(number):
+                text += f"<br><small>{html.escape(part)}</small>"
             sentence = widgets.HTML(text, layout={"width": "38em"})
             rows.append(widgets.HBox([sentence, buttons]))
         box = widgets.VBox(rows)
