@@ -57,10 +57,8 @@ def main():
     os.environ["INITLAB_SOME_PAGES"] = "1" if given.only else ""
     from sphinx.cmd.build import main as sphinx
 
-    failed = sphinx(
-        ["-q", "-W", "--keep-going", "-b", "html", "-d", f"{source}/.doctrees"]
-        + [str(source), str(given.out)]
-    )
+    strictly = ["-q", "-W", "--keep-going", "-b", "html", "-d", f"{source}/.doctrees"]
+    failed = sphinx([*strictly, str(source), str(given.out)])
     if failed:
         sys.exit(failed)
     for name in (".buildinfo", "objects.inv"):

@@ -32,6 +32,7 @@ nb_merge_streams = True
 nb_code_prompt_show = "code"
 nb_code_prompt_hide = "code"
 napoleon_google_docstring = False
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 katex_prerender = True
@@ -40,6 +41,6 @@ katex_js_path = os.environ["INITLAB_KATEX"]
 KaTeXServer.start_server_process = KaTeXServer.start_network_socket
 katex_css_path = "katex/katex.min.css"
 # Titles of notebooks begin at level one, and their parts may skip a level in a folded answer.
-suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
+suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "ref.python"]
 if os.environ.get("INITLAB_SOME_PAGES"):  # then links to the others lead nowhere
     suppress_warnings.append("myst.xref_missing")

@@ -1,4 +1,4 @@
-"""A notebook as a page: what its readers see, with figures, explorers and bets that a page can show.
+"""A notebook as a page: what its readers see, with figures, explorers and bets for a page.
 
 The outputs are the saved ones. Check cells are left out, and folded code stays folded. A figure
 becomes an image with the notebook's alternative text, an explorer or a bet a place that the scripts
@@ -117,7 +117,7 @@ def offered_by(kind, state, shown):
 
 
 def place(kind, state, shown, number, still):
-    """Return the place of an explorer: what the page's script needs to know, and a still picture."""
+    """Return the place of an explorer: what the page's script needs, and a still picture."""
     values, settings = tables.read(kind, state)
     offered = offered_by(kind, state, shown)
     fields = settings.__dataclass_fields__

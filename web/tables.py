@@ -18,6 +18,7 @@ from joblib import Parallel, delayed
 import initlab
 from initlab import load_mnist
 from initlab.activations import ACTIVATIONS
+from initlab.experiments import REMEDIES
 from initlab.experiments.plane import plane_diagram
 from initlab.explorers import (
     ActivationSettings,
@@ -25,9 +26,8 @@ from initlab.explorers import (
     PhaseSettings,
     SignalSettings,
     TrainingSettings,
-    captions,
+    recording,
     scrub_table,
-    training_curve,
 )
 from initlab.explorers.positions import named_stds
 from initlab.explorers.tables import pack
@@ -42,7 +42,7 @@ SETTINGS = {
     "PhaseExplorer": PhaseSettings,
     "TrainingExplorer": TrainingSettings,
 }
-RATES, SEEDS = (0.01, 0.03, 0.1, 0.3, 1.0), range(3)
+RATES = (0.01, 0.1, 0.3, 1.0)
 # A training's caption is shipped for so many moments of it.
 MOMENTS = 50
 
@@ -111,19 +111,15 @@ def offered(kind, settings):
     elif kind == "SignalExplorer" and settings.depth > 5:
         found += [replace(settings, activation=name) for name in ("tanh", "sigmoid")]
     elif kind == "TrainingExplorer":
-        rates = RATES if settings.depth < 10 else (settings.rate,)
-        remedies = (
-            ("none",)
-            if settings.depth < 10
-            else settings.__dataclass_fields__["remedy"].metadata["options"]
-        )
+        # A shallow network by rates and seeds; a deep one by remedies, which part two is about.
+        ways = [{"rate": rate, "seed": seed} for rate in RATES for seed in range(3)]
+        if settings.depth > 10:
+            ways = [{"remedy": remedy} for remedy in REMEDIES]
         found += [
-            replace(settings, start=start, rate=rate, seed=seed, remedy=remedy)
-            for start, entry in STARTS.items()
-            if entry.marked or start == settings.start
-            for rate in rates
-            for seed in SEEDS
-            for remedy in remedies
+            replace(settings, start=name, **way)
+            for name, start in STARTS.items()
+            if start.marked or name == settings.start
+            for way in ways
         ]
     return list(dict.fromkeys(found))
 
@@ -152,7 +148,8 @@ def _labels(settings):
 def script_of(settings):
     """Return the script for some settings, as text."""
     if isinstance(settings, TrainingSettings):
-        head, packed = _recorded(settings)
+        words, packed = recording(settings, load_mnist(), MOMENTS)
+        head = {"captions": words}
     else:
         table = scrub_table(settings)
         head = {"sliders": _labels(settings)}
@@ -161,28 +158,6 @@ def script_of(settings):
     return (
         f"initlabTable({json.dumps(name_of(settings))},{json.dumps(head)},{json.dumps(shown)});\n"
     )
-
-
-def _recorded(settings):
-    """Train, and return what the page shows of it: its captions, and its curve."""
-    from initlab.explorers import training
-
-    run = training._Run(settings, load_mnist, lambda: None)
-    run.thread.start()
-    run.thread.join()
-    if run.failure is not None:
-        raise RuntimeError(run.failure)
-    last, words, end = run.caption(), [], run.done
-    accuracy, diverged_at = run.accuracy, run.diverged_at
-    run.accuracy, run.diverged_at, run.running = np.nan, None, True
-    for moment in range(MOMENTS):
-        run.done = end * moment // MOMENTS
-        words.append(run.caption())
-    run.accuracy, run.diverged_at, run.running, run.done = accuracy, diverged_at, False, end
-    (part,) = training._parts([run])
-    std = STARTS[settings.start].initializer.std((100, 100))
-    how = {"std": std, "steps": settings.steps, "chance": training._CHANCE, "caption": ""}
-    return {"captions": [*words, last]}, pack("curves", [part], **how)
 
 
 def _source():

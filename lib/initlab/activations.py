@@ -47,8 +47,8 @@ class ActivationFunction:
         it is 1 / sqrt(E[f(z)**2]) with z ~ N(0, 1), which preserves the size of a standard normal
         signal; sigmoid, tanh and SELU have the conventional value of PyTorch's ``calculate_gain``.
     saturation : float or None
-        For functions bounded on both sides, the |z| beyond which f(z) is within 1 % of its range of
-        one of its bounds (sigmoid: below 0.01 or above 0.99); None for the others.
+        For functions bounded on both sides, the size of z beyond which f(z) is within 1 % of its
+        range of one of its bounds (sigmoid: below 0.01 or above 0.99); None for the others.
     plane : (float, float)
         The largest sigma_w and sigma_b shown in the plane of order and chaos.
     slope : float

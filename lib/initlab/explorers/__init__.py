@@ -17,4 +17,9 @@ from initlab.explorers.std import (
     SignalSettings,
 )
 from initlab.explorers.tables import Reading, scrub_table
-from initlab.explorers.training import TrainingExplorer, TrainingSettings, training_curve
+from initlab.explorers.training import (
+    TrainingExplorer,
+    TrainingSettings,
+    recording,
+    training_curve,
+)

@@ -158,6 +158,34 @@ class _Run:
         return text + ("." if self.running else " (stopped).")
 
 
+def recording(settings, dataset, moments):
+    """Train to the end, and return what can be shown of it where no kernel is running.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    dataset : Dataset
+    moments : int
+
+    Returns
+    -------
+    (list of str, bytes)
+        The captions of so many moments from the beginning on, and that of the end; the table of the
+        whole curve.
+    """
+    run = _Run(settings, lambda: dataset, lambda: None)
+    run._train()
+    if run.failure is not None:
+        raise ValueError(run.failure)
+    table, last = pack("curves", _parts([run]), **_frame(settings, [run])), run.caption()
+    words, end = [], run.done
+    run.accuracy, run.diverged_at, run.running = np.nan, None, True
+    for moment in range(moments):
+        run.done = end * moment // moments
+        words.append(run.caption())
+    return [*words, last], table
+
+
 class TrainingExplorer(Explorer):
     """Choose a start, and watch how a network learns from it.
 
@@ -270,19 +298,22 @@ class TrainingExplorer(Explorer):
         with self._lock:
             if self.picture.comm is None:
                 return
-            runs, chosen = self._runs(), self.settings
-            self.picture.table = pack(
-                "curves",
-                _parts(runs),
-                caption=self._caption(),
-                std=STARTS[chosen.start].initializer.std((100, 100)),
-                steps=max([run.settings.steps for run in runs], default=chosen.steps),
-                chance=_CHANCE,
-            )
+            runs = self._runs()
+            frame = _frame(self.settings, runs)
+            self.picture.table = pack("curves", _parts(runs), caption=self._caption(), **frame)
 
     def _stop(self):
         with self._turn:
             self.stop()
+
+
+def _frame(chosen, runs):
+    """Return what is drawn around the curves."""
+    return {
+        "std": STARTS[chosen.start].initializer.std((100, 100)),
+        "steps": max([run.settings.steps for run in runs], default=chosen.steps),
+        "chance": _CHANCE,
+    }
 
 
 def _parts(runs):
