@@ -58,13 +58,15 @@ test notebooks: export OPENBLAS_NUM_THREADS = 1
 test notebooks: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lint test notebooks bench clean
+.PHONY: help lab lint test web test-web notebooks bench clean
 
 define HELP
 make lab         open your own copies of the notebooks in JupyterLab: WORKBOOK=..., a folder;
                  ORIGINALS=1, to write them; ARGS='...' is passed on to JupyterLab
 make lint        check the style and the types of the code
 make test        the same, run the tests and compare every notebook's outputs
+make web         build the course as pages for a browser, in build/web
+make test-web    the same, and test all of them
 make notebooks   run all notebooks and save them with their outputs
 make bench       measure trainings and sliders beside their peers, and write a picture
 make clean       remove the environments and caches
@@ -95,6 +97,14 @@ test: lint
 	"$(PY)" -m pytest -n 2 --dist loadfile tests
 	"$(PY)" -m pytest -n 2 --dist loadfile --nbval --nbval-current-env notebooks
 
+# Node and KaTeX are needed for building only; web/build.py says so if they are missing.
+web: $(STAMP)
+	"$(PY)" web/build.py
+
+test-web: export INITLAB_SITE = build/web
+test-web: web
+	"$(PY)" -m pytest tests/web
+
 notebooks: $(STAMP)
 	"$(PY)" -m nbconvert $(EXECUTE) $(NOTEBOOKS)
 	"$(PY)" -m nbconvert --log-level WARN --to notebook --inplace --CoalesceStreamsPreprocessor.enabled=True $(NOTEBOOKS)
@@ -117,9 +127,9 @@ $(STAMP): pyproject.toml setup.py tests/oldest.py
 ifeq ($(OLDEST),1)
 	@"$(PY)" tests/oldest.py > "$(VENV)/oldest.txt"
 endif
-	@"$(PY)" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable ".[test,cluster]"
+	@"$(PY)" -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable ".[test,cluster,web]"
 	@"$(PY)" -m jupyter labextension disable --log-level=ERROR "@jupyterlab/apputils-extension:announcements"
 	@echo done > "$(STAMP)"
 
 clean:
-	@$(PYTHON) -c "import glob, shutil; [shutil.rmtree(path, ignore_errors=True) for pattern in '.venv .venv-oldest build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis lib/*.egg-info **/__pycache__ **/.ipynb_checkpoints'.split() for path in glob.glob(pattern, recursive=True)]"
+	@$(PYTHON) -c "import glob, shutil; [shutil.rmtree(path, ignore_errors=True) for pattern in '.venv .venv-oldest build dist web/node_modules .pytest_cache .ruff_cache .mypy_cache .hypothesis lib/*.egg-info **/__pycache__ **/.ipynb_checkpoints'.split() for path in glob.glob(pattern, recursive=True)]"

@@ -9,6 +9,6 @@ project = tomllib.loads(
 )["project"]
 
 extras = project["optional-dependencies"]
-for requirement in [*project["dependencies"], *extras["test"], *extras["cluster"]]:
+for requirement in [*project["dependencies"], *extras["test"], *extras["cluster"], *extras["web"]]:
     name, lower = re.match(r"([\w-]+)>=([\w.]+),", requirement).groups()
     print(f"{name}=={lower}")

@@ -39,7 +39,9 @@ def conda_bounds():
     return bounds
 
 
-@pytest.mark.parametrize(("name", "bound"), pyproject_bounds("test", "cluster", "bench").items())
+@pytest.mark.parametrize(
+    ("name", "bound"), pyproject_bounds("test", "cluster", "web", "bench").items()
+)
 def test_dependency_has_a_lower_and_an_upper_bound(name, bound):
     assert re.fullmatch(r">=\d+(\.\d+)+,<\d+(\.\d+)?", bound), name
 
@@ -50,7 +52,7 @@ def test_conda_environment_has_the_same_dependencies():
     assert (
         conda.pop("python") == tomllib.loads(read("pyproject.toml"))["project"]["requires-python"]
     )
-    assert conda == pyproject_bounds("test", "cluster")
+    assert conda == pyproject_bounds("test", "cluster", "web")
 
 
 def test_conda_environment_installs_the_package_itself():
@@ -68,7 +70,7 @@ def test_oldest_prints_the_lower_bounds():
     )
     expected = [
         f"{name}=={bound.split(',')[0].removeprefix('>=')}"
-        for name, bound in pyproject_bounds("test", "cluster").items()
+        for name, bound in pyproject_bounds("test", "cluster", "web").items()
     ]
     assert done.stdout.splitlines() == expected
 

@@ -336,7 +336,7 @@ def test_the_boards_dots_are_on_the_right_of_the_line_if_seen_and_stop_at_the_ed
     _, ax = plt.subplots(figsize=(15, 10))
     margins = [np.array([0.5, -0.5]), np.array([np.inf, 9]), np.array([-np.inf, -9])]
     plotting.board(ax, [(1, "Claim.", None, "depends on the draw", margins)])
-    (line,) = {float(x) for drawn in ax.lines for x in drawn.get_xdata()}
+    line = next(float(text.get_position()[0]) for text in ax.texts if text.get_text() == "line")
     dots = [tuple(map(float, dot)) for part in ax.collections for dot in part.get_offsets()]
     heights = sorted({y for _, y in dots})
     places = [sorted(x - line for x, y in dots if y == height) for height in heights]

@@ -7,6 +7,7 @@ Needs the extra ``web`` of the project, and, for building only, node and KaTeX (
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -61,6 +62,8 @@ def main():
     failed = sphinx([*strictly, str(source), str(given.out)])
     if failed:
         sys.exit(failed)
+    colors = given.out / "_static" / "pygments.css"
+    colors.write_text(re.sub(r" */\*.*?\*/", "", read(colors)), "utf-8")
     for name in (".buildinfo", "objects.inv"):
         (given.out / name).unlink(missing_ok=True)
     print(f"open {given.out / 'index.html'}")
@@ -108,9 +111,13 @@ def prepare(source, chosen, katex):
     (source / "teaching.md").write_text(teaching, "utf-8")
     shutil.copyfile(HERE / "conf.py", source / "conf.py")
     (static / "initlab.js").write_text(script(), "utf-8")
-    styles = [(HERE / "static" / "page.css").read_text("utf-8"), Picture._css, Ballot._css]
+    styles = [read(HERE / "static" / "page.css"), Picture._css, Ballot._css]
     (static / "page.css").write_text("\n".join(styles), "utf-8")
-    shutil.copyfile(katex / "katex.min.css", static / "katex" / "katex.min.css")
+    # Every browser that runs the pages reads the newest of the three kinds of fonts.
+    fonts = re.sub(
+        r",url\([^)]*\) format\(\"(woff|truetype)\"\)", "", read(katex / "katex.min.css")
+    )
+    (static / "katex" / "katex.min.css").write_text(fonts, "utf-8")
     shutil.copytree(
         katex / "fonts",
         static / "katex" / "fonts",
@@ -126,10 +133,17 @@ def script():
     parts = [
         f"const picture = (() => {{\n{drawing}\nreturn {{ initialize, render, decode }};\n}})();",
         f"const ballot = (() => {{\n{asking}\nreturn {{ render }};\n}})();",
-        *((HERE / "static" / name).read_text("utf-8") for name in ("explorers.js", "bets.js")),
+        *(read(HERE / "static" / name) for name in ("explorers.js", "bets.js")),
     ]
-    # Classic scripts, since modules can't be loaded from a folder on disk.
-    return '"use strict";\n' + "\n".join(parts)
+    # Classic scripts, since modules can't be loaded from a folder on disk; without comments.
+    lines = (line.strip() for line in "\n".join(parts).splitlines())
+    code = [line for line in lines if line and not line.startswith("//")]
+    return "\n".join(['"use strict";', *code])
+
+
+def read(path):
+    """Return the text of a file."""
+    return path.read_text("utf-8")
 
 
 if __name__ == "__main__":

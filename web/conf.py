@@ -1,6 +1,7 @@
 """Sphinx, for the pages that ``build.py`` has prepared; see there."""
 
 import os
+import re
 
 from sphinxcontrib.katex import KaTeXServer
 
@@ -44,3 +45,25 @@ katex_css_path = "katex/katex.min.css"
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "ref.python"]
 if os.environ.get("INITLAB_SOME_PAGES"):  # then links to the others lead nowhere
     suppress_warnings.append("myst.xref_missing")
+
+
+def lighten(app, page, template, context, doctree):
+    """Leave out of a page what it can do without, and name the level of the captions."""
+    context["css_files"] = [
+        # page.css has the few rules of it that are needed.
+        one
+        for one in context["css_files"]
+        if "mystnb" not in str(getattr(one, "filename", one))
+    ]
+    for part in ("body", "furo_navigation_tree"):
+        if part in context:
+            text = context[part].replace('role="heading"', 'role="heading" aria-level="2"')
+            # The source of a formula stands in its notebook.
+            text = re.sub(r"<annotation [^>]*>.*?</annotation>", "", text, flags=re.DOTALL)
+            # Names, brackets and blanks have no colour of their own.
+            context[part] = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", text)
+
+
+def setup(app):
+    """Connect to Sphinx, after the theme."""
+    app.connect("html-page-context", lighten, priority=900)

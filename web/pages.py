@@ -55,6 +55,9 @@ def page_of(notebook, name, pictures, download=True):
             elif "image/png" in data:
                 outputs.append(_html(_figure(output, pictures, f"{name}-{number}-{len(outputs)}")))
             else:
+                if "text/markdown" in data:
+                    words = "".join(data["text/markdown"])
+                    data["text/markdown"] = words.replace(".ipynb)", ".html)")
                 outputs.append(output)
         if number in bets:
             outputs = [_html(_ballot(bets[number]))]

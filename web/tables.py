@@ -13,6 +13,7 @@ from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from joblib import Parallel, delayed
 
 import initlab
@@ -180,6 +181,11 @@ def write(folder, wanted):
     wanted : iterable of Settings
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):  # two builds may share it
+        return _write_missing(folder, wanted)
+
+
+def _write_missing(folder, wanted):
     wanted = {f"{name_of(settings)}.js": settings for settings in wanted}
     made_by, source = folder / "made_by.txt", _source()
     if not made_by.is_file() or made_by.read_text("utf-8") != source:

@@ -533,7 +533,9 @@ def board(ax, lines):
         ax.text(x, -0.4, words, fontsize=17, weight="bold", va="center")
     ax.text(73, -0.4, "not seen | seen", fontsize=17, weight="bold", va="center", ha="center")
     ax.plot([73, 73], [0, len(lines)], color=BLACK, linewidth=2)
-    for x, words in [(63, "factor 4"), (73, "the line"), (83, "factor 4")]:
+    for x in (63, 68, 78, 83):
+        ax.plot([x, x], [0, len(lines)], color="0.75", linewidth=1)
+    for x, words in [(63, "x 4"), (68, "x 2"), (73, "line"), (78, "x 2"), (83, "x 4")]:
         ax.text(x, len(lines) + 0.3, words, fontsize=15, va="center", ha="center")
     for y, (number, sentence, vote, verdict, margins) in enumerate(lines):
         middle = y + 0.5
@@ -550,10 +552,11 @@ def board(ax, lines):
             color = np.where(margin > 0, BLUE, VERMILION)
             fill = np.where(np.isfinite(margin), color, "white")
             where = 73 + 5 * np.clip(margin, -2, 2)
+            ax.plot([where.min(), where.max()], [height[0]] * 2, color=color[0], linewidth=4)
             ax.scatter(where, height, s=70, c=fill, edgecolors=color, linewidths=2, zorder=3)
             if len(margins) > 1:
                 letter = "abcd"[place - 1]
-                ax.text(61, height[0], letter, fontsize=13, va="center", ha="right")
+                ax.text(61, height[0], letter, fontsize=15, va="center", ha="right")
         if verdict:
             back, front = VERDICTS[verdict]
             ax.add_patch(Rectangle((86, y + 0.08), 14, 0.84, color=back))

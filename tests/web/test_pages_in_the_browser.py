@@ -1,0 +1,268 @@
+"""The pages as their readers use them: slider, hand and finger, bets, links, search, the dark."""
+
+import json
+from itertools import product
+
+import pages
+import pytest
+import tables
+from conftest import SOME, WEB, miss, notebook_of
+
+from initlab.classroom import Prediction, prediction
+from initlab.explorers import captions
+from initlab.explorers.tables import ScrubTable
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+
+def places_of(names):
+    """Return each place that has sliders: page, number, and what the notebook has saved."""
+    found = []
+    for name in names:
+        for number, one in enumerate(pages.explorers_of(notebook_of(name)), start=1):
+            if one["kind"] != "TrainingExplorer":
+                found.append((name, number, one))
+    return found
+
+
+def wake(page, number=1):
+    place = page.locator(f"#explorer-{number}")
+    place.scroll_into_view_if_needed()
+    place.locator("canvas").wait_for()
+    page.wait_for_function(
+        "number => document.querySelector(`#explorer-${number} .initlab-caption`).textContent",
+        arg=number,
+    )
+    return place
+
+
+def caption_of(place):
+    return place.locator(".initlab-caption").text_content()
+
+
+def known_caption(one, *steps, **other):
+    """Return Python's caption so many steps from where an explorer begins, with other settings."""
+    values, settings = tables.read(one["kind"], one["state"])
+    sides = [settings]
+    if one["kind"] == "CompareExplorer":
+        sides.append(tables.other_side(values))
+    found = []
+    for side, letter in zip(sides, ("", "_b"), strict=False):
+        table = ScrubTable(tables.replace(side, **other) if not letter else side)
+        sliders = tables._labels(table.settings)
+        positions = [at(slider, values[name + letter]) for name, slider in slid(one, sliders)]
+        positions = [a + b for a, b in zip(positions, steps if not letter else [0], strict=False)]
+        position = positions[0]
+        if len(positions) == 2:
+            position += positions[1] * len(sliders[0]["labels"])
+        found.append(table.reading(position).caption)
+    if len(found) == 2:
+        return f"A: {found[0]} B: {found[1]}"
+    return captions.first_look(found[0]) if one["shown"] else found[0]
+
+
+def slid(one, sliders):
+    names = ["sigma_w", "sigma_b"] if one["kind"] == "PhaseExplorer" else ["std"]
+    return zip(names, sliders, strict=True)
+
+
+def at(slider, text):
+    return [label.partition(" (")[0] for label in slider["labels"]].index(text)
+
+
+def test_nothing_goes_wrong_on_any_page_from_a_folder_or_over_http(visit, site, server):
+    paths = [path.stem for path in site.glob("*.html")]
+    for base, name in product([site.as_uri(), server], paths):
+        page = visit(name, base)
+        page.wait_for_load_state()
+        for place in page.locator(".initlab-place").all():
+            place.scroll_into_view_if_needed()
+            place.locator("canvas").wait_for()
+        page.context.close()
+
+
+def test_each_explorer_moves_by_key_and_says_what_python_says(visit, names):
+    for name, number, one in places_of(names):
+        page = visit(name)
+        place = wake(page, number)
+        steps = (0, 0) if one["kind"] == "PhaseExplorer" else (0,)
+        assert caption_of(place) == known_caption(one, *steps)
+        place.locator("input[type=range]").first.focus()
+        for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+            page.keyboard.press(key)
+        assert caption_of(place) == known_caption(one, -1, *steps[1:])
+        page.context.close()
+
+
+def test_each_explorer_follows_mouse_and_finger(visit, names):
+    for name, number, _ in places_of(names):
+        for settings in ({}, PHONE):
+            page = visit(name, **settings)
+            place = wake(page, number)
+            slider = place.locator("input[type=range]").first
+            slider.scroll_into_view_if_needed()
+            box, before = slider.bounding_box(), caption_of(place)
+            x, y = box["x"] + 0.25 * box["width"], box["y"] + box["height"] / 2
+            if settings:
+                page.touchscreen.tap(x, y)
+            else:
+                page.mouse.move(box["x"] + 0.6 * box["width"], y)
+                page.mouse.down()
+                page.mouse.move(x, y, steps=5)
+                page.mouse.up()
+            assert caption_of(place) != before
+            page.context.close()
+
+
+def test_a_link_shows_exactly_this_picture(visit, site):
+    page = visit("index")
+    place = wake(page)
+    for _ in range(3):
+        place.locator("input[type=range]").press("ArrowRight")
+    seen = caption_of(place)
+    page.wait_for_function("location.hash.includes('std=')")
+    hash_ = page.evaluate("location.hash")
+    again = visit("index")
+    again.goto(f"{site.as_uri()}/index.html{hash_}")
+    again.reload()
+    assert caption_of(wake(again)) == seen
+
+
+def test_another_setting_is_fetched_and_drawn(visit, names, site):
+    if not (site / "tables" / "activation-tanh-normal-5-100-1000-0.js").is_file():
+        pytest.skip("only the pages of all notebooks have other tables")
+    page = visit("index")
+    place = wake(page)
+    place.get_by_label("activation").select_option("tanh")
+    one = {"kind": "ActivationExplorer", "shown": ""}
+    one["state"] = (
+        "std=1 activation=sigmoid initializer=normal depth=5 width=100 inputs=1000 seed=0"
+    )
+    wanted = known_caption(one, 0, activation="tanh")
+    page.wait_for_function(
+        "words => document.querySelector('.initlab-caption').textContent === words", arg=wanted
+    )
+
+
+def test_what_a_page_lacks_is_said_and_leaves_the_picture(visit, site):
+    if (site / "tables" / "activation-tanh-normal-5-100-1000-0.js").is_file():
+        pytest.skip("the pages of all notebooks have these tables")
+    page = visit("index")
+    page.on("requestfailed", lambda _: None)
+    place = wake(page)
+    assert "Fixed on this page: depth 5" in place.text_content()
+    assert place.get_by_role("link", name="run the notebook").get_attribute("href") == "./run.html"
+
+
+def bet_of(page):
+    return json.loads(page.locator(".initlab-bet-place script").first.text_content())
+
+
+def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server, monkeypatch):
+    page = visit(SOME[0], server)
+    hidden = page.locator('.cell[class*="tag_until-first-bet"] > .cell_output')
+    form = page.locator("#bet-first-bet")
+    assert not any(one.is_visible() for one in hidden.all())
+    form.get_by_role("button", name="commit").click()
+    assert "Choose an answer first" in form.text_content()
+    form.get_by_text("(b)").click()
+    form.get_by_role("button", name="commit").click()
+    assert any(one.is_visible() for one in hidden.all())
+    said = form.locator("pre").text_content().splitlines()
+    assert said[1].startswith("You bet (b): ")
+    assert said[2].startswith("Measured (")
+    assert "Bets won so far: 1 of 1" in page.locator(".initlab-score").text_content()
+    page.reload()
+    assert form.locator("pre").text_content().splitlines() == said
+    second = page.locator('.cell[class*="tag_until-second-bet"] > .cell_output')
+    assert not any(one.is_visible() for one in second.all())
+    page.get_by_role("button", name="show all measurements").click()
+    assert any(one.is_visible() for one in second.all())
+    assert "1 of 1" in page.locator(".initlab-score").text_content()
+
+
+def test_a_number_is_typed_and_judged_by_the_spread(visit, server, monkeypatch):
+    page = visit(SOME[0], server)
+    form = page.locator("#bet-third-bet")
+    form.get_by_role("textbox").fill("abc")
+    form.get_by_role("textbox").press("Enter")
+    assert "Type a number" in form.text_content()
+    form.get_by_role("textbox").fill("6")
+    form.get_by_role("textbox").press("Enter")
+    said = form.locator("pre").text_content()
+    assert "You bet: 6" in said
+    assert "You knew it" in said
+
+
+def test_the_ballot_says_what_python_says(visit, server, names, monkeypatch, capsys):
+    page = visit(SOME[0], server)
+    page.locator("#bet-second-bet").get_by_text("(a)").click()
+    page.locator("#bet-second-bet").get_by_role("button", name="commit").click()
+    said = page.locator("#bet-second-bet pre").text_content().splitlines()
+    monkeypatch.setattr(prediction, "_SLIPS", {})
+    cells = [cell for cell in notebook_of(SOME[0])["cells"] if "check" not in pages._tags(cell)]
+    (bet,) = [one for one in pages._bets(cells, "").values() if one["id"] == "second-bet"]
+    asked = Prediction(bet["question"], dict(bet["choices"]))
+    asked.commit("a")
+    capsys.readouterr()
+    asked.reveal(bet["answer"])
+    assert capsys.readouterr().out.splitlines()[:3] == said[1:]
+
+
+def test_a_folded_answer_opens(visit):
+    page = visit(SOME[0])
+    answer = page.locator("details:not(.hide):not(.toggle-details)").filter(
+        has=page.locator("summary", has_text="What happened?")
+    )
+    inside = answer.first.locator("p").first
+    assert not inside.is_visible()
+    answer.first.locator("summary").click()
+    assert inside.is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_follows_the_theme(visit, scheme):
+    page = visit("index", color_scheme=scheme)
+    place = wake(page)
+    paper = place.locator("canvas").evaluate("one => getComputedStyle(one).backgroundColor")
+    light = sum(map(int, paper.strip("rgb()").split(","))) > 3 * 128
+    assert light == (scheme == "light")
+
+
+def test_a_phone_needs_no_sideways_scroll(visit, site):
+    for path in site.glob("*.html"):
+        page = visit(path.stem, **PHONE)
+        page.wait_for_load_state()
+        for place in page.locator(".initlab-place").all():
+            place.scroll_into_view_if_needed()
+            place.locator("canvas").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.stem
+        page.context.close()
+
+
+def test_the_search_finds_symmetry(visit):
+    page = visit("index")
+    page.get_by_role("textbox", name="Search").fill("symmetry")
+    page.keyboard.press("Enter")
+    page.locator("#search-results li a").first.wait_for()
+    titles = page.locator("#search-results li a").all_text_contents()
+    assert any("Weights of zero" in title for title in titles)
+
+
+@pytest.mark.parametrize("name", ["index", *SOME[:2]])
+def test_axe_finds_nothing_serious(visit, server, name):
+    script = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        miss("axe-core is missing: npm install --no-package-lock --prefix web")
+    page = visit(name, server)
+    for place in page.locator(".initlab-place").all():
+        place.scroll_into_view_if_needed()
+        place.locator("canvas").wait_for()
+    page.add_script_tag(content=script.read_text("utf-8"))
+    found = page.evaluate("axe.run().then((one) => one.violations)")
+    serious = [
+        (one["id"], [part["html"][:120] for part in one["nodes"][:3]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not serious
