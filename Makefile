@@ -116,6 +116,7 @@ endif
 bench: $(STAMP)
 	"$(PY)" benchmarks/trainings.py
 	"$(PY)" benchmarks/sliders.py
+	"$(PY)" benchmarks/pages.py
 
 # JupyterLab is told not to ask whether it may show news of its own.
 # The stamp is written last and --clear empties the environment first, so that an

@@ -17,56 +17,49 @@ import tables
 
 from initlab import workbook
 from initlab.classroom.ballot import Ballot
+from initlab.explorers import ActivationExplorer
 from initlab.explorers.picture import Picture
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# The explorer of the cover.
-COVER = {
-    "kind": "ActivationExplorer",
-    "state": "std=1 activation=sigmoid initializer=normal depth=5 width=100 inputs=1000 seed=0",
-    "shown": "",
-}
 
 
 def main():
     """Build the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "web")
-    parser.add_argument("--only", nargs="+", metavar="NOTEBOOK", help="only these notebooks")
+    stems = [path.stem for path in NOTEBOOKS]
+    parser.add_argument("--only", nargs="+", choices=stems, help="only these notebooks")
     parser.add_argument("--few-tables", action="store_true", help="only what each page starts with")
     given = parser.parse_args()
     katex = find_katex()
     chosen = [path for path in NOTEBOOKS if not given.only or path.stem in given.only]
-    source = given.out.with_name(f"{given.out.name}-source")
-    shutil.rmtree(source, ignore_errors=True)
+    out = given.out.resolve()
+    if out.is_dir() and any(out.iterdir()) and not (out / "_static" / "initlab.js").is_file():
+        sys.exit(f"web: {out} has other files; it would be emptied")
+    source, fresh = (out.with_name(f"{out.name}-{part}") for part in ("source", "new"))
+    for folder in (source, fresh):
+        shutil.rmtree(folder, ignore_errors=True)
     wanted = prepare(source, chosen, katex)
-    if given.few_tables:
-        wanted = [some[0] for some in wanted]
-    else:
-        wanted = [one for some in wanted for one in some]
-    kept = ROOT / "build" / "tables"
-    made = tables.write(kept, wanted)
-    print(f"tables: {len(set(wanted))}, of these new: {len(made)}")
-    (source / "extra" / "tables").mkdir()
-    for one in set(wanted):
-        name = f"{tables.name_of(one)}.js"
-        shutil.copyfile(kept / name, source / "extra" / "tables" / name)
-    shutil.rmtree(given.out, ignore_errors=True)
+    wanted = [one for some in wanted for one in (some[:1] if given.few_tables else some)]
+    made = tables.write(source / "extra" / "tables", set(wanted), ROOT / "build" / "tables")
+    print(f"tables: {len(set(wanted))}, of these new: {made}")
     os.environ["INITLAB_KATEX"] = str(katex / "katex.min.js")
     os.environ["INITLAB_SOME_PAGES"] = "1" if given.only else ""
     from sphinx.cmd.build import main as sphinx
 
     strictly = ["-q", "-W", "--keep-going", "-b", "html", "-d", f"{source}/.doctrees"]
-    failed = sphinx([*strictly, str(source), str(given.out)])
+    failed = sphinx([*strictly, str(source), str(fresh)])
     if failed:
         sys.exit(failed)
-    colors = given.out / "_static" / "pygments.css"
+    colors = fresh / "_static" / "pygments.css"
     colors.write_text(re.sub(r" */\*.*?\*/", "", read(colors)), "utf-8")
     for name in (".buildinfo", "objects.inv"):
-        (given.out / name).unlink(missing_ok=True)
-    print(f"open {given.out / 'index.html'}")
+        (fresh / name).unlink(missing_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
+    fresh.rename(out)
+    print(f"open {out / 'index.html'}")
 
 
 def find_katex():
@@ -95,8 +88,12 @@ def prepare(source, chosen, katex):
         (source / path.name).write_text(json.dumps(page), "utf-8")
     workbook.fill(extra / "notebooks")
     (extra / "notebooks" / ".handed_out.json").unlink()
-    wanted.append(pages.offered_by(**COVER))
-    cover = pages.place(**COVER, number=1, still="")
+    explorer = ActivationExplorer(std=1.0)  # of the cover
+    data, words = explorer._repr_mimebundle_()
+    explorer.close()
+    wanted.append(pages.offered_by(**data[pages.EXPLORER]))
+    still = pages.figure({"data": data, "metadata": words}, extra / "pictures", "cover")
+    cover = pages.place(**data[pages.EXPLORER], number=1, still=still)
     fill = {
         "EXPLORER": f"```{{raw}} html\n{cover}\n```",
         "NOTEBOOKS": "\n".join(path.stem for path in chosen),
@@ -128,17 +125,23 @@ def prepare(source, chosen, katex):
 
 def script():
     """Return the one script of all pages: what draws and asks in notebooks, and its hosts here."""
-    drawing = Picture._esm.replace("export default { initialize, render };", "")
-    asking = Ballot._esm.replace("export default { render };", "")
     parts = [
-        f"const picture = (() => {{\n{drawing}\nreturn {{ initialize, render, decode }};\n}})();",
-        f"const ballot = (() => {{\n{asking}\nreturn {{ render }};\n}})();",
+        f"const picture = {wrapped(Picture._esm, 'initialize, render', more=', decode')};",
+        f"const ballot = {wrapped(Ballot._esm, 'render')};",
         *(read(HERE / "static" / name) for name in ("explorers.js", "bets.js")),
     ]
-    # Classic scripts, since modules can't be loaded from a folder on disk; without comments.
-    lines = (line.strip() for line in "\n".join(parts).splitlines())
+    # One classic script, since modules can't be loaded from a folder on disk; without comments.
+    lines = (line.lstrip() for line in "\n".join(parts).splitlines())
     code = [line for line in lines if line and not line.startswith("//")]
-    return "\n".join(['"use strict";', *code])
+    return "\n".join(['(() => {\n"use strict";', *code, "})();\n"])
+
+
+def wrapped(module, exports, more=""):
+    """Return a module as an expression that has its exports, and more of its names."""
+    export = f"export default {{ {exports} }};"
+    if export not in module:
+        raise ValueError(f"a script no longer has the line {export!r}")
+    return f"(() => {{\n{module.replace(export, '')}\nreturn {{ {exports}{more} }};\n}})()"
 
 
 def read(path):

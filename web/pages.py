@@ -19,7 +19,7 @@ MEASURED = re.compile(r"^Measured(?: \((?P<letter>\w+)\))?: (?P<said>.*)$", re.M
 NUMBERS = re.compile(r"(?P<value>\S+?)(?: [^\d(]\S*)?(?: \((?P<low>\S+) to (?P<high>\S+)\))?$")
 
 
-def page_of(notebook, name, pictures, download=True):
+def page_of(notebook, name, pictures):
     """Return a notebook as it is given to Sphinx.
 
     Parameters
@@ -29,8 +29,6 @@ def page_of(notebook, name, pictures, download=True):
         Of the file, without its ending.
     pictures : Path
         The folder for its figures.
-    download : bool
-        Whether to offer the notebook itself.
 
     Returns
     -------
@@ -50,10 +48,10 @@ def page_of(notebook, name, pictures, download=True):
             data = output.get("data", {})
             if EXPLORER in data:
                 places += 1
-                still = _figure(output, pictures, f"{name}-{number}")
+                still = figure(output, pictures, f"{name}-{number}-{len(outputs)}")
                 outputs.append(_html(place(**data[EXPLORER], number=places, still=still)))
             elif "image/png" in data:
-                outputs.append(_html(_figure(output, pictures, f"{name}-{number}-{len(outputs)}")))
+                outputs.append(_html(figure(output, pictures, f"{name}-{number}-{len(outputs)}")))
             else:
                 if "text/markdown" in data:
                     words = "".join(data["text/markdown"])
@@ -62,13 +60,10 @@ def page_of(notebook, name, pictures, download=True):
         if number in bets:
             outputs = [_html(_ballot(bets[number]))]
         cell["outputs"] = outputs
-    if download:
-        link = (
-            f'<p class="initlab-download"><a href="notebooks/{name}.ipynb" download>this notebook'
-        )
-        link += '</a>, to run it (<a href="run.html">how?</a>)</p>'
-        told = {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link}
-        cells.insert(1, told)
+    link = f'<p><a href="notebooks/{name}.ipynb" download>Download this notebook</a>'
+    link += ' (<a href="run.html">how to run it</a>)</p>'
+    told = {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link}
+    cells.insert(1, told)
     return notebook | {"cells": cells}
 
 
@@ -81,7 +76,7 @@ def _html(text):
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
-def _figure(output, pictures, name):
+def figure(output, pictures, name):
     """Write a figure into the folder, and return it as HTML with its alternative text."""
     png = base64.b64decode(output["data"]["image/png"])
     (pictures / f"{name}.png").write_bytes(png)
@@ -139,6 +134,7 @@ def place(kind, state, shown, number, still):
         "kind": kind,
         "number": number,
         "simple": bool(shown),
+        "version": tables.version(),
         "state": values,
         "controls": varying,
         "fixed": fixed,
@@ -147,11 +143,13 @@ def place(kind, state, shown, number, still):
             for one in offered
         },
     }
-    data = json.dumps(told).replace("</", "<\\/")
-    return (
-        f'<div class="initlab-place" id="explorer-{number}">{still}'
-        f'<script type="application/json">{data}</script></div>'
-    )
+    return f'<div class="initlab-place" id="explorer-{number}">{still}{_told(told)}</div>'
+
+
+def _told(values):
+    """Return what a script is told, where it finds it; no text ends the element early."""
+    data = json.dumps(values).replace("<", "\\u003c")
+    return f'<script type="application/json">{data}</script>'
 
 
 # -------------------------------------------------------------------------------------- bets
@@ -163,11 +161,12 @@ def _bets(cells, page):
     Each knows its question, choices and unit, the answer that was measured, and which cells show
     it: those up to its measurement, and the figures that follow at once.
     """
-    bets = {}
+    bets, revealed = {}, {}
     for number, cell in enumerate(cells):
         if cell["cell_type"] != "code":
             continue
-        for node in ast.parse("".join(cell["source"])).body:
+        nodes = list(ast.walk(ast.parse("".join(cell["source"]), f"{page}, cell {number}")))
+        for node in nodes:
             call = getattr(node, "value", None)
             if isinstance(node, ast.Assign) and _calls(call, "Prediction"):
                 given = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
@@ -181,13 +180,22 @@ def _bets(cells, page):
                     "choices": list((rest[0] if rest else given.get("choices", {})).items()),
                     "unit": given.get("unit", ""),
                 }
+        answers = [
+            node.func
+            for node in nodes
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "reveal"
+        ]
+        answers.sort(key=lambda func: func.lineno)
+        # Each bet once: one may be revealed in two branches.
+        names = list(dict.fromkeys(func.value.id for func in answers))
+        revealed |= {name: (number, names) for name in names}
+    if len({bet["name"] for bet in bets.values()}) < len(bets):
+        raise ValueError(f"{page}: two bets have the same name")
     for asked, bet in bets.items():
-        shown = next(
-            number
-            for number, cell in enumerate(cells)
-            if cell["cell_type"] == "code" and f"{bet['name']}.reveal(" in "".join(cell["source"])
-        )
-        bet |= _measured(cells[shown], bet)
+        if bet["name"] not in revealed:
+            raise ValueError(f"{page}: {bet['name']} is never revealed")
+        shown, names = revealed[bet["name"]]
+        bet |= _measured(cells[shown], bet, names)
         end = shown + 1
         while end < len(cells) and cells[end]["cell_type"] == "code" and end not in bets:
             end += 1
@@ -199,11 +207,8 @@ def _calls(node, name):
     return isinstance(node, ast.Call) and getattr(node.func, "id", None) == name
 
 
-def _measured(cell, bet):
+def _measured(cell, bet, revealed):
     """Return what a cell printed for a bet: the answer, and between which numbers one wins."""
-    source = "".join(cell["source"])
-    # Each bet once: one may be revealed in two branches.
-    revealed = list(dict.fromkeys(re.findall(r"^\s*(\w+)\.reveal\(", source, re.MULTILINE)))
     streams = [output["text"] for output in cell["outputs"] if output["output_type"] == "stream"]
     found = list(MEASURED.finditer("".join("".join(text) for text in streams)))
     if len(found) != len(revealed):
@@ -212,6 +217,8 @@ def _measured(cell, bet):
     if bet["choices"]:
         return {"answer": one["letter"], "said": one[0]}
     numbers = NUMBERS.fullmatch(one["said"])
+    if numbers is None:
+        raise ValueError(f"{bet['name']}: no number in {one[0]!r}")
     value, low, high = (
         None if text is None else float(text.replace(",", "")) for text in numbers.groups()
     )
@@ -222,12 +229,10 @@ def _measured(cell, bet):
 
 def _ballot(bet):
     told = {name: value for name, value in bet.items() if name not in ("hides", "name")}
-    data = json.dumps(told).replace("</", "<\\/")
     choices = "".join(
         f"<li>({html.escape(letter)}) {html.escape(text)}</li>" for letter, text in bet["choices"]
     )
     return (
         f'<div class="initlab-bet-place" id="bet-{bet["id"]}"><p>{html.escape(bet["question"])}</p>'
-        f"<ul>{choices}</ul>"
-        f'<script type="application/json">{data}</script></div>'
+        f"<ul>{choices}</ul>{_told(told)}</div>"
     )

@@ -6,13 +6,16 @@ may not read files. Scripts are kept from build to build.
 """
 
 import base64
+import functools
 import hashlib
 import json
+import shutil
 import zlib
 from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import numpy as np
+import scipy
 from filelock import FileLock
 from joblib import Parallel, delayed
 
@@ -94,10 +97,9 @@ def offered(kind, settings):
     """Return all settings that a place which begins with these can show: a list, these first."""
     found = [settings]
     if kind in ("ActivationExplorer", "CompareExplorer"):
-        whole = replace(ActivationSettings(), width=settings.width)
         if settings.width == 100:
             found += [
-                replace(whole, activation=activation, initializer=weights)
+                replace(settings, activation=activation, initializer=weights)
                 for activation in ACTIVATIONS
                 for weights in DISTRIBUTIONS
             ]
@@ -161,41 +163,50 @@ def script_of(settings):
     )
 
 
-def _source():
+@functools.cache
+def version():
     """Return a digest of all that a table can depend on."""
-    digest = hashlib.sha256(f"{np.__version__} {Path(__file__).read_text('utf-8')}".encode())
+    versions = f"{np.__version__} {scipy.__version__}"
+    digest = hashlib.sha256(f"{versions} {Path(__file__).read_text('utf-8')}".encode())
     root = Path(initlab.__file__).parent
+    digest.update((root.parents[1] / "data" / "mnist.npz").read_bytes())
     for path in sorted(root.rglob("*.py")):
         if path.parent.name != "classroom" and path.name != "plotting.py":
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def write(folder, wanted):
-    """Write the scripts of some settings into a folder, unless they are there.
+def write(folder, wanted, kept):
+    """Write the scripts of some settings into a folder; return how many had to be made.
 
     Parameters
     ----------
     folder : Path
-        What doesn't belong there any more is deleted.
     wanted : iterable of Settings
+    kept : Path
+        Where scripts are kept from build to build. All go once one of their sources changes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):  # two builds may share it
-        return _write_missing(folder, wanted)
+    kept.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
+    with FileLock(kept / "lock"):  # two builds may share it
+        made = _write_missing(kept, wanted)
+        for settings in wanted:
+            name = f"{name_of(settings)}.js"
+            shutil.copyfile(kept / name, folder / name)
+    return made
 
 
 def _write_missing(folder, wanted):
     wanted = {f"{name_of(settings)}.js": settings for settings in wanted}
-    made_by, source = folder / "made_by.txt", _source()
-    if not made_by.is_file() or made_by.read_text("utf-8") != source:
+    made_by = folder / "made_by.txt"
+    if not made_by.is_file() or made_by.read_text("utf-8") != version():
         for path in folder.glob("*.js"):
             path.unlink()
-        made_by.write_text(source, "utf-8")
+        made_by.write_text(version(), "utf-8")
     missing = [name for name in wanted if not (folder / name).is_file()]
     work = (delayed(_write)(folder / name, wanted[name]) for name in missing)
     Parallel(n_jobs=-1)(work)
-    return missing
+    return len(missing)
 
 
 def _write(path, settings):

@@ -91,7 +91,7 @@ def visit(chromium, site):
         contexts.append(context)
         page = context.new_page()
         watch(page, wrong)
-        page.goto(f"{base or site.as_uri()}/{name}.html")
+        page.goto(f"{base or site.as_uri()}/{name if '.html' in name else f'{name}.html'}")
         return page
 
     yield open_page

@@ -122,10 +122,125 @@ def test_a_link_shows_exactly_this_picture(visit, site):
     seen = caption_of(place)
     page.wait_for_function("location.hash.includes('std=')")
     hash_ = page.evaluate("location.hash")
-    again = visit("index")
-    again.goto(f"{site.as_uri()}/index.html{hash_}")
-    again.reload()
-    assert caption_of(wake(again)) == seen
+    assert caption_of(wake(visit(f"index.html{hash_}"))) == seen
+    # A link that is opened while its page is open.
+    page.evaluate("location.hash = '#explorer-1&std=10'")
+    page.wait_for_function("document.querySelector('.initlab-readout').textContent === '10'")
+
+
+def test_a_link_reaches_an_explorer_far_down_the_page(visit):
+    page = visit(f"{SOME[0]}.html#explorer-2&std=0.1")
+    place = page.locator("#explorer-2")
+    place.locator("canvas").wait_for()
+    page.wait_for_function("scrollY > 1000")
+    page.wait_for_function(
+        "document.querySelector('#explorer-2 .initlab-readout').textContent === '0.1'"
+    )
+    assert place.evaluate("one => one.getBoundingClientRect().top") < 900
+
+
+@pytest.mark.parametrize(
+    "values", ["std", "std=constructor", "std=abc", "std=1e999", "activation=foo", "depth=17", "%"]
+)
+def test_what_an_address_cannot_mean_leaves_the_explorer_as_it_began(visit, values):
+    page = visit(f"index.html#explorer-1&{values}")
+    place = wake(page)
+    assert place.locator(".initlab-readout").text_content() == "1"
+    place.locator("input[type=range]").press("ArrowRight")
+    page.wait_for_function("location.hash.includes('std=1.059')")
+    hash_ = page.evaluate("location.hash")
+    assert "activation=sigmoid" in hash_
+    assert "depth=5" in hash_
+
+
+def test_a_section_stays_in_the_address_until_a_hand_moves_something(visit, names):
+    name = "05_mnist" if "05_mnist" in names else SOME[0]
+    page = visit(f"{name}.html#exercises")
+    for place in page.locator(".initlab-place").all():
+        place.scroll_into_view_if_needed()
+        place.locator("canvas").wait_for()
+    page.wait_for_timeout(600)
+    assert page.evaluate("location.hash") == "#exercises"
+
+
+def readouts(place):
+    return place.locator(".initlab-readout").all_text_contents()
+
+
+def test_two_explorers_side_by_side_are_swapped_locked_and_reset(visit, names):
+    if "03_xavier" not in names:
+        pytest.skip("only the pages of all notebooks have this explorer")
+    page = visit("03_xavier")
+    number = next(n for name, n, one in places_of(names) if one["kind"] == "CompareExplorer")
+    place = wake(page, number)
+    first = caption_of(place)
+    sliders = place.locator("input[type=range]")
+    sliders.first.press("ArrowRight")
+    a, b = readouts(place)
+    assert a != b
+    place.get_by_role("button", name="swap A and B").click()
+    page.wait_for_function(
+        "([number, a]) => document.querySelectorAll("
+        "`#explorer-${number} .initlab-readout`)[1].textContent === a",
+        arg=[number, a],
+    )
+    assert readouts(place) == [b, a]
+    assert place.locator("select").first.input_value() == "tanh"
+    place.get_by_role("button", name="lock").click()
+    sliders.first.press("ArrowRight")
+    now = readouts(place)
+    assert now[0] != b
+    assert now[1] != a
+    place.get_by_role("button", name="difference").click()
+    page.wait_for_function(
+        "location.hash.includes('lock=True&') || location.hash.includes('e=True')"
+    )
+    assert "difference=True" in page.evaluate("location.hash")
+    place.get_by_role("button", name="reset").click()
+    page.wait_for_function(
+        "([number, words]) => document.querySelector("
+        "`#explorer-${number} .initlab-caption`).textContent === words",
+        arg=[number, first],
+    )
+    assert place.locator('button[aria-pressed="true"]').count() == 0
+
+
+def test_a_recorded_training_runs_is_kept_and_ends_as_in_python(visit, names, site):
+    if "05_mnist" not in names:
+        pytest.skip("only the pages of all notebooks have this explorer")
+    page = visit("05_mnist")
+    place = page.locator("#explorer-1")
+    place.scroll_into_view_if_needed()
+    (one,) = pages.explorers_of(notebook_of("05_mnist"))
+    _, settings = tables.read(one["kind"], one["state"])
+    script = (site / "tables" / f"{tables.name_of(settings)}.js").read_text("utf-8")
+    head = json.loads(script.split(",", 1)[1].rsplit(',"', 1)[0])
+    assert len(head["captions"]) == tables.MOMENTS + 1
+    place.get_by_role("button", name="train", exact=True).click()
+    page.wait_for_function(
+        "words => document.querySelector('.initlab-caption').textContent === words",
+        arg=f"{head['captions'][-1]} (Recorded.)",
+    )
+    place.get_by_role("button", name="keep").click()
+    place.get_by_role("combobox", name="rate").select_option("1")
+    place.get_by_role("button", name="train", exact=True).click()
+    page.wait_for_function("document.querySelector('canvas').dataset.step === '1000'")
+    assert "rate 1:" in caption_of(place)
+
+
+def test_what_cannot_be_fetched_is_said(visit, server):
+    page = visit("index", server)
+    place = wake(page)
+    before = caption_of(place)
+    page.evaluate("() => { document.head.append = (one) => one.onerror(); }")
+    place.get_by_role("combobox", name="activation").select_option("relu")
+    page.wait_for_function(
+        "document.querySelector('.initlab-caption').textContent.includes('could not be fetched')"
+    )
+    assert place.get_by_role("combobox", name="activation").input_value() == "sigmoid"
+    place.locator("input[type=range]").press("ArrowRight")
+    place.locator("input[type=range]").press("ArrowLeft")
+    assert before.startswith("std 1,")
 
 
 def test_another_setting_is_fetched_and_drawn(visit, names, site):
@@ -133,7 +248,7 @@ def test_another_setting_is_fetched_and_drawn(visit, names, site):
         pytest.skip("only the pages of all notebooks have other tables")
     page = visit("index")
     place = wake(page)
-    place.get_by_label("activation").select_option("tanh")
+    place.get_by_role("combobox", name="activation").select_option("tanh")
     one = {"kind": "ActivationExplorer", "shown": ""}
     one["state"] = (
         "std=1 activation=sigmoid initializer=normal depth=5 width=100 inputs=1000 seed=0"
@@ -144,21 +259,13 @@ def test_another_setting_is_fetched_and_drawn(visit, names, site):
     )
 
 
-def test_what_a_page_lacks_is_said_and_leaves_the_picture(visit, site):
-    if (site / "tables" / "activation-tanh-normal-5-100-1000-0.js").is_file():
-        pytest.skip("the pages of all notebooks have these tables")
-    page = visit("index")
-    page.on("requestfailed", lambda _: None)
-    place = wake(page)
+def test_what_a_page_cannot_change_is_said_with_the_way_on(visit):
+    place = wake(visit("index"))
     assert "Fixed on this page: depth 5" in place.text_content()
     assert place.get_by_role("link", name="run the notebook").get_attribute("href") == "./run.html"
 
 
-def bet_of(page):
-    return json.loads(page.locator(".initlab-bet-place script").first.text_content())
-
-
-def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server, monkeypatch):
+def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
     page = visit(SOME[0], server)
     hidden = page.locator('.cell[class*="tag_until-first-bet"] > .cell_output')
     form = page.locator("#bet-first-bet")
@@ -181,7 +288,7 @@ def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server, mo
     assert "1 of 1" in page.locator(".initlab-score").text_content()
 
 
-def test_a_number_is_typed_and_judged_by_the_spread(visit, server, monkeypatch):
+def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     page = visit(SOME[0], server)
     form = page.locator("#bet-third-bet")
     form.get_by_role("textbox").fill("abc")
@@ -192,9 +299,34 @@ def test_a_number_is_typed_and_judged_by_the_spread(visit, server, monkeypatch):
     said = form.locator("pre").text_content()
     assert "You bet: 6" in said
     assert "You knew it" in said
+    page.get_by_role("button", name="forget all bets").click()
+    form.get_by_role("textbox").fill("8")
+    form.get_by_role("textbox").press("Enter")
+    assert "Not what you expected" in form.locator("pre").text_content()
 
 
-def test_the_ballot_says_what_python_says(visit, server, names, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "kept", ['{"00_start_here first-bet": {"answer": "z"}, "a": null}', "[1", '"text"']
+)
+def test_a_browser_that_kept_nonsense_does_no_harm(visit, server, kept):
+    page = visit(SOME[0], server)
+    page.evaluate("kept => localStorage.setItem('initlab-bets', kept)", kept)
+    page.reload()
+    assert page.locator(".initlab-bet-place form").count() == 3
+    assert page.locator("#bet-first-bet").get_by_role("button", name="commit").is_visible()
+
+
+def test_bets_of_two_pages_do_not_erase_one_another(visit, server):
+    page = visit(SOME[0], server)
+    other = page.context.new_page()
+    other.goto(f"{server}/{SOME[1]}.html")
+    for one in (page, other):
+        one.get_by_role("button", name="show it without a bet").first.click()
+    kept = json.loads(other.evaluate("localStorage.getItem('initlab-bets')"))
+    assert {key.split()[0] for key in kept} == set(SOME[:2])
+
+
+def test_the_ballot_says_what_python_says(visit, server, monkeypatch, capsys):
     page = visit(SOME[0], server)
     page.locator("#bet-second-bet").get_by_text("(a)").click()
     page.locator("#bet-second-bet").get_by_role("button", name="commit").click()
@@ -209,12 +341,14 @@ def test_the_ballot_says_what_python_says(visit, server, names, monkeypatch, cap
     assert capsys.readouterr().out.splitlines()[:3] == said[1:]
 
 
-def test_a_folded_answer_opens(visit):
+def test_a_folded_answer_opens_once_one_has_bet(visit):
     page = visit(SOME[0])
     answer = page.locator("details:not(.hide):not(.toggle-details)").filter(
         has=page.locator("summary", has_text="What happened?")
     )
     inside = answer.first.locator("p").first
+    assert not answer.first.is_visible()
+    page.locator("#bet-first-bet").get_by_role("button", name="show it without").click()
     assert not inside.is_visible()
     answer.first.locator("summary").click()
     assert inside.is_visible()

@@ -4,7 +4,8 @@ const KEPT = "initlab-bets";
 
 function readBets() {
   try {
-    return JSON.parse(localStorage.getItem(KEPT)) ?? {};
+    const kept = Object.entries(JSON.parse(localStorage.getItem(KEPT)) ?? {});
+    return Object.fromEntries(kept.filter(([, bet]) => bet !== null && typeof bet === "object"));
   } catch {
     return {}; // kept by no browser, or by one that may not
   }
@@ -24,12 +25,19 @@ class Bet {
   constructor(element) {
     this.told = JSON.parse(element.querySelector("script").textContent);
     this.key = `${this.told.page} ${this.told.id}`;
-    const answer = memory[this.key]?.answer ?? "";
     const { question, choices, unit } = this.told;
+    const kept = memory[this.key]?.answer ?? null;
+    // A bet whose answers are others by now is no bet.
+    const isChoice = choices.some(([letter]) => letter === kept);
+    if (kept !== null && !(choices.length ? isChoice : Number.isFinite(kept))) {
+      delete memory[this.key];
+    }
+    const answer = memory[this.key]?.answer ?? "";
     this.model = modelOf({
       question, choices, unit, answer: String(answer), commits: 0, message: "", settled: "",
     });
     this.model.on("change:commits", () => this.commit());
+    this.element = element;
     const form = node("div");
     element.replaceChildren(form);
     ballot.render({ model: this.model, el: form });
@@ -46,7 +54,7 @@ class Bet {
 
   commit() {
     const { choices } = this.told;
-    const typed = this.model.get("answer").trim();
+    const typed = this.model.get("answer").trim().replace(/,(?=\d{3}\b)/g, "");
     const number = typed === "" ? NaN : Number(typed);
     if (choices.length ? !typed : !Number.isFinite(number)) {
       const words = choices.length
@@ -59,10 +67,14 @@ class Bet {
   }
 
   settle(answer) {
+    Object.assign(memory, readBets()); // another page may have written, too
     memory[this.key] = { answer, won: answer !== null && this.isRight(answer) };
     writeBets(memory);
     this.tell();
     showMeasured();
+    const result = this.element.querySelector("pre");
+    result.tabIndex = -1;
+    result.focus();
   }
 
   isRight(answer) {
@@ -99,12 +111,15 @@ function showMeasured() {
   for (const cell of document.querySelectorAll('.cell[class*="tag_until-"]')) {
     const isHidden = open.some((bet) => cell.classList.contains(`tag_until-${bet.told.id}`));
     cell.classList.toggle("initlab-hidden", isHidden);
+    // The folded answer that follows at once.
+    const next = cell.nextElementSibling;
+    if (next?.matches("details")) next.classList.toggle("initlab-hidden", isHidden);
   }
   const all = Object.values(memory).filter(({ answer }) => answer !== null);
   const won = all.filter((one) => one.won).length;
   for (const line of document.querySelectorAll(".initlab-score")) {
-    line.hidden = !all.length;
-    line.firstChild.textContent = `Bets won so far: ${won} of ${all.length}. `;
+    line.hidden = !Object.keys(memory).length;
+    line.firstChild.textContent = all.length ? `Bets won so far: ${won} of ${all.length}. ` : "";
   }
 }
 
@@ -118,9 +133,11 @@ function scoreLine() {
   return node("p", { className: "initlab-score" }, "", again);
 }
 
+document.body.classList.add("initlab-ready");
 if (bets.length) {
   const all = node("button", { type: "button", textContent: "show all measurements of this page" });
   all.onclick = () => bets.filter((bet) => bet.isOpen).forEach((bet) => bet.settle(null));
-  document.querySelector("#furo-main-content").append(scoreLine(), node("p", {}, all));
+  const line = node("p", { className: "initlab-all" }, all);
+  document.querySelector("#furo-main-content").append(scoreLine(), line);
   showMeasured();
 }

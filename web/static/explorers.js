@@ -5,7 +5,7 @@ const waiting = new Map();
 const fetched = new Map();
 
 // What each table's script calls.
-window.initlabTable = (name, head, packed) => waiting.get(name)(unpack(head, packed));
+window.initlabTable = (name, head, packed) => waiting.get(name)?.(unpack(head, packed));
 
 async function unpack(head, packed) {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
@@ -14,13 +14,14 @@ async function unpack(head, packed) {
 }
 
 // A script and not fetch(): a page that is opened from a folder may not read files.
-function tableOf(name) {
+function tableOf(name, version) {
   if (!fetched.has(name)) {
     const found = new Promise((resolve, reject) => {
       waiting.set(name, resolve);
       const script = document.createElement("script");
-      script.src = `${root}tables/${name}.js`;
-      script.onerror = () => reject(new Error(name));
+      script.src = `${root}tables/${name}.js?v=${version}`;
+      // After the script has run, whatever it was: if it was the table, nothing is left to reject.
+      script.onload = script.onerror = () => reject(new Error(`no table ${name}`));
       document.head.append(script);
     });
     fetched.set(name, found);
@@ -63,9 +64,10 @@ const numberIn = (label) => label.split(" (")[0];
 // Where a number, or the name of one, stands on a slider; -1 if nowhere.
 function positionOf({ labels, names }, text) {
   const name = text.replaceAll("_", " ").replace(/^std /, "");
-  if (name in names) return names[name];
+  if (Object.hasOwn(names, name)) return names[name];
   const exact = labels.findIndex((label) => numberIn(label) === text);
-  if (exact >= 0 || !Number.isFinite(Number(text))) return exact;
+  const last = Number(numberIn(labels.at(-1)));
+  if (exact >= 0 || text === "" || !(Number(text) >= 0 && Number(text) <= last)) return exact;
   // As in the notebooks: the nearest, by ratio; 0 is as far below 0.01 as 0.04 is above.
   const far = (value) => Math.abs(Math.log(Math.max(value, 0.0025) / Math.max(Number(text), 0.0025)));
   const all = labels.map((label) => far(Number(numberIn(label))));
@@ -138,7 +140,7 @@ class Place {
 
   slider(name, label, index) {
     const input = node("input", { type: "range", min: 0, max: 0, step: 1 });
-    const readout = node("output");
+    const readout = node("span", { className: "initlab-readout" });
     const trait = index ? "position_b" : "position";
     input.oninput = () => this.model.set(trait, Number(input.value));
     const one = { name, input, readout, trait, names: node("span", { className: "initlab-names" }) };
@@ -154,7 +156,7 @@ class Place {
     one.readout.textContent = this.told.simple ? numberIn(label) : label;
     one.input.setAttribute("aria-valuetext", one.readout.textContent);
     this.state[one.name] = numberIn(label);
-    this.changed();
+    if (!this.isPlacing) this.changed();
   }
 
   select(name, { label, options }) {
@@ -163,8 +165,8 @@ class Place {
     }));
     box.value = this.state[name];
     box.onchange = () => {
-      this.state[name] = box.value;
-      this.show();
+      this.restore({ [name]: box.value });
+      this.changed();
     };
     this.inputs[name] = box;
     return node("label", {}, `${label} `, box);
@@ -178,15 +180,13 @@ class Place {
 
   toggle(words, title, trait, name) {
     const made = this.button(words, title, () => {
-      this.model.set(trait, !this.model.get(trait));
-    });
-    const follow = () => {
-      made.setAttribute("aria-pressed", this.model.get(trait));
-      this.state[name] = this.model.get(trait) ? "True" : "False";
+      this.state[name] = this.state[name] === "True" ? "False" : "True";
+      this.model.set(trait, this.state[name] === "True");
       this.changed();
-    };
-    made.setAttribute("aria-pressed", this.model.get(trait));
+    });
+    const follow = () => made.setAttribute("aria-pressed", this.state[name] === "True");
     this.model.on(`change:${trait}`, follow);
+    follow();
     return made;
   }
 
@@ -201,7 +201,10 @@ class Place {
       );
     }
     if (this.isTraining) made.push(...this.trainingButtons());
-    const back = () => this.restore(this.first);
+    const back = () => {
+      this.restore(this.first);
+      this.changed();
+    };
     if (!simple) made.push(this.button("reset", "back to how it began", back));
     return made;
   }
@@ -213,6 +216,7 @@ class Place {
       wanted[`${name}_b`] = this.state[name];
     }
     this.restore(wanted);
+    this.changed();
   }
 
   // The names of the tables for the present state, one a side.
@@ -225,27 +229,37 @@ class Place {
 
   // Show the present state; what is on its way is not drawn once something else was asked for.
   async show() {
-    const asked = JSON.stringify(this.state);
+    const asked = {};
     this.asked = asked;
     for (const [name, box] of Object.entries(this.inputs)) box.value = this.state[name];
-    const names = this.names();
-    if (names.some((name) => !name)) {
-      this.say("This combination is not on this page.");
-      return;
-    }
     if (this.isTraining) {
       this.showCurves();
       return;
     }
-    let found;
+    this.box.setAttribute("aria-busy", "true");
     try {
-      found = await Promise.all(names.map(tableOf));
+      const found = await Promise.all(this.names().map((name) => this.tableOf(name)));
+      if (this.asked === asked) this.place(found);
     } catch {
-      if (this.asked === asked) this.say("This picture could not be fetched.");
+      if (this.asked === asked) this.fail();
+    }
+  }
+
+  tableOf(name) {
+    return tableOf(name, this.told.version);
+  }
+
+  // What could not be fetched leaves the picture as it was, if there is one.
+  fail() {
+    const words = "This picture could not be fetched.";
+    this.box.removeAttribute("aria-busy");
+    if (!this.isOpen) {
+      this.element.append(node("p", { className: "initlab-fixed", textContent: words }));
       return;
     }
-    if (this.asked !== asked) return;
-    this.place(found);
+    Object.assign(this.state, this.shown);
+    for (const [name, box] of Object.entries(this.inputs)) box.value = this.state[name];
+    this.say(words);
   }
 
   say(words) {
@@ -253,7 +267,7 @@ class Place {
   }
 
   place(found) {
-    const locked = this.model.get("locked");
+    this.isPlacing = true;
     this.model.set("locked", false);
     const tables = found.map(({ table }) => table);
     this.sliders.forEach((one, index) => {
@@ -262,12 +276,14 @@ class Place {
       one.labels = told.labels;
       one.input.max = told.labels.length - 1;
       const offered = this.told.simple ? [] : Object.entries(told.names);
+      offered.sort(([, here], [, there]) => here - there);
       one.names.replaceChildren(...offered.map(([name, at]) => {
         return this.button(name, `std ${name}`, () => this.model.set(one.trait, at));
       }));
-      one.at = Math.max(0, positionOf(told, this.state[one.name]));
+      one.at = positionOf(told, this.state[one.name]);
+      if (one.at < 0) one.at = Math.max(0, positionOf(told, this.first[one.name]));
     });
-    this.model.set("message", "");
+    this.say("");
     this.model.set("positions", this.sliders[0].labels.length);
     // The old table may be shorter than the new position: it goes first.
     this.model.set("table", null);
@@ -277,7 +293,11 @@ class Place {
     }
     const parts = tables.flatMap((table) => table.parts);
     this.model.set("table", { ...tables[0], parts });
-    this.model.set("locked", locked);
+    this.model.set("difference", this.state.difference === "True");
+    this.model.set("locked", this.state.lock === "True");
+    this.shown = { ...this.state };
+    this.isPlacing = false;
+    this.box.removeAttribute("aria-busy");
     this.open();
   }
 
@@ -289,44 +309,43 @@ class Place {
     picture.render({ model: this.model, el: this.stage });
   }
 
+  // Take from a state, or from an address, what this place can show.
   restore(wanted) {
-    const { kind, controls } = this.told;
-    const known = Object.keys(this.first);
     const before = { ...this.state };
     for (const [name, value] of Object.entries(wanted)) {
-      const control = controls.find((one) => one.name === name.replace(/_b$/, ""));
-      const isFree = !control || control.options.includes(value);
-      if (known.includes(name) && isFree) this.state[name] = value;
+      const control = this.told.controls.find((one) => one.name === name.replace(/_b$/, ""));
+      const isSlider = this.sliders.some((one) => one.name === name);
+      const isToggle = ["lock", "difference"].includes(name) && ["True", "False"].includes(value);
+      const isKnown = Object.hasOwn(this.first, name) && typeof value === "string";
+      if (isKnown && (isSlider || isToggle || control?.options.includes(value))) {
+        this.state[name] = value;
+      }
     }
-    if (this.names().some((name) => !name)) this.state = before;
-    if (kind === "CompareExplorer") {
-      this.model.set("difference", this.state.difference === "True");
-      this.model.set("locked", this.state.lock === "True");
-    }
-    return this.show();
+    const isMissing = this.names().some((name) => !name);
+    if (isMissing) this.state = before;
+    const done = this.show();
+    return isMissing ? done.then(() => this.say("This combination is not on this page.")) : done;
   }
 
   get address() {
-    const values = Object.entries(this.state).map(([name, value]) => `${name}=${value}`);
-    return `#explorer-${this.told.number}&${values.join("&")}`;
+    return `#explorer-${this.told.number}&${new URLSearchParams(this.state)}`;
   }
 
   // The address follows when the hand rests.
   changed() {
-    if (!this.isOpen) return;
     clearTimeout(this.pause);
     this.pause = setTimeout(() => history.replaceState(null, "", this.address), 400);
   }
 
   copyLink(button) {
     history.replaceState(null, "", this.address);
-    const done = () => {
-      button.textContent = "copied";
-      setTimeout(() => { button.textContent = "copy link"; }, 1500);
+    const tell = (words) => {
+      button.textContent = words;
+      setTimeout(() => { button.textContent = "copy link"; }, 2500);
     };
-    navigator.clipboard?.writeText(location.href).then(done, () => {
-      button.textContent = "it is the address of this page";
-    });
+    const missing = () => tell("it is the address of this page");
+    if (!navigator.clipboard) missing();
+    else navigator.clipboard.writeText(location.href).then(() => tell("copied"), missing);
   }
 
   // ---------------------------------------------------------------------------- recorded training
@@ -347,13 +366,20 @@ class Place {
 
   async train() {
     const [name] = this.names();
-    if (!name) return;
-    const found = await tableOf(name);
+    let found;
+    try {
+      found = await this.tableOf(name);
+    } catch {
+      this.say("This training could not be fetched.");
+      return;
+    }
+    if (this.names()[0] !== name) return;
     cancelAnimationFrame(this.frame);
-    this.run = { found, name, share: 0, began: performance.now() };
+    this.run = { found, share: 0, began: performance.now() };
+    // A recorded training takes three seconds, however long it took; or none.
+    const seconds = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 3;
     const grow = (now) => {
-      // A recorded training takes three seconds, however long it took.
-      this.run.share = Math.min(1, (now - this.run.began) / 3000);
+      this.run.share = Math.min(1, seconds ? (now - this.run.began) / 1000 / seconds : 1);
       this.showCurves();
       if (this.run.share < 1) this.frame = requestAnimationFrame(grow);
     };
@@ -376,44 +402,49 @@ class Place {
     const runs = [...this.kept, ...now];
     const spare = ["blue", "orange", "red", "green", "purple", "sky", "black"];
     const taken = [];
-    const parts = runs.map(({ found, share }) => {
-      const [part] = found.table.parts;
+    // A curve and its caption tell of the same moment.
+    const momentOf = ({ found, share }) => Math.floor(share * (found.captions.length - 1));
+    const parts = runs.map((run) => {
+      const [part] = run.found.table.parts;
       const isNew = !taken.includes(part.color);
       const color = isNew ? part.color : spare.find((one) => !taken.includes(one));
       taken.push(color);
-      const loss = part.loss.slice(0, Math.round(share * part.loss.length));
-      return { ...part, color, loss, diverged_at: share < 1 ? null : part.diverged_at };
+      const last = run.found.captions.length - 1;
+      const done = Math.floor((part.loss.length * momentOf(run)) / last);
+      const diverged = run.share < 1 ? null : part.diverged_at;
+      return { ...part, color, loss: part.loss.slice(0, done), diverged_at: diverged };
     });
     const { start, rate, steps } = this.state;
     const last = this.run?.found;
-    const at = last ? Math.round(this.run.share * (last.captions.length - 1)) : 0;
     const words = last
-      ? `${last.captions[at]} (Recorded.)`
+      ? `${last.captions[momentOf(this.run)]} (Recorded.)`
       : `${start.replaceAll("_", " ")}, rate ${rate}: press train to see a recorded training.`;
     const longest = Math.max(Number(steps), ...runs.map(({ found }) => found.table.steps));
     const head = { kind: "curves", std: last?.table.std ?? 0, chance: Math.log(10) };
     this.say("");
     this.model.set("table", { ...head, steps: longest, parts, caption: words });
-    this.changed();
   }
 }
 
-function wakeExplorers() {
-  const places = [...document.querySelectorAll(".initlab-place")].map((one) => new Place(one));
+const places = [...document.querySelectorAll(".initlab-place")].map((one) => new Place(one));
+
+// An address names an explorer of the page, and what it shows.
+function goToAddress() {
   const [, number, values] = location.hash.match(/^#explorer-(\d+)&(.*)$/) ?? [];
-  for (const place of places) {
-    const isMeant = place.told.number === Number(number);
-    const wanted = isMeant ? Object.fromEntries(values.split("&").map((one) => one.split("="))) : {};
-    place.element.place = place;
-    // Each table is asked for when its place comes near.
-    const near = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      near.disconnect();
-      place.restore(wanted);
-    }, { rootMargin: "600px" });
-    near.observe(place.element);
-    if (isMeant) place.element.scrollIntoView({ block: "center" });
-  }
+  const place = places.find(({ told }) => told.number === Number(number));
+  if (!place) return;
+  place.restore(Object.fromEntries(new URLSearchParams(values)));
+  place.element.scrollIntoView({ block: "center", behavior: "instant" });
 }
 
-wakeExplorers();
+for (const place of places) {
+  // Each table is asked for when its place comes near.
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    near.disconnect();
+    if (!place.asked) place.show();
+  }, { rootMargin: "600px" });
+  near.observe(place.element);
+}
+addEventListener("hashchange", goToAddress);
+addEventListener("load", goToAddress);
