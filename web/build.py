@@ -109,7 +109,8 @@ def prepare(source, chosen, katex):
     shutil.copyfile(HERE / "conf.py", source / "conf.py")
     (static / "initlab.js").write_text(script(), "utf-8")
     styles = [read(HERE / "static" / "page.css"), Picture._css, Ballot._css]
-    (static / "page.css").write_text("\n".join(styles), "utf-8")
+    without = re.sub(r"/\*.*?\*/", "", "\n".join(styles), flags=re.DOTALL)
+    (static / "page.css").write_text(re.sub(r"\s*\n\s*", "\n", without), "utf-8")
     # Every browser that runs the pages reads the newest of the three kinds of fonts.
     fonts = re.sub(
         r",url\([^)]*\) format\(\"(woff|truetype)\"\)", "", read(katex / "katex.min.css")

@@ -61,7 +61,8 @@ def lighten(app, page, template, context, doctree):
             # The source of a formula stands in its notebook.
             text = re.sub(r"<annotation [^>]*>.*?</annotation>", "", text, flags=re.DOTALL)
             # Names, brackets and blanks have no colour of their own.
-            context[part] = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", text)
+            text = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", text)
+            context[part] = text.replace("<span></span>", "").replace(" notranslate", "")
 
 
 def setup(app):

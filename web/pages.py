@@ -40,7 +40,7 @@ def page_of(notebook, name, pictures):
         if cell["cell_type"] != "code":
             continue
         tags = [f"until-{bet['id']}" for bet in bets.values() if number in bet["hides"]]
-        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+        if is_folded(cell):
             tags.append("hide-input")
         cell["metadata"] = {"tags": tags}
         outputs = []
@@ -60,11 +60,20 @@ def page_of(notebook, name, pictures):
         if number in bets:
             outputs = [_html(_ballot(bets[number]))]
         cell["outputs"] = outputs
-    link = f'<p><a href="notebooks/{name}.ipynb" download>Download this notebook</a>'
-    link += ' (<a href="run.html">how to run it</a>)</p>'
+    link = (
+        "<p><em>Here all cells have been run: place your bets, look, and move the sliders.</em>"
+        f' (<a href="notebooks/{name}.ipynb" download>Download this notebook</a>,'
+        ' and <a href="run.html">run it yourself</a>.)</p>'
+    )
     told = {"cell_type": "markdown", "id": "download", "metadata": {}, "source": link}
     cells.insert(1, told)
     return notebook | {"cells": cells}
+
+
+def is_folded(cell):
+    """Return whether a cell's code is folded on a page: as in the notebook, and imports, too."""
+    imports = "".join(cell["source"]).startswith(("import ", "from "))
+    return imports or cell["metadata"].get("jupyter", {}).get("source_hidden", False)
 
 
 def _tags(cell):

@@ -55,7 +55,9 @@ def test_check_cells_are_gone_and_folded_code_is_folded(site, names):
         folded = [
             cell
             for cell in notebook_of(name)["cells"]
-            if cell["metadata"].get("jupyter") and "check" not in cell["metadata"].get("tags", [])
+            if cell["cell_type"] == "code"
+            and pages.is_folded(cell)
+            and "check" not in cell["metadata"].get("tags", [])
         ]
         assert page.count("tag_hide-input") == len(folded)
 

@@ -224,8 +224,9 @@ def test_a_recorded_training_runs_is_kept_and_ends_as_in_python(visit, names, si
     place.get_by_role("button", name="keep").click()
     place.get_by_role("combobox", name="rate").select_option("1")
     place.get_by_role("button", name="train", exact=True).click()
-    page.wait_for_function("document.querySelector('canvas').dataset.step === '1000'")
-    assert "rate 1:" in caption_of(place)
+    page.wait_for_function(
+        "document.querySelector('.initlab-caption').textContent.includes('rate 1: step 1000 of')"
+    )
 
 
 def test_what_cannot_be_fetched_is_said(visit, server):

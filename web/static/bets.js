@@ -99,6 +99,8 @@ class Bet {
         : "Not what you expected: look closely at what comes next.");
     }
     this.look.hidden = true;
+    const mark = answer === null ? "" : this.isRight(answer) ? "initlab-won" : "initlab-lost";
+    if (mark) this.element.classList.add(mark);
     this.model.set("settled", lines.join("\n"));
   }
 }

@@ -109,15 +109,18 @@ class Place {
     this.sliders = this.isTraining ? [] : (SLIDERS[kind] ?? [["std", "std"]]).map(
       ([name, label], index) => this.slider(name, label, index),
     );
+    const below = [];
     const rows = this.sides.map((side, index) => {
       const own = kind === "CompareExplorer" ? ["activation", "initializer"] : [];
       const selects = controls
         .filter(({ name }) => (own.length ? own.includes(name) : true))
         .map((one) => this.select(`${one.name}${side}`, one));
       const sliders = kind === "PhaseExplorer" ? this.sliders : this.sliders.slice(index, index + 1);
-      return node("div", { className: "initlab-row" }, ...sliders.map((one) => one.box), ...selects);
+      const beside = kind === "CompareExplorer" ? selects : [];
+      if (!beside.length) below.push(...selects);
+      return node("div", { className: "initlab-row" }, ...sliders.map((one) => one.box), ...beside);
     });
-    const last = node("div", { className: "initlab-row" }, ...this.buttons());
+    const last = node("div", { className: "initlab-row" }, ...below, ...this.buttons());
     if (!simple) {
       const link = node("button", { type: "button", textContent: "copy link" });
       link.title = "a link that shows exactly this picture";
