@@ -1,10 +1,29 @@
 """What several test files share."""
 
+import os
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from initlab import Dataset, load_mnist, plotting, training
+
+sys.path.append(str(Path(__file__).parent / "browser"))  # lab_in_browser
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return a browser: one for all tests of a worker, since two would not get along."""
+    import lab_in_browser
+
+    if lab_in_browser.find_browser() is None:
+        if os.environ.get("INITLAB_REQUIRE_BROWSER") == "1":
+            pytest.fail(lab_in_browser.MISSING)
+        pytest.skip(lab_in_browser.MISSING)
+    with lab_in_browser.browser() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """One JupyterLab and one page for all browser tests."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -11,18 +10,11 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    if lab_in_browser.find_browser() is None:
-        if os.environ.get("INITLAB_REQUIRE_BROWSER") == "1":
-            pytest.fail(lab_in_browser.MISSING)
-        pytest.skip(lab_in_browser.MISSING)
+def lab(tmp_path_factory, chromium):
     home, root = (tmp_path_factory.mktemp(name) for name in ("home", "root"))
     shutil.copytree(NOTEBOOKS, root, dirs_exist_ok=True)
-    with (
-        lab_in_browser.jupyterlab(root, home) as address,
-        lab_in_browser.browser() as browser,
-    ):
-        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+    with lab_in_browser.jupyterlab(root, home) as address:
+        page = chromium.new_page(viewport={"width": 1280, "height": 1600})
         lab = lab_in_browser.Lab(page, address)
         lab.root = root
         yield lab
