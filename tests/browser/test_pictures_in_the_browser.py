@@ -2,10 +2,8 @@
 
 import base64
 import inspect
-import os
 
 import ipywidgets
-import lab_in_browser
 import numpy as np
 import pytest
 
@@ -58,17 +56,12 @@ pen.clearRect = function (...box) {
 
 
 @pytest.fixture(scope="module")
-def page():
-    if lab_in_browser.find_browser() is None:
-        if os.environ.get("INITLAB_REQUIRE_BROWSER") == "1":
-            pytest.fail(lab_in_browser.MISSING)
-        pytest.skip(lab_in_browser.MISSING)
-    with lab_in_browser.browser() as browser:
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        page.add_style_tag(content=f"body {{font-family: sans-serif}} {Picture._css}")
-        script = Picture._esm.replace("export default", "window.explorers =")
-        page.add_script_tag(content=f"{WATCH} {script} Object.assign(window, {{percent, shown}});")
-        yield page
+def page(chromium):
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
+    page.add_style_tag(content=f"body {{font-family: sans-serif}} {Picture._css}")
+    script = Picture._esm.replace("export default", "window.explorers =")
+    page.add_script_tag(content=f"{WATCH} {script} Object.assign(window, {{percent, shown}});")
+    return page
 
 
 def training():
