@@ -82,7 +82,7 @@ def prepare(source, chosen, katex):
         folder.mkdir(parents=True)
     wanted = []
     for path in chosen:
-        notebook = json.loads(path.read_text("utf-8"))
+        notebook = json.loads(read(path))
         wanted += [pages.offered_by(**told) for told in pages.explorers_of(notebook)]
         page = pages.page_of(notebook, path.stem, extra / "pictures")
         (source / path.name).write_text(json.dumps(page), "utf-8")
@@ -97,15 +97,14 @@ def prepare(source, chosen, katex):
     fill = {
         "EXPLORER": f"```{{raw}} html\n{cover}\n```",
         "NOTEBOOKS": "\n".join(path.stem for path in chosen),
-        "LICENCE": (ROOT / "LICENSE").read_text("utf-8"),
+        "LICENCE": read(ROOT / "LICENSE"),
     }
     for path in HERE.glob("*.md"):
-        text = path.read_text("utf-8")
+        text = read(path)
         for name, words in fill.items():
             text = text.replace(f"<!-- {name} -->", words)
         (source / path.name).write_text(text, "utf-8")
-    teaching = (ROOT / "notebooks" / "TEACHING.md").read_text("utf-8")
-    (source / "teaching.md").write_text(teaching, "utf-8")
+    shutil.copyfile(ROOT / "notebooks" / "TEACHING.md", source / "teaching.md")
     shutil.copyfile(HERE / "conf.py", source / "conf.py")
     (static / "initlab.js").write_text(script(), "utf-8")
     styles = [read(HERE / "static" / "page.css"), Picture._css, Ballot._css]
@@ -128,7 +127,7 @@ def script():
     """Return the one script of all pages: what draws and asks in notebooks, and its hosts here."""
     parts = [
         f"const picture = {wrapped(Picture._esm, 'initialize, render', more=', decode')};",
-        f"const ballot = {wrapped(Ballot._esm, 'render')};",
+        f"const ballot = {wrapped(Ballot._esm, 'render', more=', element')};",
         *(read(HERE / "static" / name) for name in ("explorers.js", "bets.js")),
     ]
     # One classic script, since modules can't be loaded from a folder on disk; without comments.

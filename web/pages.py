@@ -112,7 +112,7 @@ def offered_by(kind, state, shown):
     values, settings = tables.read(kind, state)
     offered = tables.offered(kind, settings)
     if kind == "CompareExplorer":
-        offered.append(tables.other_side(values))
+        offered.append(tables.other_side(kind, values))
     if shown:
         fixed = [name for name in settings.__dataclass_fields__ if name not in shown]
         offered = [
@@ -231,9 +231,10 @@ def _measured(cell, bet, revealed):
     value, low, high = (
         None if text is None else float(text.replace(",", "")) for text in numbers.groups()
     )
-    if low is None:
+    found = {"answer": value, "said": one[0], "spread": low is not None}
+    if low is None:  # as Prediction.reveal
         low, high = sorted((0.9 * value, 1.1 * value))
-    return {"answer": value, "low": low, "high": high, "said": one[0]}
+    return found | {"low": low, "high": high}
 
 
 def _ballot(bet):

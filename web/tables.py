@@ -20,32 +20,16 @@ from filelock import FileLock
 from joblib import Parallel, delayed
 
 import initlab
-from initlab import load_mnist
+from initlab import explorers, load_mnist
 from initlab.activations import ACTIVATIONS
 from initlab.experiments import REMEDIES
 from initlab.experiments.plane import plane_diagram
-from initlab.explorers import (
-    ActivationSettings,
-    FoldSettings,
-    PhaseSettings,
-    SignalSettings,
-    TrainingSettings,
-    recording,
-    scrub_table,
-)
+from initlab.explorers import PhaseSettings, TrainingSettings, recording, scrub_table
+from initlab.explorers.explorer import as_text
 from initlab.explorers.positions import named_stds
 from initlab.explorers.tables import pack
 from initlab.initializers import DISTRIBUTIONS, STARTS
 
-# The settings of each explorer, and those of both sides of a comparison.
-SETTINGS = {
-    "FoldExplorer": FoldSettings,
-    "ActivationExplorer": ActivationSettings,
-    "CompareExplorer": ActivationSettings,
-    "SignalExplorer": SignalSettings,
-    "PhaseExplorer": PhaseSettings,
-    "TrainingExplorer": TrainingSettings,
-}
 RATES = (0.01, 0.1, 0.3, 1.0)
 # A training's caption is shipped for so many moments of it.
 MOMENTS = 50
@@ -67,30 +51,25 @@ def read(kind, state):
         For two sides, the settings of the first; see ``other_side``.
     """
     values = dict(part.split("=") for part in state.split())
-    return values, _settings(SETTINGS[kind], values)
+    return values, _settings(kind, values)
 
 
-def other_side(values):
+def other_side(kind, values):
     """Return the settings of the second side of a comparison."""
     own = {name.removesuffix("_b"): value for name, value in values.items() if name[-2:] == "_b"}
-    return _settings(ActivationSettings, values | own)
+    return _settings(kind, values | own)
 
 
 def _settings(kind, values):
-    found = {}
-    for one in fields(kind):
+    kind_of_settings, found = getattr(explorers, kind)._kind, {}
+    for one in fields(kind_of_settings):
         text = values[one.name]
         if "limits" in one.metadata:
             found[one.name] = int(text)
         else:
             options = {as_text(option): option for option in one.metadata["options"]}
             found[one.name] = options[text]
-    return kind(**found)
-
-
-def as_text(value):
-    """Return a value as it stands in a state."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
+    return kind_of_settings(**found)
 
 
 def offered(kind, settings):

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import http.server
-import json
 import os
 import shutil
 import subprocess
@@ -12,17 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-WEB = ROOT / "web"
-sys.path.insert(0, str(WEB))  # the pages' own parts
-SOME = ("00_start_here", "02_weights_of_zero", "07_the_verdict")
-REQUIRED = os.environ.get("INITLAB_REQUIRE_BROWSER") == "1"
-
-
-def miss(reason):
-    """Skip with a reason; where the tests of the pages are required, fail."""
-    (pytest.fail if REQUIRED else pytest.skip)(reason)
+from site_of_pages import SOME, WEB, miss
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +34,6 @@ def site(tmp_path_factory):
 def names(site):
     """Return the names of the notebooks that are pages."""
     return [path.stem for path in sorted(site.glob("[0-9]*.html"))]
-
-
-def notebook_of(name):
-    """Return a notebook as it is saved."""
-    return json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8"))
 
 
 @pytest.fixture(scope="session")

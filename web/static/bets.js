@@ -82,6 +82,19 @@ class Bet {
     return choices.length ? answer === measured : low <= answer && answer <= high;
   }
 
+  // As Prediction in the notebooks.
+  comment(answer) {
+    const { answer: measured, choices, spread } = this.told;
+    if (this.isRight(answer)) {
+      return `You knew it${spread ? ": your bet lies within the spread" : ""}. Can you say why?`;
+    }
+    const [small, large] = [answer, measured].map(Math.abs).sort((one, other) => one - other);
+    const factor = choices.length || answer * measured <= 0 ? 1 : large / small;
+    const rounded = Number(Number(factor.toPrecision(2)).toPrecision(3)).toLocaleString("en-US");
+    const off = factor >= 1.5 ? ` You were off by a factor of ${rounded}.` : "";
+    return `Not what you expected: look closely at what comes next.${off}`;
+  }
+
   tell() {
     const { question, choices, unit, said } = this.told;
     const { answer } = memory[this.key];
@@ -94,9 +107,7 @@ class Bet {
     }
     lines.push(said);
     if (answer !== null) {
-      lines.push(this.isRight(answer)
-        ? "You knew it. Can you say why?"
-        : "Not what you expected: look closely at what comes next.");
+      lines.push(this.comment(answer));
     }
     this.look.hidden = true;
     const mark = answer === null ? "" : this.isRight(answer) ? "initlab-won" : "initlab-lost";

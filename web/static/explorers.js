@@ -21,7 +21,11 @@ function tableOf(name, version) {
       const script = document.createElement("script");
       script.src = `${root}tables/${name}.js?v=${version}`;
       // After the script has run, whatever it was: if it was the table, nothing is left to reject.
-      script.onload = script.onerror = () => reject(new Error(`no table ${name}`));
+      script.onload = script.onerror = () => {
+        reject(new Error(`no table ${name}`));
+        waiting.delete(name);
+        script.remove();
+      };
       document.head.append(script);
     });
     fetched.set(name, found);
@@ -53,22 +57,19 @@ function modelOf(values) {
   };
 }
 
-function node(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
+const node = ballot.element;
 const numberIn = (label) => label.split(" (")[0];
 
-// Where a number, or the name of one, stands on a slider; -1 if nowhere.
+// Where a number, or the name of one, stands on a slider; -1 if nowhere. A slider with names is one
+// for the std, on a log axis: there, as in the notebooks, the nearest place will do.
 function positionOf({ labels, names }, text) {
   const name = text.replaceAll("_", " ").replace(/^std /, "");
   if (Object.hasOwn(names, name)) return names[name];
   const exact = labels.findIndex((label) => numberIn(label) === text);
   const last = Number(numberIn(labels.at(-1)));
-  if (exact >= 0 || text === "" || !(Number(text) >= 0 && Number(text) <= last)) return exact;
-  // As in the notebooks: the nearest, by ratio; 0 is as far below 0.01 as 0.04 is above.
+  const isOther = text !== "" && Number(text) >= 0 && Number(text) <= last;
+  if (exact >= 0 || !isOther || !Object.keys(names).length) return exact;
+  // 0 is as far below 0.01 as 0.04 is above.
   const far = (value) => Math.abs(Math.log(Math.max(value, 0.0025) / Math.max(Number(text), 0.0025)));
   const all = labels.map((label) => far(Number(numberIn(label))));
   return all.indexOf(Math.min(...all));
@@ -159,7 +160,9 @@ class Place {
     one.readout.textContent = this.told.simple ? numberIn(label) : label;
     one.input.setAttribute("aria-valuetext", one.readout.textContent);
     this.state[one.name] = numberIn(label);
-    if (!this.isPlacing) this.changed();
+    if (this.isPlacing) return;
+    this.say("");
+    this.changed();
   }
 
   select(name, { label, options }) {
@@ -223,10 +226,11 @@ class Place {
   }
 
   // The names of the tables for the present state, one a side.
-  names(state = this.state) {
+  names() {
+    const { state, told } = this;
     return this.sides.map((side) => {
-      const values = this.told.controls.map(({ name }) => state[`${name}${side}`] ?? state[name]);
-      return this.told.tables[values.join(" ")];
+      const values = told.controls.map(({ name }) => state[`${name}${side}`] ?? state[name]);
+      return told.tables[values.join(" ")];
     });
   }
 
@@ -276,14 +280,15 @@ class Place {
     this.sliders.forEach((one, index) => {
       const { sliders } = found[Math.min(index, found.length - 1)];
       const told = sliders.length > 1 ? sliders[index] : sliders[0];
-      one.labels = told.labels;
+      const name = this.nameAt(one);
+      [one.labels, one.named] = [told.labels, told.names];
       one.input.max = told.labels.length - 1;
       const offered = this.told.simple ? [] : Object.entries(told.names);
       offered.sort(([, here], [, there]) => here - there);
       one.names.replaceChildren(...offered.map(([name, at]) => {
         return this.button(name, `std ${name}`, () => this.model.set(one.trait, at));
       }));
-      one.at = positionOf(told, this.state[one.name]);
+      one.at = positionOf(told, name ?? this.state[one.name]);
       if (one.at < 0) one.at = Math.max(0, positionOf(told, this.first[one.name]));
     });
     this.say("");
@@ -302,6 +307,13 @@ class Place {
     this.isPlacing = false;
     this.box.removeAttribute("aria-busy");
     this.open();
+  }
+
+  // The name of the place that a slider shows: where the widths differ, it is kept, not the number.
+  nameAt({ name, trait, labels, named }) {
+    const at = this.model.get(trait);
+    if (this.told.simple || !labels || numberIn(labels[at]) !== this.state[name]) return undefined;
+    return Object.keys(named).find((one) => named[one] === at);
   }
 
   // In place of the still picture.

@@ -119,7 +119,7 @@ class Explorer(widgets.VBox):
         it and nothing is changed.
         """
         return " ".join(
-            f"{name}={_as_text(control.value)}" for name, control in self._controls.items()
+            f"{name}={as_text(control.value)}" for name, control in self._controls.items()
         )
 
     @state.setter
@@ -349,7 +349,8 @@ def row(*children, name="row"):
     return box
 
 
-def _as_text(value):
+def as_text(value):
+    """Return a value as it stands in a state."""
     return f"{value:.4g}" if isinstance(value, float) else str(value).replace(" ", "_")
 
 
@@ -359,7 +360,7 @@ def _read(name, control, text, range_value):
         return control.from_text(text, range_value)
     if isinstance(control, (widgets.ToggleButton, widgets.Dropdown)):
         options = getattr(control, "options", (False, True))
-        known = {_as_text(option): option for option in options}
+        known = {as_text(option): option for option in options}
         if text not in known:
             raise ValueError(f"{name}={text} must be one of {', '.join(known)}")
         return known[text]
