@@ -115,7 +115,8 @@ def _decay(z: Any) -> Any:
 
 def _sigmoid(z: Any) -> Any:
     # 1 / (1 + exp(-z)) for z >= 0, exp(z) / (1 + exp(z)) otherwise: no exponent is ever positive.
-    return np.exp(np.minimum(z, 0)) / (1 + _decay(z))
+    decay = _decay(z)
+    return np.maximum(decay, z >= 0) / (1 + decay)
 
 
 def _tanh_slope(z: Any) -> Any:

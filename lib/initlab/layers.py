@@ -187,7 +187,9 @@ class Activation:
 
     def _without_denormals(self, array: FloatArray) -> FloatArray:
         if self.function.saturation is not None:
-            array *= np.abs(array) >= np.finfo(array.dtype).tiny
+            denormal = np.abs(array) < np.finfo(array.dtype).tiny
+            if denormal.any():
+                array[denormal] = 0
         return array
 
     def __repr__(self) -> str:

@@ -556,7 +556,8 @@ def board(ax, lines):
             ax.scatter(where, height, s=70, c=fill, edgecolors=color, linewidths=2, zorder=3)
             if len(margins) > 1:
                 letter = "abcd"[place - 1]
-                ax.text(61, height[0], letter, fontsize=15, va="center", ha="right")
+                small = {"fontsize": min(15, 42 / len(margins)), "va": "center", "ha": "right"}
+                ax.text(61, height[0], letter, **small)
         if verdict:
             back, front = VERDICTS[verdict]
             ax.add_patch(Rectangle((86, y + 0.08), 14, 0.84, color=back))

@@ -287,6 +287,11 @@ def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
     assert "1 of 1" in page.locator(".initlab-score").text_content()
 
 
+def forget(page):
+    with page.expect_navigation():
+        page.get_by_role("button", name="forget all bets").click()
+
+
 def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     page = visit(SOME[0], server)
     form = page.locator("#bet-third-bet")
@@ -298,7 +303,7 @@ def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     said = form.locator("pre").text_content()
     assert "You bet: 6" in said
     assert "You knew it" in said
-    page.get_by_role("button", name="forget all bets").click()
+    forget(page)
     form.get_by_role("textbox").fill("8")
     form.get_by_role("textbox").press("Enter")
     assert "Not what you expected" in form.locator("pre").text_content()
@@ -348,8 +353,7 @@ def test_the_ballot_says_what_python_says(visit, server, monkeypatch, capsys, na
         spread = {} if bet["choices"] else {"spread": (bet["low"], bet["high"])}
         asked.reveal(bet["answer"], **spread)
         assert said[1:] == capsys.readouterr().out.splitlines()[:3]
-        page.get_by_role("button", name="forget all bets").click()
-        page.wait_for_load_state()
+        forget(page)
 
 
 def test_a_point_of_the_plane_is_chosen_by_click_drag_and_arrows(visit, names):
