@@ -93,7 +93,7 @@ def prepare(source, chosen, katex):
     explorer.close()
     wanted.append(pages.offered_by(**data[pages.EXPLORER]))
     still = pages.figure({"data": data, "metadata": words}, extra / "pictures", "cover")
-    cover = pages.place(**data[pages.EXPLORER], number=1, still=still)
+    cover = pages.explorer(**data[pages.EXPLORER], number=1, still=still)
     fill = {
         "EXPLORER": f"```{{raw}} html\n{cover}\n```",
         "NOTEBOOKS": "\n".join(path.stem for path in chosen),

@@ -14,8 +14,11 @@ import struct
 
 import tables
 
+from initlab.classroom.sheet import ANSWERS, Sheet, parts_of
+
 EXPLORER = "application/vnd.initlab.explorer+json"
 MEASURED = re.compile(r"^Measured(?: \((?P<letter>\w+)\))?: (?P<said>.*)$", re.MULTILINE)
+VERDICT = re.compile(r"\b(\d+) (holds|half true|false|depends on the draw)\b")
 NUMBERS = re.compile(r"(?P<value>\S+?)(?: [^\d(]\S*)?(?: \((?P<low>\S+) to (?P<high>\S+)\))?$")
 
 
@@ -35,11 +38,14 @@ def page_of(notebook, name, pictures):
     dict
     """
     cells = [cell for cell in notebook["cells"] if "check" not in _tags(cell)]
-    bets, places = _bets(cells, name), 0
+    bets, places = _bets(cells, name) | _sheets(cells, name), 0
     for number, cell in enumerate(cells):
         if cell["cell_type"] != "code":
             continue
-        tags = [f"until-{bet['id']}" for bet in bets.values() if number in bet["hides"]]
+        asks = number in bets
+        tags = [
+            f"until-{bet['id']}" for bet in bets.values() if number in bet["hides"] and not asks
+        ]
         if is_folded(cell):
             tags.append("hide-input")
         cell["metadata"] = {"tags": tags}
@@ -49,7 +55,7 @@ def page_of(notebook, name, pictures):
             if EXPLORER in data:
                 places += 1
                 still = figure(output, pictures, f"{name}-{number}-{len(outputs)}")
-                outputs.append(_html(place(**data[EXPLORER], number=places, still=still)))
+                outputs.append(_html(explorer(**data[EXPLORER], number=places, still=still)))
             elif "image/png" in data:
                 outputs.append(_html(figure(output, pictures, f"{name}-{number}-{len(outputs)}")))
             else:
@@ -57,8 +63,9 @@ def page_of(notebook, name, pictures):
                     words = "".join(data["text/markdown"])
                     data["text/markdown"] = words.replace(".ipynb)", ".html)")
                 outputs.append(output)
-        if number in bets:
-            outputs = [_html(_ballot(bets[number]))]
+        if asks:
+            place = _sheet if "claims" in bets[number] else _ballot
+            outputs = [_html(place(bets[number]))]
         cell["outputs"] = outputs
     link = (
         "<p><em>Here all cells have been run: place your bets, look, and move the sliders.</em>"
@@ -123,7 +130,7 @@ def offered_by(kind, state, shown):
     return list(dict.fromkeys(offered))
 
 
-def place(kind, state, shown, number, still):
+def explorer(kind, state, shown, number, still):
     """Return the place of an explorer: what the page's script needs, and a still picture."""
     values, settings = tables.read(kind, state)
     offered = offered_by(kind, state, shown)
@@ -208,7 +215,7 @@ def _bets(cells, page):
         end = shown + 1
         while end < len(cells) and cells[end]["cell_type"] == "code" and end not in bets:
             end += 1
-        bet["hides"] = [number for number in range(asked + 1, end) if number not in bets]
+        bet["hides"] = range(asked + 1, end)
     return bets
 
 
@@ -246,3 +253,49 @@ def _ballot(bet):
         f'<div class="initlab-bet-place" id="bet-{bet["id"]}"><p>{html.escape(bet["question"])}</p>'
         f"<ul>{choices}</ul>{_told(told)}</div>"
     )
+
+
+def _sheets(cells, page):
+    """Return the sheet of a page, by the number of the cell that shows it, as ``_bets`` does.
+
+    The verdicts are read from the alternative text of the board that answers it.
+    """
+    sheets = {}
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] != "code" or "Sheet()" not in "".join(cell["source"]):
+            continue
+        shown, verdicts = _board(cells, number)
+        sheet = Sheet()
+        if verdicts.keys() != sheet.votes.keys():
+            raise ValueError(f"{page}: the board judges claims {list(verdicts)}")
+        claims = [
+            {"number": one, "text": text, "parts": parts_of(one), "verdict": verdicts[one]}
+            for one, text, *_ in sheet.lines([])
+        ]
+        hides = range(number + 1, shown + 1)
+        sheets[number] = {"id": "sheet", "page": page, "claims": claims, "hides": hides}
+    return sheets
+
+
+def _board(cells, start):
+    """Return the number of the first cell from a start whose figure tells verdicts, and these."""
+    for number, cell in enumerate(cells[start:], start):
+        for output in cell.get("outputs", []):
+            words = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+            verdicts = {int(claim): verdict for claim, verdict in VERDICT.findall(words)}
+            if verdicts:
+                return number, verdicts
+    raise ValueError(f"no board answers the sheet of cell {start}")
+
+
+def _sheet(sheet):
+    claims = "".join(
+        f"<li>{html.escape(claim['text'])}{''.join(map(_part, claim['parts']))}</li>"
+        for claim in sheet["claims"]
+    )
+    told = {name: value for name, value in sheet.items() if name != "hides"} | {"answers": ANSWERS}
+    return f'<div class="initlab-sheet-place" id="sheet"><ol>{claims}</ol>{_told(told)}</div>'
+
+
+def _part(text):
+    return f"<br><small>{html.escape(text)}</small>"

@@ -9,6 +9,7 @@ import tables
 from site_of_pages import SOME, WEB, miss, notebook_of
 
 from initlab.classroom import Prediction, prediction
+from initlab.classroom.sheet import Sheet
 from initlab.explorers import captions
 from initlab.explorers.tables import ScrubTable
 
@@ -307,6 +308,33 @@ def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     form.get_by_role("textbox").fill("8")
     form.get_by_role("textbox").press("Enter")
     assert "Not what you expected" in form.locator("pre").text_content()
+
+
+def test_a_sheet_of_claims_is_voted_on_and_answered_by_the_board(visit, server, names):
+    if "07_the_verdict" not in names:
+        pytest.skip("only the pages of all notebooks have the sheet")
+    page = visit("07_the_verdict", server)
+    sheet = page.locator("#sheet")
+    board = page.get_by_role("img", name="The board: each claim").first
+    assert sheet.locator("fieldset").count() == len(Sheet().votes)
+    page.get_by_role("button", name="show it without a bet").first.click()  # the board's other bet
+    assert not board.is_visible()
+    sheet.get_by_role("button", name="commit").click()
+    assert "Mark a claim first" in sheet.text_content()
+    for number, vote in {2: "holds", 5: "half true"}.items():
+        sheet.locator("fieldset").nth(number - 1).get_by_label(vote, exact=True).check()
+    sheet.get_by_role("button", name="commit").click()
+    assert board.is_visible()
+    page.reload()
+    assert board.is_visible()
+    assert "Votes that were right: 1 of 2." in sheet.text_content()
+    assert sheet.locator("fieldset").nth(1).get_by_label("holds", exact=True).is_checked()
+    answers = sheet.locator("output").all_text_contents()
+    told = board.get_attribute("alt")
+    for number, answer in enumerate(answers, start=1):
+        assert f"{number} {answer.removeprefix('The board: ').removesuffix('.')}" in told
+    forget(page)
+    assert not board.is_visible()
 
 
 @pytest.mark.parametrize(

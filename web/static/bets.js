@@ -116,7 +116,73 @@ class Bet {
   }
 }
 
+// Many claims at once, each with the same answers: a vote, until the board shows their verdicts.
+class Sheet {
+  constructor(element) {
+    this.told = JSON.parse(element.querySelector("script").textContent);
+    this.key = `${this.told.page} ${this.told.id}`;
+    if (typeof (memory[this.key]?.answer ?? {}) !== "object") delete memory[this.key];
+    this.message = node("span", { role: "status" });
+    const look = node("button", { type: "button", textContent: "show it without a vote" });
+    look.onclick = () => this.settle(null);
+    const commit = node("button", { textContent: "commit", title: "cast your votes" });
+    this.last = node("p", { className: "initlab-look" }, commit, look);
+    const claims = this.told.claims.map((claim) => this.claim(claim));
+    this.form = node("form", { autocomplete: "off" }, ...claims, this.last, this.message);
+    this.form.onsubmit = (event) => {
+      event.preventDefault();
+      const votes = Object.fromEntries(new FormData(this.form));
+      if (Object.keys(votes).length) this.settle(votes);
+      else this.message.textContent = "Mark a claim first, with the mouse or with the arrows.";
+    };
+    element.replaceChildren(this.form);
+    if (memory[this.key]) this.tell();
+  }
+
+  claim({ number, text, parts }) {
+    const radios = this.told.answers.map((value) =>
+      node("label", {}, node("input", { type: "radio", name: number, value }), ` ${value}`));
+    const cut = parts.map((part) => node("small", { textContent: part }));
+    const question = node("legend", {}, node("b", { textContent: number }), ` ${text}`);
+    return node("fieldset", {}, question, ...cut, node("div", {}, ...radios));
+  }
+
+  get isOpen() {
+    return !memory[this.key];
+  }
+
+  settle(answer) {
+    Object.assign(memory, readBets());
+    memory[this.key] = { answer };
+    writeBets(memory);
+    this.tell();
+    showMeasured();
+    this.message.tabIndex = -1;
+    this.message.focus();
+  }
+
+  tell() {
+    const votes = memory[this.key].answer ?? {};
+    let [cast, right] = [0, 0];
+    const fields = [...this.form.querySelectorAll("fieldset")];
+    this.told.claims.forEach(({ number, verdict }, place) => {
+      const [field, vote] = [fields[place], votes[number]];
+      const chosen = [...field.querySelectorAll("input")].find((one) => one.value === vote);
+      field.disabled = true;
+      field.append(node("output", { textContent: `The board: ${verdict}.` }));
+      if (!chosen) return;
+      chosen.checked = true;
+      cast += 1;
+      right += vote === verdict;
+      field.classList.add(vote === verdict ? "initlab-won" : "initlab-lost");
+    });
+    this.last.hidden = true;
+    this.message.textContent = cast ? `Votes that were right: ${right} of ${cast}.` : "No votes.";
+  }
+}
+
 const bets = [...document.querySelectorAll(".initlab-bet-place")].map((one) => new Bet(one));
+bets.push(...[...document.querySelectorAll(".initlab-sheet-place")].map((one) => new Sheet(one)));
 
 // An output is hidden as long as a bet on it is open.
 function showMeasured() {
@@ -128,7 +194,8 @@ function showMeasured() {
     const next = cell.nextElementSibling;
     if (next?.matches("details")) next.classList.toggle("initlab-hidden", isHidden);
   }
-  const all = Object.values(memory).filter(({ answer }) => answer !== null);
+  // Neither what was shown without a bet, nor the votes of a sheet.
+  const all = Object.values(memory).filter(({ answer }) => typeof answer !== "object");
   const won = all.filter((one) => one.won).length;
   for (const line of document.querySelectorAll(".initlab-score")) {
     line.hidden = !Object.keys(memory).length;

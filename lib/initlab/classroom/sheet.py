@@ -14,7 +14,8 @@ ANSWERS = ("holds", "half true", "false")
 _VOTES = {}
 
 
-def _parts(number):
+def parts_of(number):
+    """Return the parts of a claim in words, with a letter each if there are several."""
     parts = CLAIMS[number].parts_in_words()
     letters = "abcd" if len(parts) > 1 else " "
     return [f"{letter} {part}".strip() for letter, part in zip(letters, parts, strict=False)]
@@ -81,7 +82,7 @@ class Sheet:
         lines = []
         for number, vote in self.votes.items():
             lines.append(f"{number:2} {vote or '?':9} {CLAIMS[number].text}")
-            lines += [f"{'':14}{part}" for part in _parts(number)]
+            lines += [f"{'':14}{part}" for part in parts_of(number)]
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, **_):
@@ -97,7 +98,7 @@ class Sheet:
             buttons.observe(self._marked(number), "value")
             self._buttons[number] = buttons
             text = f"<b>{number}</b> {html.escape(CLAIMS[number].text)}"
-            for part in _parts(number):
+            for part in parts_of(number):
                 text += f"<br><small>{html.escape(part)}</small>"
             sentence = widgets.HTML(text, layout={"width": "38em"})
             rows.append(widgets.HBox([sentence, buttons]))
