@@ -106,7 +106,10 @@ def said(values, unit):
 
 
 def compare(browser, rounds=5, keys=20):
-    """Measure both sliders in turns, and another activation."""
+    """Measure both sliders in turns, and another activation.
+
+    A drag leaves them at their right end, so the first key goes left.
+    """
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((SITE / "index.html").as_uri())
     page.locator(".initlab-place canvas").wait_for()
@@ -115,7 +118,7 @@ def compare(browser, rounds=5, keys=20):
     taken, pictures = {name: [] for name in SLIDERS}, {name: [] for name in SLIDERS}
     for _ in range(rounds):
         for name, places in SLIDERS.items():
-            ways = ["ArrowRight", "ArrowLeft"] * (keys // 2)
+            ways = ["ArrowLeft", "ArrowRight"] * (keys // 2)
             taken[name].append(statistics.median(press(page, *places, way) for way in ways))
             pictures[name].append(drag(page, *places))
     for name in SLIDERS:
