@@ -98,9 +98,10 @@ def figure(output, pictures, name):
     (pictures / f"{name}.png").write_bytes(png)
     wide, high = struct.unpack(">II", png[16:24])
     words = output["metadata"].get("image/png", {}).get("alt", "")
+    source = f"pictures/{name}.png"
     return (
-        f'<img class="initlab-figure" src="pictures/{name}.png" width="{wide}" height="{high}"'
-        f' loading="lazy" alt="{html.escape(words)}">'
+        f'<a href="{source}" title="the figure alone"><img class="initlab-figure" src="{source}"'
+        f' width="{wide}" height="{high}" loading="lazy" alt="{html.escape(words)}"></a>'
     )
 
 

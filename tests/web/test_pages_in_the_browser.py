@@ -268,13 +268,19 @@ def test_what_a_page_cannot_change_is_said_with_the_way_on(visit):
 def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
     page = visit(SOME[0], server)
     hidden = page.locator('.cell[class*="tag_until-first-bet"] > .cell_output')
-    form = page.locator("#bet-first-bet")
-    assert not any(one.is_visible() for one in hidden.all())
+    form, later = page.locator("#bet-first-bet"), page.locator("#bet-second-bet")
+    told = page.get_by_text("What happened? (Open it after the measurement.)")
+    assert not any(one.is_visible() for one in [told, later.locator("form"), *hidden.all()])
+    assert "opens when the one before" in later.evaluate(
+        "one => getComputedStyle(one, '::before').content"
+    )
     form.get_by_role("button", name="commit").click()
     assert "Choose an answer first" in form.text_content()
     form.get_by_text("(b)").click()
     form.get_by_role("button", name="commit").click()
     assert any(one.is_visible() for one in hidden.all())
+    assert told.is_visible()
+    assert later.locator("form").is_visible()
     said = form.locator("pre").text_content().splitlines()
     assert said[1].startswith("You bet (b): ")
     assert said[2].startswith("Measured (")
@@ -288,6 +294,11 @@ def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
     assert "1 of 1" in page.locator(".initlab-score").text_content()
 
 
+def show(page, *names):
+    for name in names:
+        page.locator(f"#bet-{name}").get_by_role("button", name="show it without a bet").click()
+
+
 def forget(page):
     with page.expect_navigation():
         page.get_by_role("button", name="forget all bets").click()
@@ -296,6 +307,7 @@ def forget(page):
 def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     page = visit(SOME[0], server)
     form = page.locator("#bet-third-bet")
+    show(page, "first-bet", "second-bet")
     form.get_by_role("textbox").fill("abc")
     form.get_by_role("textbox").press("Enter")
     assert "Type a number" in form.text_content()
@@ -305,6 +317,7 @@ def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     assert "You bet: 6" in said
     assert "You knew it" in said
     forget(page)
+    show(page, "first-bet", "second-bet")
     form.get_by_role("textbox").fill("8")
     form.get_by_role("textbox").press("Enter")
     assert "Not what you expected" in form.locator("pre").text_content()
@@ -367,7 +380,9 @@ def test_the_ballot_says_what_python_says(visit, server, monkeypatch, capsys, na
     form = page.locator(f"#bet-{name}")
     cells = [cell for cell in notebook_of(SOME[0])["cells"] if "check" not in pages._tags(cell)]
     (bet,) = [one for one in pages._bets(cells, "").values() if one["id"] == name]
+    before = ["first-bet", "second-bet"][: ["second-bet", "third-bet"].index(name) + 1]
     for answer in answers:
+        show(page, *before)
         if bet["choices"]:
             form.get_by_text(f"({answer})").click()
         else:

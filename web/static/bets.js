@@ -121,6 +121,7 @@ class Sheet {
   constructor(element) {
     this.told = JSON.parse(element.querySelector("script").textContent);
     this.key = `${this.told.page} ${this.told.id}`;
+    this.element = element;
     if (typeof (memory[this.key]?.answer ?? {}) !== "object") delete memory[this.key];
     this.message = node("span", { role: "status" });
     const look = node("button", { type: "button", textContent: "show it without a vote" });
@@ -184,15 +185,24 @@ class Sheet {
 const bets = [...document.querySelectorAll(".initlab-bet-place")].map((one) => new Bet(one));
 bets.push(...[...document.querySelectorAll(".initlab-sheet-place")].map((one) => new Sheet(one)));
 
-// An output is hidden as long as a bet on it is open.
+// An output is hidden as long as a bet on it is open, with the text after it, up to the next heading;
+// so is a later question, which may tell what came out.
 function showMeasured() {
   const open = bets.filter((bet) => bet.isOpen);
-  for (const cell of document.querySelectorAll('.cell[class*="tag_until-"]')) {
-    const isHidden = open.some((bet) => cell.classList.contains(`tag_until-${bet.told.id}`));
-    cell.classList.toggle("initlab-hidden", isHidden);
-    // The folded answer that follows at once.
-    const next = cell.nextElementSibling;
-    if (next?.matches("details")) next.classList.toggle("initlab-hidden", isHidden);
+  const hiding = open.map(({ told }) => [...document.querySelectorAll(`.tag_until-${told.id}`)]);
+  for (const one of document.querySelectorAll(".initlab-hidden, .initlab-closed")) {
+    one.classList.remove("initlab-hidden", "initlab-closed");
+  }
+  for (const cell of hiding.flat()) {
+    cell.classList.add("initlab-hidden");
+    let next = cell.nextElementSibling;
+    for (; next && !next.matches("section"); next = next.nextElementSibling) {
+      if (!next.matches(".cell")) next.classList.add("initlab-closed");
+    }
+  }
+  const isBefore = (one, other) => one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
+  for (const { element } of open) {
+    if (hiding.flat().some((cell) => isBefore(cell, element))) element.classList.add("initlab-closed");
   }
   // Neither what was shown without a bet, nor the votes of a sheet.
   const all = Object.values(memory).filter(({ answer }) => typeof answer !== "object");
@@ -212,6 +222,16 @@ function scoreLine() {
   };
   return node("p", { className: "initlab-score" }, "", again);
 }
+
+// On paper nothing can be opened, so it is printed open.
+const folds = () => document.querySelectorAll("article details:not(.hide, [open])");
+addEventListener("beforeprint", () => folds().forEach((one) => {
+  one.dataset.printed = one.open = true;
+}));
+addEventListener("afterprint", () => document.querySelectorAll("[data-printed]").forEach((one) => {
+  delete one.dataset.printed;
+  one.open = false;
+}));
 
 document.body.classList.add("initlab-ready");
 if (bets.length) {
