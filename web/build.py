@@ -54,7 +54,7 @@ def main():
     if failed:
         sys.exit(failed)
     colors = fresh / "_static" / "pygments.css"
-    colors.write_text(re.sub(r" */\*.*?\*/", "", read(colors)), "utf-8")
+    colors.write_text(pages.rules_in_use(read(colors), map(read, fresh.glob("*.html"))), "utf-8")
     for name in (".buildinfo", "objects.inv"):
         (fresh / name).unlink(missing_ok=True)
     shutil.rmtree(out, ignore_errors=True)
@@ -93,7 +93,7 @@ def prepare(source, chosen, katex):
     explorer.close()
     wanted.append(pages.offered_by(**data[pages.EXPLORER]))
     still = pages.figure({"data": data, "metadata": words}, extra / "pictures", "cover")
-    cover = pages.explorer(**data[pages.EXPLORER], number=1, still=still)
+    cover = pages.explorer(**data[pages.EXPLORER], number=1, still=still, simple=True)
     fill = {
         "EXPLORER": f"```{{raw}} html\n{cover}\n```",
         "NOTEBOOKS": "\n".join(path.stem for path in chosen),

@@ -47,9 +47,6 @@ if os.environ.get("INITLAB_SOME_PAGES"):  # then links to the others lead nowher
     suppress_warnings.append("myst.xref_missing")
 
 
-SEARCHING = ("documentation_options.js", "doctools.js", "sphinx_highlight.js")
-
-
 def lighten(app, page, template, context, doctree):
     """Leave out of a page what it can do without, and name the level of the captions."""
     context["css_files"] = [
@@ -58,12 +55,6 @@ def lighten(app, page, template, context, doctree):
         for one in context["css_files"]
         if "mystnb" not in str(getattr(one, "filename", one))
     ]
-    if page != "search":  # which is alone in asking for these
-        context["script_files"] = [
-            one
-            for one in context["script_files"]
-            if not str(getattr(one, "filename", one)).endswith(SEARCHING)
-        ]
     for part in ("body", "furo_navigation_tree"):
         if part in context:
             text = context[part].replace('role="heading"', 'role="heading" aria-level="2"')

@@ -18,6 +18,8 @@ from initlab.classroom.sheet import ANSWERS, Sheet, parts_of
 
 EXPLORER = "application/vnd.initlab.explorer+json"
 MEASURED = re.compile(r"^Measured(?: \((?P<letter>\w+)\))?: (?P<said>.*)$", re.MULTILINE)
+# A paragraph that tells how to use a notebook in Jupyter.
+IN_JUPYTER = re.compile(r"^In Jupyter, (?:.+\n?)+", re.MULTILINE)
 VERDICT = re.compile(r"\b(\d+) (holds|half true|false|depends on the draw)\b")
 NUMBERS = re.compile(r"(?P<value>\S+?)(?: [^\d(]\S*)?(?: \((?P<low>\S+) to (?P<high>\S+)\))?$")
 
@@ -41,6 +43,7 @@ def page_of(notebook, name, pictures):
     bets, places = _bets(cells, name) | _sheets(cells, name), 0
     for number, cell in enumerate(cells):
         if cell["cell_type"] != "code":
+            cell["source"] = IN_JUPYTER.sub("", "".join(cell["source"]))
             continue
         asks = number in bets
         tags = [
@@ -105,6 +108,15 @@ def figure(output, pictures, name):
     )
 
 
+def rules_in_use(styles, texts):
+    """Return the rules for the colours of code, without comments and those that no page needs."""
+    used = {name for text in texts for name in re.findall(r'<span class="(\w+)">', text)}
+    lines = re.sub(r" */\*.*?\*/", "", styles).splitlines()
+    needed = [re.search(r"\.highlight \.(\w+) ", line) for line in lines]
+    pairs = zip(lines, needed, strict=True)
+    return "\n".join(line for line, name in pairs if name is None or name[1] in used)
+
+
 # --------------------------------------------------------------------------------- explorers
 
 
@@ -131,8 +143,11 @@ def offered_by(kind, state, shown):
     return list(dict.fromkeys(offered))
 
 
-def explorer(kind, state, shown, number, still):
-    """Return the place of an explorer: what the page's script needs, and a still picture."""
+def explorer(kind, state, shown, number, still, simple=False):
+    """Return the place of an explorer: what the page's script needs, and a still picture.
+
+    One that shows only some controls is bare: it has no buttons, and a simple picture.
+    """
     values, settings = tables.read(kind, state)
     offered = offered_by(kind, state, shown)
     fields = settings.__dataclass_fields__
@@ -150,7 +165,8 @@ def explorer(kind, state, shown, number, still):
     told = {
         "kind": kind,
         "number": number,
-        "simple": bool(shown),
+        "bare": bool(shown),
+        "simple": simple or bool(shown),
         "version": tables.version(),
         "state": values,
         "controls": varying,

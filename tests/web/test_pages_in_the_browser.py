@@ -26,7 +26,23 @@ def places_of(names):
     return found
 
 
+def show_all(page):
+    """Show what open bets hide, if there are any."""
+    shown = page.get_by_role("button", name="show all measurements")
+    if shown.is_visible():
+        shown.click()
+
+
+def draw_all(page):
+    """Scroll to each explorer of a page, until it is drawn."""
+    show_all(page)
+    for place in page.locator(".initlab-place").all():
+        place.scroll_into_view_if_needed()
+        place.locator("canvas").wait_for()
+
+
 def wake(page, number=1):
+    show_all(page)
     place = page.locator(f"#explorer-{number}")
     place.scroll_into_view_if_needed()
     place.locator("canvas").wait_for()
@@ -76,9 +92,7 @@ def test_nothing_goes_wrong_on_any_page_from_a_folder_or_over_http(visit, site, 
     for base, name in product([site.as_uri(), server], paths):
         page = visit(name, base)
         page.wait_for_load_state()
-        for place in page.locator(".initlab-place").all():
-            place.scroll_into_view_if_needed()
-            place.locator("canvas").wait_for()
+        draw_all(page)
         page.context.close()
 
 
@@ -208,6 +222,7 @@ def test_a_recorded_training_runs_is_kept_and_ends_as_in_python(visit, names, si
     if "05_mnist" not in names:
         pytest.skip("only the pages of all notebooks have this explorer")
     page = visit("05_mnist")
+    show_all(page)
     place = page.locator("#explorer-1")
     place.scroll_into_view_if_needed()
     (one,) = pages.explorers_of(notebook_of("05_mnist"))
@@ -249,7 +264,7 @@ def test_another_setting_is_fetched_and_drawn(visit, names, site):
     page = visit("index")
     place = wake(page)
     place.get_by_role("combobox", name="activation").select_option("tanh")
-    one = {"kind": "ActivationExplorer", "shown": ""}
+    one = {"kind": "ActivationExplorer", "shown": "the cover has a simple picture"}
     one["state"] = (
         "std=1 activation=sigmoid initializer=normal depth=5 width=100 inputs=1000 seed=0"
     )
@@ -271,9 +286,6 @@ def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
     form, later = page.locator("#bet-first-bet"), page.locator("#bet-second-bet")
     told = page.get_by_text("What happened? (Open it after the measurement.)")
     assert not any(one.is_visible() for one in [told, later.locator("form"), *hidden.all()])
-    assert "opens when the one before" in later.evaluate(
-        "one => getComputedStyle(one, '::before').content"
-    )
     form.get_by_role("button", name="commit").click()
     assert "Choose an answer first" in form.text_content()
     form.get_by_text("(b)").click()
@@ -292,6 +304,37 @@ def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
     page.get_by_role("button", name="show all measurements").click()
     assert any(one.is_visible() for one in second.all())
     assert "1 of 1" in page.locator(".initlab-score").text_content()
+
+
+def test_the_rest_of_a_page_opens_with_a_bet_or_by_a_link_into_it(visit):
+    page = visit(SOME[0])
+    rest, asked = page.locator("#inside-a-neuron"), page.locator("#bet-second-bet form")
+    assert not rest.is_visible()
+    show(page, "first-bet")
+    assert asked.is_visible()
+    assert not rest.is_visible()
+    page.evaluate("location.hash = '#inside-a-neuron'")
+    rest.wait_for()
+    page.wait_for_function(
+        "document.querySelector('#inside-a-neuron').getBoundingClientRect().top < 300"
+    )
+    hidden = page.locator('.cell[class*="tag_until-second-bet"] > .cell_output')
+    assert not any(one.is_visible() for one in hidden.all())
+    assert page.evaluate("Object.keys(JSON.parse(localStorage['initlab-bets']))") == [
+        f"{SOME[0]} first-bet"
+    ]
+
+
+def test_paper_shows_what_is_closed_on_a_screen(visit):
+    page = visit(SOME[0])
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for text in ("The networks with the beautiful hill", "What is the second"):
+        assert page.get_by_text(text).first.is_visible()
+    assert not page.get_by_role("button", name="commit").first.is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert not page.get_by_text("The networks with the beautiful hill").is_visible()
 
 
 def show(page, *names):
@@ -472,9 +515,7 @@ def test_a_phone_needs_no_sideways_scroll(visit, site):
     for path in site.glob("*.html"):
         page = visit(path.stem, **PHONE)
         page.wait_for_load_state()
-        for place in page.locator(".initlab-place").all():
-            place.scroll_into_view_if_needed()
-            place.locator("canvas").wait_for()
+        draw_all(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.stem
         page.context.close()
 
@@ -494,9 +535,7 @@ def test_axe_finds_nothing_serious(visit, server, name):
     if not script.is_file():
         miss("axe-core is missing: npm install --no-package-lock --prefix web")
     page = visit(name, server)
-    for place in page.locator(".initlab-place").all():
-        place.scroll_into_view_if_needed()
-        place.locator("canvas").wait_for()
+    draw_all(page)
     page.add_script_tag(content=script.read_text("utf-8"))
     found = page.evaluate("axe.run().then((one) => one.violations)")
     serious = [

@@ -21,6 +21,8 @@ function writeBets(bets) {
 
 const memory = readBets();
 
+const article = document.querySelector("article");
+
 class Bet {
   constructor(element) {
     this.told = JSON.parse(element.querySelector("script").textContent);
@@ -185,24 +187,26 @@ class Sheet {
 const bets = [...document.querySelectorAll(".initlab-bet-place")].map((one) => new Bet(one));
 bets.push(...[...document.querySelectorAll(".initlab-sheet-place")].map((one) => new Sheet(one)));
 
-// An output is hidden as long as a bet on it is open, with the text after it, up to the next heading;
-// so is a later question, which may tell what came out.
+// An output is hidden as long as a bet on it is open, and with it the rest of the page, which tells
+// what came out. Who follows a link into the rest has asked for it.
+let isRestOpen = false;
+
 function showMeasured() {
   const open = bets.filter((bet) => bet.isOpen);
-  const hiding = open.map(({ told }) => [...document.querySelectorAll(`.tag_until-${told.id}`)]);
-  for (const one of document.querySelectorAll(".initlab-hidden, .initlab-closed")) {
-    one.classList.remove("initlab-hidden", "initlab-closed");
+  for (const one of document.querySelectorAll(".initlab-hidden, .initlab-closed, .initlab-end")) {
+    one.classList.remove("initlab-hidden", "initlab-closed", "initlab-end");
   }
-  for (const cell of hiding.flat()) {
-    cell.classList.add("initlab-hidden");
-    let next = cell.nextElementSibling;
-    for (; next && !next.matches("section"); next = next.nextElementSibling) {
-      if (!next.matches(".cell")) next.classList.add("initlab-closed");
+  const waiting = open.map(({ told }) => `.tag_until-${told.id}`).join();
+  const cells = waiting ? [...document.querySelectorAll(waiting)] : [];
+  for (const cell of cells) cell.classList.add("initlab-hidden");
+  const [first] = cells;
+  if (first && !isRestOpen) {
+    first.classList.add("initlab-end");
+    for (let one = first; one.parentElement !== article; one = one.parentElement) {
+      for (let next = one.nextElementSibling; next; next = next.nextElementSibling) {
+        next.classList.add("initlab-closed");
+      }
     }
-  }
-  const isBefore = (one, other) => one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
-  for (const { element } of open) {
-    if (hiding.flat().some((cell) => isBefore(cell, element))) element.classList.add("initlab-closed");
   }
   // Neither what was shown without a bet, nor the votes of a sheet.
   const all = Object.values(memory).filter(({ answer }) => typeof answer !== "object");
@@ -224,7 +228,7 @@ function scoreLine() {
 }
 
 // On paper nothing can be opened, so it is printed open.
-const folds = () => document.querySelectorAll("article details:not(.hide, [open])");
+const folds = () => article.querySelectorAll("details:not(.hide, [open])");
 addEventListener("beforeprint", () => folds().forEach((one) => {
   one.dataset.printed = one.open = true;
 }));
@@ -234,10 +238,20 @@ addEventListener("afterprint", () => document.querySelectorAll("[data-printed]")
 }));
 
 document.body.classList.add("initlab-ready");
+function followLink() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1).split("&")[0]));
+  if (!target?.closest(".initlab-closed")) return;
+  isRestOpen = true;
+  showMeasured();
+  target.scrollIntoView({ behavior: "instant" });
+}
+
 if (bets.length) {
   const all = node("button", { type: "button", textContent: "show all measurements of this page" });
   all.onclick = () => bets.filter((bet) => bet.isOpen).forEach((bet) => bet.settle(null));
   const line = node("p", { className: "initlab-all" }, all);
-  document.querySelector("#furo-main-content").append(scoreLine(), line);
+  article.append(scoreLine(), line);
   showMeasured();
+  addEventListener("hashchange", followLink);
+  addEventListener("load", followLink);
 }

@@ -105,7 +105,7 @@ class Place {
   // Everything is made at once, and shown when the first table is there: the still picture of the
   // notebook stays until then.
   build() {
-    const { kind, controls, fixed, number, simple } = this.told;
+    const { kind, controls, fixed, number, bare } = this.told;
     this.inputs = {};
     this.sliders = this.isTraining ? [] : (SLIDERS[kind] ?? [["std", "std"]]).map(
       ([name, label], index) => this.slider(name, label, index),
@@ -122,14 +122,12 @@ class Place {
       return node("div", { className: "initlab-row" }, ...sliders.map((one) => one.box), ...beside);
     });
     const last = node("div", { className: "initlab-row" }, ...below, ...this.buttons());
-    if (!simple) {
-      const link = node("button", { type: "button", textContent: "copy link" });
-      link.title = "a link that shows exactly this picture";
-      link.onclick = () => this.copyLink(link);
-      last.append(link);
-    }
+    const link = node("button", { type: "button", textContent: "copy link" });
+    link.title = "a link that shows exactly this picture";
+    link.onclick = () => this.copyLink(link);
+    last.append(link);
     this.box = node("div", { className: "initlab-explorer" }, ...rows, last, this.stage);
-    if (fixed.length && !simple) {
+    if (fixed.length && !bare) {
       const words = `Fixed on this page: ${fixed.join(", ")}. To change these, `;
       const how = node("a", { href: `${root}run.html`, textContent: "run the notebook" });
       this.box.append(node("p", { className: "initlab-fixed" }, words, how, "."));
@@ -157,7 +155,7 @@ class Place {
   moved(one) {
     const label = one.labels[this.model.get(one.trait)];
     one.input.value = this.model.get(one.trait);
-    one.readout.textContent = this.told.simple ? numberIn(label) : label;
+    one.readout.textContent = this.told.bare ? numberIn(label) : label;
     one.input.setAttribute("aria-valuetext", one.readout.textContent);
     this.state[one.name] = numberIn(label);
     if (this.isPlacing) return;
@@ -197,7 +195,7 @@ class Place {
   }
 
   buttons() {
-    const { kind, simple } = this.told;
+    const { kind, bare } = this.told;
     const made = [];
     if (kind === "CompareExplorer") {
       made.push(
@@ -211,7 +209,7 @@ class Place {
       this.restore(this.first);
       this.changed();
     };
-    if (!simple) made.push(this.button("reset", "back to how it began", back));
+    if (!bare) made.push(this.button("reset", "back to how it began", back));
     return made;
   }
 
@@ -283,7 +281,7 @@ class Place {
       const name = this.nameAt(one);
       [one.labels, one.named] = [told.labels, told.names];
       one.input.max = told.labels.length - 1;
-      const offered = this.told.simple ? [] : Object.entries(told.names);
+      const offered = this.told.bare ? [] : Object.entries(told.names);
       offered.sort(([, here], [, there]) => here - there);
       one.names.replaceChildren(...offered.map(([name, at]) => {
         return this.button(name, `std ${name}`, () => this.model.set(one.trait, at));
@@ -312,7 +310,7 @@ class Place {
   // The name of the place that a slider shows: where the widths differ, it is kept, not the number.
   nameAt({ name, trait, labels, named }) {
     const at = this.model.get(trait);
-    if (this.told.simple || !labels || numberIn(labels[at]) !== this.state[name]) return undefined;
+    if (this.told.bare || !labels || numberIn(labels[at]) !== this.state[name]) return undefined;
     return Object.keys(named).find((one) => named[one] === at);
   }
 

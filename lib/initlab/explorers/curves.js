@@ -53,8 +53,10 @@ DRAW.curves = function drawCurves(sheet, table) {
     const { length } = part.loss;
     let at = length ? `: ${shown(part.loss[length - 1])} at step ${length}` : "";
     if (part.diverged_at !== null) at = `: overflow at step ${part.diverged_at}`;
-    sheet.font(type, "bold");
-    sheet.text(`${part.name}${at}`, box.left + type * 3.6, line, "left");
+    const [words, start] = [`${part.name}${at}`, box.left + type * 3.6];
+    const room = (sheet.width - start) / sheet.wide(words, type, "bold");
+    sheet.font(Math.floor(type * Math.min(1, room)), "bold");
+    sheet.text(words, start, line, "left");
   });
   const step = table.parts.at(-1)?.loss.length ?? 0;
   Object.assign(canvas.dataset, { std: table.std, step, ready: true });
