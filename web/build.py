@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pages
@@ -33,20 +34,28 @@ def main():
     parser.add_argument("--only", nargs="+", choices=stems, help="only these notebooks")
     parser.add_argument("--few-tables", action="store_true", help="only what each page starts with")
     given = parser.parse_args()
-    katex = find_katex()
     chosen = [path for path in NOTEBOOKS if not given.only or path.stem in given.only]
     out = given.out.resolve()
     if out.is_dir() and any(out.iterdir()) and not (out / "_static" / "initlab.js").is_file():
         sys.exit(f"web: {out} has other files; it would be emptied")
-    source, fresh = (out.with_name(f"{out.name}-{part}") for part in ("source", "new"))
-    for folder in (source, fresh):
-        shutil.rmtree(folder, ignore_errors=True)
-    wanted = prepare(source, chosen, katex)
-    wanted = [one for some in wanted for one in (some[:1] if given.few_tables else some)]
-    made = tables.write(source / "extra" / "tables", set(wanted), ROOT / "build" / "tables")
-    print(f"tables: {len(set(wanted))}, of these new: {made}")
-    os.environ["INITLAB_KATEX"] = str(katex / "katex.min.js")
-    os.environ["INITLAB_SOME_PAGES"] = "1" if given.only else ""
+    katex = find_katex()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="web-", dir=out.parent) as room:
+        source, fresh = Path(room, "source"), Path(room, "new")
+        wanted = prepare(source, chosen, katex)
+        wanted = [one for some in wanted for one in (some[:1] if given.few_tables else some)]
+        made = tables.write(source / "extra" / "tables", set(wanted), ROOT / "build" / "tables")
+        print(f"tables: {len(set(wanted))}, of these new: {made}")
+        os.environ["INITLAB_KATEX"] = str(katex / "katex.min.js")
+        os.environ["INITLAB_SOME_PAGES"] = "1" if given.only else ""
+        run_sphinx(source, fresh)
+        shutil.rmtree(out, ignore_errors=True)
+        fresh.rename(out)
+    print(f"open {out / 'index.html'}")
+
+
+def run_sphinx(source, fresh):
+    """Build the pages, and make what they share lighter."""
     from sphinx.cmd.build import main as sphinx
 
     strictly = ["-q", "-W", "--keep-going", "-b", "html", "-d", f"{source}/.doctrees"]
@@ -57,9 +66,6 @@ def main():
     colors.write_text(pages.rules_in_use(read(colors), map(read, fresh.glob("*.html"))), "utf-8")
     for name in (".buildinfo", "objects.inv"):
         (fresh / name).unlink(missing_ok=True)
-    shutil.rmtree(out, ignore_errors=True)
-    fresh.rename(out)
-    print(f"open {out / 'index.html'}")
 
 
 def find_katex():
@@ -107,6 +113,7 @@ def prepare(source, chosen, katex):
     shutil.copyfile(ROOT / "notebooks" / "TEACHING.md", source / "teaching.md")
     shutil.copyfile(HERE / "conf.py", source / "conf.py")
     (static / "initlab.js").write_text(script(), "utf-8")
+    shutil.copyfile(HERE / "static" / "icon.svg", static / "icon.svg")
     styles = [read(HERE / "static" / "page.css"), Picture._css, Ballot._css]
     without = re.sub(r"/\*.*?\*/", "", "\n".join(styles), flags=re.DOTALL)
     (static / "page.css").write_text(re.sub(r"\s*\n\s*", "\n", without), "utf-8")

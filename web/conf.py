@@ -22,7 +22,10 @@ html_show_search_summary = False  # it would have to read files, which a page on
 html_static_path = ["_static"]
 html_extra_path = ["extra"]
 html_css_files = ["page.css"]
-html_js_files = [("initlab.js", {"defer": "defer"})]
+html_favicon = "_static/icon.svg"
+# Without the script nothing is hidden.
+shown = "document.documentElement.classList.add('initlab-shown')"
+html_js_files = [("initlab.js", {"defer": "defer", "onerror": shown})]
 html_theme_options = {"navigation_with_keys": True}
 templates_path = []
 exclude_patterns = ["extra"]
@@ -47,6 +50,12 @@ if os.environ.get("INITLAB_SOME_PAGES"):  # then links to the others lead nowher
     suppress_warnings.append("myst.xref_missing")
 
 
+def tab_stop(found):
+    """Return the beginning of preformatted text, which the keyboard reaches if it is wide."""
+    lines = re.sub(r"<[^>]*>|&\w+;", "", found[1]).splitlines()
+    return f'<pre tabindex="0">{found[1]}' if max(map(len, lines)) > 100 else found[0]
+
+
 def lighten(app, page, template, context, doctree):
     """Leave out of a page what it can do without, and name the level of the captions."""
     context["css_files"] = [
@@ -62,6 +71,8 @@ def lighten(app, page, template, context, doctree):
             text = re.sub(r"<annotation [^>]*>.*?</annotation>", "", text, flags=re.DOTALL)
             # Names, brackets and blanks have no colour of their own.
             text = re.sub(r'<span class="(?:n|p|w)">([^<]*)</span>', r"\1", text)
+            # Long lines scroll, by keyboard, too.
+            text = re.sub(r"<pre>(.*?</pre>)", tab_stop, text, flags=re.DOTALL)
             context[part] = text.replace("<span></span>", "").replace(" notranslate", "")
 
 

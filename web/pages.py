@@ -9,6 +9,7 @@ import ast
 import base64
 import html
 import json
+import math
 import re
 import struct
 
@@ -176,7 +177,11 @@ def explorer(kind, state, shown, number, still, simple=False):
             for one in offered
         },
     }
-    return f'<div class="initlab-place" id="explorer-{number}">{still}{_told(told)}</div>'
+    # Each setting can be chosen whatever the others are.
+    if len(told["tables"]) != math.prod(len(one["options"]) for one in varying):
+        raise ValueError(f"{kind}: not all settings are offered with all others")
+    inside = still + _told(told)
+    return f'<div class="initlab-place" id="explorer-{number}" data-kind="{kind}">{inside}</div>'
 
 
 def _told(values):

@@ -4,6 +4,7 @@ import html
 import json
 import re
 
+import build
 import pages
 import pytest
 import tables
@@ -98,6 +99,24 @@ def test_each_bet_is_on_its_page_with_the_answer_that_was_measured(
             asked.reveal(bet["answer"], **numbers)
             assert capsys.readouterr().out == f"{bet['said']}\n"  # as in the notebook
             assert f"tag_until-{bet['id']}" in page_of(site, name)
+
+
+def test_a_bet_hides_its_measurement_and_the_figures_that_follow(site):
+    # By hand, from the notebook: in the third the layers' stds, their picture and the numbers.
+    hidden = re.findall(r"tag_until-([a-z-]+)", page_of(site, "00_start_here"))
+    assert {name: hidden.count(name) for name in hidden} == {
+        "first-bet": 1,
+        "second-bet": 1,
+        "third-bet": 3,
+    }
+
+
+def test_a_folder_with_other_files_is_not_emptied(tmp_path, monkeypatch):
+    (tmp_path / "manual.md").write_text("mine", "utf-8")
+    monkeypatch.setattr("sys.argv", ["build.py", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit, match="other files"):
+        build.main()
+    assert [path.name for path in tmp_path.iterdir()] == ["manual.md"]
 
 
 @pytest.mark.parametrize(

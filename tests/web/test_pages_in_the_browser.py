@@ -202,10 +202,16 @@ def test_two_explorers_side_by_side_are_swapped_locked_and_reset(visit, names):
     assert readouts(place) == [b, a]
     assert place.locator("select").first.input_value() == "tanh"
     place.get_by_role("button", name="lock").click()
+    selects = place.locator("select")
+    selects.nth(1).select_option("uniform")  # the weights of A
+    page.wait_for_function("location.hash.includes('initializer=uniform')")
     sliders.first.press("ArrowRight")
     now = readouts(place)
     assert now[0] != b
-    assert now[1] != a
+    assert now[1] != a  # locked, still
+    place.get_by_role("button", name="swap A and B").click()
+    page.wait_for_function("location.hash.includes('initializer_b=uniform')")
+    assert selects.nth(1).input_value() == "normal"
     place.get_by_role("button", name="difference").click()
     page.wait_for_function("location.hash.includes('difference=True')")
     assert "lock=True" in page.evaluate("location.hash")
@@ -231,6 +237,8 @@ def test_a_recorded_training_runs_is_kept_and_ends_as_in_python(visit, names, si
     head = json.loads(script.split(",", 1)[1].rsplit(',"', 1)[0])
     assert len(head["captions"]) == tables.MOMENTS + 1
     place.get_by_role("button", name="train", exact=True).click()
+    page.wait_for_function("document.querySelector('canvas').dataset.step > 0")
+    assert int(place.locator("canvas").get_attribute("data-step")) < settings.steps  # it grows
     page.wait_for_function(
         "words => document.querySelector('.initlab-caption').textContent === words",
         arg=f"{head['captions'][-1]} (Recorded.)",
@@ -241,6 +249,88 @@ def test_a_recorded_training_runs_is_kept_and_ends_as_in_python(visit, names, si
     page.wait_for_function(
         "document.querySelector('.initlab-caption').textContent.includes('rate 1: step 1000 of')"
     )
+    picture = place.locator("canvas")
+    both = picture.evaluate("one => one.toDataURL()")
+    place.get_by_role("button", name="forget").click()
+    assert picture.evaluate("one => one.toDataURL()") != both
+    place.get_by_role("combobox", name="rate").select_option("0.3")
+    assert "press train" in caption_of(place)
+    place.get_by_role("button", name="reset").click()
+    assert picture.get_attribute("data-step") == "0"
+
+
+def test_a_recorded_training_stands_still_for_those_who_want_no_motion(visit, names):
+    if "05_mnist" not in names:
+        pytest.skip("only the pages of all notebooks have this explorer")
+    page = visit("05_mnist", reduced_motion="reduce")
+    show_all(page)
+    place = page.locator("#explorer-1")
+    place.scroll_into_view_if_needed()
+    place.get_by_role("button", name="train", exact=True).click()
+    page.wait_for_function("document.querySelector('canvas').dataset.step > 0")
+    assert "step 1000 of 1000" in caption_of(place)
+
+
+def test_the_last_choice_is_shown_however_late_the_others_come(visit, server, names):
+    if "03_xavier" not in names:
+        pytest.skip("only the pages of all notebooks have other tables")
+    page = visit("index", server)
+    place = wake(page)
+    held = []
+    page.route("**/tables/*relu*", lambda route: held.append(route))
+    choice = place.get_by_role("combobox", name="activation")
+    choice.select_option("relu")
+    page.wait_for_timeout(200)
+    choice.select_option("tanh")
+    page.wait_for_function("location.hash.includes('tanh')")
+    drawn = place.locator("canvas").evaluate("one => one.toDataURL()")
+    with page.expect_response("**/tables/*relu*"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert place.locator("canvas").evaluate("one => one.toDataURL()") == drawn
+    assert choice.input_value() == "tanh"
+
+
+def test_a_link_is_copied(visit, server):
+    page = visit("index", server)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    place = wake(page)
+    place.locator("input[type=range]").press("ArrowRight")
+    place.get_by_role("button", name="copy link").click()
+    place.get_by_role("button", name="copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    assert "#explorer-1&std=1.059" in page.url
+
+
+def test_a_first_picture_that_fails_can_be_asked_for_again(visit, server):
+    page = visit("index", server)
+    # Scripts are added to the head; at first this one cannot be.
+    page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => {
+            const append = document.head.append;
+            document.head.append = (one) => one.onerror();
+            window.mend = () => { document.head.append = append; };
+        })"""
+    )
+    page.reload()
+    again = page.get_by_role("button", name="try again")
+    again.click()
+    again.wait_for()
+    assert again.count() == 1
+    page.evaluate("mend()")
+    again.click()
+    assert caption_of(wake(page))
+    assert again.count() == 0
+
+
+def test_without_its_script_a_page_hides_nothing(chromium, site):
+    page = chromium.new_page()
+    page.route("**/initlab.js*", lambda route: route.abort())
+    page.goto((site / f"{SOME[0]}.html").as_uri())
+    hidden = page.locator('.cell[class*="tag_until-"] > .cell_output')
+    hidden.first.wait_for()
+    assert all(one.is_visible() for one in hidden.all())
+    page.close()
 
 
 def test_what_cannot_be_fetched_is_said(visit, server):
@@ -280,8 +370,9 @@ def test_what_a_page_cannot_change_is_said_with_the_way_on(visit):
     assert place.get_by_role("link", name="run the notebook").get_attribute("href") == "./run.html"
 
 
-def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server):
-    page = visit(SOME[0], server)
+@pytest.mark.parametrize("way", ["folder", "http"])
+def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server, way):
+    page = visit(SOME[0], server if way == "http" else None)
     hidden = page.locator('.cell[class*="tag_until-first-bet"] > .cell_output')
     form, later = page.locator("#bet-first-bet"), page.locator("#bet-second-bet")
     told = page.get_by_text("What happened? (Open it after the measurement.)")
@@ -354,6 +445,9 @@ def test_a_number_is_typed_and_judged_by_the_spread(visit, server):
     form.get_by_role("textbox").fill("abc")
     form.get_by_role("textbox").press("Enter")
     assert "Type a number" in form.text_content()
+    form.get_by_role("textbox").fill("0,125")
+    form.get_by_role("textbox").press("Enter")
+    assert "Type a number" in form.text_content()
     form.get_by_role("textbox").fill("6")
     form.get_by_role("textbox").press("Enter")
     said = form.locator("pre").text_content()
@@ -381,6 +475,8 @@ def test_a_sheet_of_claims_is_voted_on_and_answered_by_the_board(visit, server, 
         sheet.locator("fieldset").nth(number - 1).get_by_label(vote, exact=True).check()
     sheet.get_by_role("button", name="commit").click()
     assert board.is_visible()
+    kept = page.evaluate("Object.keys(JSON.parse(localStorage['initlab-bets']))")
+    assert kept == ["07_the_verdict near-bet", "07_the_verdict sheet"]
     page.reload()
     assert board.is_visible()
     assert "Votes that were right: 1 of 2." in sheet.text_content()
@@ -394,7 +490,13 @@ def test_a_sheet_of_claims_is_voted_on_and_answered_by_the_board(visit, server, 
 
 
 @pytest.mark.parametrize(
-    "kept", ['{"00_start_here first-bet": {"answer": "z"}, "a": null}', "[1", '"text"']
+    "kept",
+    [
+        '{"00_start_here first-bet": {"answer": "z"}, "a": null}',
+        '{"00_start_here first-bet": {}, "00_start_here third-bet": {"answer": "a"}}',
+        "[1",
+        '"text"',
+    ],
 )
 def test_a_browser_that_kept_nonsense_does_no_harm(visit, server, kept):
     page = visit(SOME[0], server)
@@ -414,9 +516,23 @@ def test_bets_of_two_pages_do_not_erase_one_another(visit, server):
     assert {key.split()[0] for key in kept} == set(SOME[:2])
 
 
+def test_the_first_bet_stands_also_in_another_tab(visit, server):
+    page = visit(SOME[0], server)
+    other = page.context.new_page()
+    other.goto(page.url)
+    for one, letter in [(page, "(a)"), (other, "(b)")]:
+        form = one.locator("#bet-first-bet")
+        form.get_by_text(letter).click()
+        form.get_by_role("button", name="commit").click()
+        assert "You bet (a)" in form.locator("pre").text_content()
+
+
 @pytest.mark.parametrize(
     ("name", "answers"),
-    [("second-bet", ["a", "c"]), ("third-bet", [6.0, 8.5, 0.02, 12345.0, -3.0])],
+    [
+        ("second-bet", ["a", "c"]),
+        ("third-bet", [6.0, 8.5, 12.0, 0.02, 12345.0, -3.0, "low", "high"]),
+    ],
 )
 def test_the_ballot_says_what_python_says(visit, server, monkeypatch, capsys, name, answers):
     page = visit(SOME[0], server)
@@ -426,6 +542,7 @@ def test_the_ballot_says_what_python_says(visit, server, monkeypatch, capsys, na
     before = ["first-bet", "second-bet"][: ["second-bet", "third-bet"].index(name) + 1]
     for answer in answers:
         show(page, *before)
+        answer = bet.get(answer, answer)
         if bet["choices"]:
             form.get_by_text(f"({answer})").click()
         else:
@@ -529,18 +646,23 @@ def test_the_search_finds_symmetry(visit):
     assert any("Weights of zero" in title for title in titles)
 
 
-@pytest.mark.parametrize("name", ["index", *SOME[:2]])
-def test_axe_finds_nothing_serious(visit, server, name):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, server, names, scheme):
+    for name in ["index", *names]:
+        serious = serious_in(visit(name, server, color_scheme=scheme))
+        assert not serious, name
+
+
+def serious_in(page):
     script = WEB / "node_modules" / "axe-core" / "axe.min.js"
     if not script.is_file():
         miss("axe-core is missing: npm install --no-package-lock --prefix web")
-    page = visit(name, server)
     draw_all(page)
     page.add_script_tag(content=script.read_text("utf-8"))
     found = page.evaluate("axe.run().then((one) => one.violations)")
-    serious = [
+    page.context.close()
+    return [
         (one["id"], [part["html"][:120] for part in one["nodes"][:3]])
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
-    assert not serious

@@ -1,82 +1,91 @@
-// Bets on a page: the ballot of the notebooks, kept by the reader's own browser. What was measured
-// is hidden until one has bet.
+// Bets on a page: the ballot of the notebooks, and a sheet of claims, kept by the reader's own
+// browser. What was measured is hidden until one has bet.
 const KEPT = "initlab-bets";
+const article = document.querySelector("article");
 
+// By page and question: the answer (null if the measurement was only looked at), and whether it won.
 function readBets() {
   try {
     const kept = Object.entries(JSON.parse(localStorage.getItem(KEPT)) ?? {});
-    return Object.fromEntries(kept.filter(([, bet]) => bet !== null && typeof bet === "object"));
+    return Object.fromEntries(kept.filter(([, bet]) => bet && bet.answer !== undefined));
   } catch {
     return {}; // kept by no browser, or by one that may not
   }
 }
 
-function writeBets(bets) {
+function writeBets() {
   try {
-    localStorage.setItem(KEPT, JSON.stringify(bets));
+    localStorage.setItem(KEPT, JSON.stringify(memory));
   } catch {
     // then a bet lasts as long as the page
   }
 }
 
-const memory = readBets();
+let memory = readBets();
 
-const article = document.querySelector("article");
-
-class Bet {
+class Question {
   constructor(element) {
+    this.element = element;
     this.told = JSON.parse(element.querySelector("script").textContent);
     this.key = `${this.told.page} ${this.told.id}`;
+    this.look = node("button", { type: "button" });
+    this.look.onclick = () => this.settle(null);
+  }
+
+  // A bet whose answers are others by now is no bet.
+  get isOpen() {
+    const bet = memory[this.key];
+    return !bet || (bet.answer !== null && !this.isAnswer(bet.answer));
+  }
+
+  // The first answer stands: there may be one already, from the same page in another tab.
+  settle(answer) {
+    memory = readBets();
+    if (this.isOpen) memory[this.key] = { answer, won: answer !== null && this.isRight(answer) };
+    writeBets();
+    this.tell();
+    showMeasured();
+    this.result.tabIndex = -1;
+    this.result.focus();
+  }
+}
+
+class Bet extends Question {
+  constructor(element) {
+    super(element);
     const { question, choices, unit } = this.told;
-    const kept = memory[this.key]?.answer ?? null;
-    // A bet whose answers are others by now is no bet.
-    const isChoice = choices.some(([letter]) => letter === kept);
-    if (kept !== null && !(choices.length ? isChoice : Number.isFinite(kept))) {
-      delete memory[this.key];
-    }
-    const answer = memory[this.key]?.answer ?? "";
+    const kept = this.isOpen ? "" : String(memory[this.key].answer ?? "");
     this.model = modelOf({
-      question, choices, unit, answer: String(answer), commits: 0, message: "", settled: "",
+      question, choices, unit, answer: kept, commits: 0, message: "", settled: "",
     });
     this.model.on("change:commits", () => this.commit());
-    this.element = element;
     const form = node("div");
     element.replaceChildren(form);
     ballot.render({ model: this.model, el: form });
-    const look = node("button", { type: "button", textContent: "show it without a bet" });
-    look.onclick = () => this.settle(null);
-    this.look = node("p", { className: "initlab-look" }, look);
-    element.append(this.look);
-    if (memory[this.key]) this.tell();
+    this.look.textContent = "show it without a bet";
+    element.append(node("p", { className: "initlab-look" }, this.look));
+    if (!this.isOpen) this.tell();
   }
 
-  get isOpen() {
-    return !memory[this.key];
+  get result() {
+    return this.element.querySelector("pre");
+  }
+
+  isAnswer(answer) {
+    const { choices } = this.told;
+    return choices.length ? choices.some(([letter]) => letter === answer) : Number.isFinite(answer);
   }
 
   commit() {
     const { choices } = this.told;
-    const typed = this.model.get("answer").trim().replace(/,(?=\d{3}\b)/g, "");
-    const number = typed === "" ? NaN : Number(typed);
-    if (choices.length ? !typed : !Number.isFinite(number)) {
-      const words = choices.length
-        ? "Choose an answer first, with the mouse or with the arrows."
-        : "Type a number, such as 1500 or 0.25.";
-      this.model.set("message", words);
-      return;
-    }
-    this.settle(choices.length ? typed : number);
-  }
-
-  settle(answer) {
-    Object.assign(memory, readBets()); // another page may have written, too
-    memory[this.key] = { answer, won: answer !== null && this.isRight(answer) };
-    writeBets(memory);
-    this.tell();
-    showMeasured();
-    const result = this.element.querySelector("pre");
-    result.tabIndex = -1;
-    result.focus();
+    const typed = this.model.get("answer").trim();
+    // 1,500 is a number in the notebooks, too; 0,25 is none.
+    const plain = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(typed) ? typed.replaceAll(",", "") : typed;
+    const answer = choices.length ? typed : plain === "" ? NaN : Number(plain);
+    if (this.isAnswer(answer)) this.settle(answer);
+    else if (choices.length) {
+      this.model.set("message", "Choose an answer first, with the mouse or with the arrows.");
+    } else this.model.set("message", "Type a number, such as 1500 or 0.25.");
   }
 
   isRight(answer) {
@@ -92,7 +101,7 @@ class Bet {
     }
     const [small, large] = [answer, measured].map(Math.abs).sort((one, other) => one - other);
     const factor = choices.length || answer * measured <= 0 ? 1 : large / small;
-    const rounded = Number(Number(factor.toPrecision(2)).toPrecision(3)).toLocaleString("en-US");
+    const rounded = Number(factor.toPrecision(2)).toLocaleString("en-US");
     const off = factor >= 1.5 ? ` You were off by a factor of ${rounded}.` : "";
     return `Not what you expected: look closely at what comes next.${off}`;
   }
@@ -101,45 +110,40 @@ class Bet {
     const { question, choices, unit, said } = this.told;
     const { answer } = memory[this.key];
     const lines = [question];
-    if (answer !== null) {
-      const text = choices.length
-        ? `(${answer}): ${choices.find(([letter]) => letter === answer)[1]}`
-        : `: ${answer.toLocaleString("en-US", { maximumFractionDigits: 20 })}${unit && ` ${unit}`}`;
-      lines.push(choices.length ? `You bet ${text}` : `You bet${text}`);
+    if (answer !== null && choices.length) {
+      lines.push(`You bet (${answer}): ${choices.find(([letter]) => letter === answer)[1]}`);
+    } else if (answer !== null) {
+      const number = answer.toLocaleString("en-US", { maximumFractionDigits: 20 });
+      lines.push(`You bet: ${number}${unit && ` ${unit}`}`);
     }
     lines.push(said);
     if (answer !== null) {
       lines.push(this.comment(answer));
+      this.element.classList.add(this.isRight(answer) ? "initlab-won" : "initlab-lost");
     }
     this.look.hidden = true;
-    const mark = answer === null ? "" : this.isRight(answer) ? "initlab-won" : "initlab-lost";
-    if (mark) this.element.classList.add(mark);
     this.model.set("settled", lines.join("\n"));
   }
 }
 
 // Many claims at once, each with the same answers: a vote, until the board shows their verdicts.
-class Sheet {
+class ClaimSheet extends Question {
   constructor(element) {
-    this.told = JSON.parse(element.querySelector("script").textContent);
-    this.key = `${this.told.page} ${this.told.id}`;
-    this.element = element;
-    if (typeof (memory[this.key]?.answer ?? {}) !== "object") delete memory[this.key];
-    this.message = node("span", { role: "status" });
-    const look = node("button", { type: "button", textContent: "show it without a vote" });
-    look.onclick = () => this.settle(null);
+    super(element);
+    this.result = node("p", { role: "status" });
+    this.look.textContent = "show it without a vote";
     const commit = node("button", { textContent: "commit", title: "cast your votes" });
-    this.last = node("p", { className: "initlab-look" }, commit, look);
+    this.last = node("p", { className: "initlab-look" }, commit, this.look);
     const claims = this.told.claims.map((claim) => this.claim(claim));
-    this.form = node("form", { autocomplete: "off" }, ...claims, this.last, this.message);
+    this.form = node("form", { autocomplete: "off" }, ...claims, this.last, this.result);
     this.form.onsubmit = (event) => {
       event.preventDefault();
       const votes = Object.fromEntries(new FormData(this.form));
-      if (Object.keys(votes).length) this.settle(votes);
-      else this.message.textContent = "Mark a claim first, with the mouse or with the arrows.";
+      if (this.isAnswer(votes)) this.settle(votes);
+      else this.result.textContent = "Mark a claim first, with the mouse or with the arrows.";
     };
     element.replaceChildren(this.form);
-    if (memory[this.key]) this.tell();
+    if (!this.isOpen) this.tell();
   }
 
   claim({ number, text, parts }) {
@@ -150,18 +154,13 @@ class Sheet {
     return node("fieldset", {}, question, ...cut, node("div", {}, ...radios));
   }
 
-  get isOpen() {
-    return !memory[this.key];
+  isAnswer(votes) {
+    const { claims, answers } = this.told;
+    return claims.some(({ number }) => answers.includes(votes[number]));
   }
 
-  settle(answer) {
-    Object.assign(memory, readBets());
-    memory[this.key] = { answer };
-    writeBets(memory);
-    this.tell();
-    showMeasured();
-    this.message.tabIndex = -1;
-    this.message.focus();
+  isRight(votes) {
+    return this.told.claims.every(({ number, verdict }) => votes[number] === verdict);
   }
 
   tell() {
@@ -180,12 +179,14 @@ class Sheet {
       field.classList.add(vote === verdict ? "initlab-won" : "initlab-lost");
     });
     this.last.hidden = true;
-    this.message.textContent = cast ? `Votes that were right: ${right} of ${cast}.` : "No votes.";
+    this.result.textContent = cast ? `Votes that were right: ${right} of ${cast}.` : "No votes.";
   }
 }
 
-const bets = [...document.querySelectorAll(".initlab-bet-place")].map((one) => new Bet(one));
-bets.push(...[...document.querySelectorAll(".initlab-sheet-place")].map((one) => new Sheet(one)));
+const bets = [
+  ...made(".initlab-bet-place", (one) => new Bet(one)),
+  ...made(".initlab-sheet-place", (one) => new ClaimSheet(one)),
+];
 
 // An output is hidden as long as a bet on it is open, and with it the rest of the page, which tells
 // what came out. Who follows a link into the rest has asked for it.
@@ -208,36 +209,29 @@ function showMeasured() {
       }
     }
   }
+  all.hidden = !open.length;
   // Neither what was shown without a bet, nor the votes of a sheet.
-  const all = Object.values(memory).filter(({ answer }) => typeof answer !== "object");
-  const won = all.filter((one) => one.won).length;
-  for (const line of document.querySelectorAll(".initlab-score")) {
-    line.hidden = !Object.keys(memory).length;
-    line.firstChild.textContent = all.length ? `Bets won so far: ${won} of ${all.length}. ` : "";
-  }
+  const cast = Object.values(memory).filter(({ answer }) => typeof answer !== "object");
+  const won = cast.filter((bet) => bet.won).length;
+  score.hidden = !Object.keys(memory).length;
+  score.firstChild.textContent = cast.length ? `Bets won so far: ${won} of ${cast.length}. ` : "";
 }
 
-function scoreLine() {
-  const again = node("button", { type: "button", textContent: "forget all bets" });
-  again.onclick = () => {
-    for (const key of Object.keys(memory)) delete memory[key];
-    writeBets(memory);
-    location.reload();
-  };
-  return node("p", { className: "initlab-score" }, "", again);
+function showAll() {
+  memory = readBets();
+  const open = bets.filter((bet) => bet.isOpen);
+  for (const bet of open) memory[bet.key] = { answer: null, won: false };
+  writeBets();
+  open.forEach((bet) => bet.tell());
+  showMeasured();
 }
 
-// On paper nothing can be opened, so it is printed open.
-const folds = () => article.querySelectorAll("details:not(.hide, [open])");
-addEventListener("beforeprint", () => folds().forEach((one) => {
-  one.dataset.printed = one.open = true;
-}));
-addEventListener("afterprint", () => document.querySelectorAll("[data-printed]").forEach((one) => {
-  delete one.dataset.printed;
-  one.open = false;
-}));
+function forget() {
+  memory = {};
+  writeBets();
+  location.reload();
+}
 
-document.body.classList.add("initlab-ready");
 function followLink() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1).split("&")[0]));
   if (!target?.closest(".initlab-closed")) return;
@@ -246,12 +240,27 @@ function followLink() {
   target.scrollIntoView({ behavior: "instant" });
 }
 
+// On paper nothing can be opened, so it is printed open.
+addEventListener("beforeprint", () => {
+  for (const one of article.querySelectorAll("details:not(.hide, [open])")) {
+    one.dataset.printed = one.open = true;
+  }
+});
+addEventListener("afterprint", () => {
+  for (const one of article.querySelectorAll("[data-printed]")) {
+    delete one.dataset.printed;
+    one.open = false;
+  }
+});
+
+const words = "show all measurements of this page";
+const all = node("button", { type: "button", textContent: words, onclick: showAll });
+const again = node("button", { type: "button", textContent: "forget all bets", onclick: forget });
+const score = node("p", { className: "initlab-score" }, "", again);
 if (bets.length) {
-  const all = node("button", { type: "button", textContent: "show all measurements of this page" });
-  all.onclick = () => bets.filter((bet) => bet.isOpen).forEach((bet) => bet.settle(null));
-  const line = node("p", { className: "initlab-all" }, all);
-  article.append(scoreLine(), line);
+  article.append(score, node("p", { className: "initlab-all" }, all));
   showMeasured();
   addEventListener("hashchange", followLink);
   addEventListener("load", followLink);
 }
+document.body.classList.add("initlab-ready");

@@ -58,6 +58,19 @@ function modelOf(values) {
 }
 
 const node = ballot.element;
+
+// What fails leaves its still picture, or its question, and the others as they are.
+function made(selector, make) {
+  return [...document.querySelectorAll(selector)].flatMap((element) => {
+    try {
+      return [make(element)];
+    } catch (error) {
+      console.error(error);
+      return [];
+    }
+  });
+}
+
 const numberIn = (label) => label.split(" (")[0];
 
 // Where a number, or the name of one, stands on a slider; -1 if nowhere. A slider with names is one
@@ -76,6 +89,7 @@ function positionOf({ labels, names }, text) {
 }
 
 const SLIDERS = {
+  TrainingExplorer: [],
   CompareExplorer: [["std", "A: std"], ["std_b", "B: std"]],
   PhaseExplorer: [["sigma_w", "sigma_w"], ["sigma_b", "sigma_b"]],
 };
@@ -98,6 +112,7 @@ class Place {
     });
     this.element = element;
     this.stage = node("div");
+    this.given = new Set(); // the names in the state that was asked for last
     this.build();
     picture.initialize({ model: this.model });
   }
@@ -107,7 +122,7 @@ class Place {
   build() {
     const { kind, controls, fixed, number, bare } = this.told;
     this.inputs = {};
-    this.sliders = this.isTraining ? [] : (SLIDERS[kind] ?? [["std", "std"]]).map(
+    this.sliders = (SLIDERS[kind] ?? [["std", "std"]]).map(
       ([name, label], index) => this.slider(name, label, index),
     );
     const below = [];
@@ -123,7 +138,7 @@ class Place {
     });
     const last = node("div", { className: "initlab-row" }, ...below, ...this.buttons());
     const link = node("button", { type: "button", textContent: "copy link" });
-    link.title = "a link that shows exactly this picture";
+    link.title = "a link to what is set here";
     link.onclick = () => this.copyLink(link);
     last.append(link);
     this.box = node("div", { className: "initlab-explorer" }, ...rows, last, this.stage);
@@ -134,10 +149,6 @@ class Place {
     }
     this.box.setAttribute("role", "group");
     this.box.setAttribute("aria-label", `explorer ${number}`);
-  }
-
-  get isTraining() {
-    return this.told.kind === "TrainingExplorer";
   }
 
   slider(name, label, index) {
@@ -204,13 +215,13 @@ class Place {
         this.toggle("difference", "draw B minus A, bin by bin", "difference", "difference"),
       );
     }
-    if (this.isTraining) made.push(...this.trainingButtons());
-    const back = () => {
-      this.restore(this.first);
-      this.changed();
-    };
-    if (!bare) made.push(this.button("reset", "back to how it began", back));
+    if (!bare) made.push(this.button("reset", "back to how it began", () => this.reset()));
     return made;
+  }
+
+  reset() {
+    this.restore(this.first);
+    this.changed();
   }
 
   swap() {
@@ -236,11 +247,7 @@ class Place {
   async show() {
     const asked = {};
     this.asked = asked;
-    for (const [name, box] of Object.entries(this.inputs)) box.value = this.state[name];
-    if (this.isTraining) {
-      this.showCurves();
-      return;
-    }
+    this.showInputs();
     this.box.setAttribute("aria-busy", "true");
     try {
       const found = await Promise.all(this.names().map((name) => this.tableOf(name)));
@@ -248,6 +255,10 @@ class Place {
     } catch {
       if (this.asked === asked) this.fail();
     }
+  }
+
+  showInputs() {
+    for (const [name, box] of Object.entries(this.inputs)) box.value = this.state[name];
   }
 
   tableOf(name) {
@@ -259,11 +270,15 @@ class Place {
     const words = "This picture could not be fetched.";
     this.box.removeAttribute("aria-busy");
     if (!this.isOpen) {
-      this.element.append(node("p", { className: "initlab-fixed", textContent: words }));
+      const again = this.button("try again", "", () => this.show());
+      this.notice?.remove();
+      this.notice = node("p", { className: "initlab-fixed", role: "status" }, `${words} `, again);
+      this.element.append(this.notice);
       return;
     }
-    Object.assign(this.state, this.shown);
-    for (const [name, box] of Object.entries(this.inputs)) box.value = this.state[name];
+    for (const name of Object.keys(this.inputs)) this.state[name] = this.shown[name];
+    this.showInputs();
+    this.changed();
     this.say(words);
   }
 
@@ -278,7 +293,7 @@ class Place {
     this.sliders.forEach((one, index) => {
       const { sliders } = found[Math.min(index, found.length - 1)];
       const told = sliders.length > 1 ? sliders[index] : sliders[0];
-      const name = this.nameAt(one);
+      const name = this.given.has(one.name) ? undefined : this.nameAt(one);
       [one.labels, one.named] = [told.labels, told.names];
       one.input.max = told.labels.length - 1;
       const offered = this.told.bare ? [] : Object.entries(told.names);
@@ -324,7 +339,8 @@ class Place {
 
   // Take from a state, or from an address, what this place can show.
   restore(wanted) {
-    const before = { ...this.state };
+    this.given = new Set(Object.keys(wanted));
+    let isWhole = true;
     for (const [name, value] of Object.entries(wanted)) {
       const control = this.told.controls.find((one) => one.name === name.replace(/_b$/, ""));
       const isSlider = this.sliders.some((one) => one.name === name);
@@ -332,12 +348,11 @@ class Place {
       const isKnown = Object.hasOwn(this.first, name) && typeof value === "string";
       if (isKnown && (isSlider || isToggle || control?.options.includes(value))) {
         this.state[name] = value;
-      }
+      } else isWhole &&= this.first[name] === value;
     }
-    const isMissing = this.names().some((name) => !name);
-    if (isMissing) this.state = before;
-    const done = this.show();
-    return isMissing ? done.then(() => this.say("This combination is not on this page.")) : done;
+    return this.show().then(() => {
+      if (!isWhole) this.say("Not all that the address asks for is on this page.");
+    });
   }
 
   get address() {
@@ -360,24 +375,30 @@ class Place {
     if (!navigator.clipboard) missing();
     else navigator.clipboard.writeText(location.href).then(() => tell("copied"), missing);
   }
+}
 
-  // ---------------------------------------------------------------------------- recorded training
+// The curves of trainings that were recorded when the page was built.
+class Training extends Place {
+  run = null; // the last one
+  kept = [];
 
-  trainingButtons() {
-    this.kept = [];
+  buttons() {
     const drop = () => {
       this.kept = [];
-      this.showCurves();
+      this.show();
     };
     return [
       this.button("train", "let the recorded training run", () => this.train()),
       this.button("stop", "end it here", () => this.stop()),
       this.button("keep", "keep this curve for comparison", () => this.keep()),
       this.button("forget", "drop the curves that were kept", drop),
+      ...super.buttons(),
     ];
   }
 
   async train() {
+    const wish = {};
+    this.wish = wish;
     const [name] = this.names();
     let found;
     try {
@@ -386,30 +407,41 @@ class Place {
       this.say("This training could not be fetched.");
       return;
     }
-    if (this.names()[0] !== name) return;
+    // It may have been stopped by now, or another one chosen.
+    if (this.wish !== wish || this.names()[0] !== name) return;
     cancelAnimationFrame(this.frame);
-    this.run = { found, share: 0, began: performance.now() };
+    this.run = { name, found, share: 0, began: performance.now() };
     // A recorded training takes three seconds, however long it took; or none.
     const seconds = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 3;
     const grow = (now) => {
       this.run.share = Math.min(1, seconds ? (now - this.run.began) / 1000 / seconds : 1);
-      this.showCurves();
+      this.show();
       if (this.run.share < 1) this.frame = requestAnimationFrame(grow);
     };
     grow(this.run.began);
   }
 
   stop() {
+    this.wish = null;
     cancelAnimationFrame(this.frame);
   }
 
   keep() {
     const { run } = this;
     if (run && !this.kept.includes(run)) this.kept = [...this.kept, run].slice(-5);
-    this.showCurves();
+    this.show();
   }
 
-  showCurves() {
+  reset() {
+    this.stop();
+    this.run = null;
+    this.kept = [];
+    super.reset();
+  }
+
+  async show() {
+    this.asked = true;
+    this.showInputs();
     this.open();
     const now = this.run && !this.kept.includes(this.run) ? [this.run] : [];
     const runs = [...this.kept, ...now];
@@ -428,21 +460,25 @@ class Place {
       return { ...part, color, loss: part.loss.slice(0, done), diverged_at: diverged };
     });
     const { start, rate, steps } = this.state;
-    const last = this.run?.found;
-    const words = last
-      ? `${last.captions[momentOf(this.run)]} (Recorded.)`
+    const isOfThis = this.run?.name === this.names()[0];
+    const words = isOfThis
+      ? `${this.run.found.captions[momentOf(this.run)]} (Recorded.)`
       : `${start.replaceAll("_", " ")}, rate ${rate}: press train to see a recorded training.`;
     const longest = Math.max(Number(steps), ...runs.map(({ found }) => found.table.steps));
-    const head = { kind: "curves", std: last?.table.std ?? 0, chance: Math.log(10) };
+    const std = this.run?.found.table.std ?? 0;
     this.say("");
-    this.model.set("table", { ...head, steps: longest, parts, caption: words });
+    const table = { kind: "curves", std, chance: Math.log(10), steps: longest, parts, caption: words };
+    this.model.set("table", table);
   }
 }
 
-const places = [...document.querySelectorAll(".initlab-place")].map((one) => new Place(one));
+const places = made(".initlab-place", (one) => {
+  return one.dataset.kind === "TrainingExplorer" ? new Training(one) : new Place(one);
+});
 
 // An address names an explorer of the page, and what it shows.
 function goToAddress() {
+  for (const { pause } of places) clearTimeout(pause); // the new address stays
   const [, number, values] = location.hash.match(/^#explorer-(\d+)&(.*)$/) ?? [];
   const place = places.find(({ told }) => told.number === Number(number));
   if (!place) return;
