@@ -102,6 +102,7 @@ def prepare(source, chosen, katex):
     cover = pages.explorer(**data[pages.EXPLORER], number=1, still=still, simple=True)
     fill = {
         "EXPLORER": f"```{{raw}} html\n{cover}\n```",
+        "SERIES": "\n".join(pages.in_a_line(path.stem, json.loads(read(path))) for path in chosen),
         "NOTEBOOKS": "\n".join(path.stem for path in chosen),
         "LICENCE": read(ROOT / "LICENSE"),
     }

@@ -81,6 +81,14 @@ def page_of(notebook, name, pictures):
     return notebook | {"cells": cells}
 
 
+def in_a_line(name, notebook):
+    """Return a link to a notebook, with the question that it begins with."""
+    begin = "".join(notebook["cells"][0]["source"])
+    title = re.search(r"^# (.*)$", begin, re.MULTILINE)[1]
+    question = re.search(r"^\*\*(.*)\*\*$", begin, re.MULTILINE)
+    return f"- [{title}]({name}.ipynb)" + (f": {question[1]}" if question else "")
+
+
 def is_folded(cell):
     """Return whether a cell's code is folded on a page: as in the notebook, and imports, too."""
     imports = "".join(cell["source"]).startswith(("import ", "from "))
