@@ -516,6 +516,14 @@ def test_bets_of_two_pages_do_not_erase_one_another(visit, server):
     assert {key.split()[0] for key in kept} == set(SOME[:2])
 
 
+def test_bets_last_as_long_as_a_page_that_may_keep_nothing(visit, server):
+    page = visit(SOME[0], server)
+    page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    show(page, "first-bet", "second-bet")
+    for name in ("first-bet", "second-bet"):
+        assert not page.locator(f"#bet-{name} form").is_visible()
+
+
 def test_the_first_bet_stands_also_in_another_tab(visit, server):
     page = visit(SOME[0], server)
     other = page.context.new_page()

@@ -4,12 +4,16 @@ const KEPT = "initlab-bets";
 const article = document.querySelector("article");
 
 // By page and question: the answer (null if the measurement was only looked at), and whether it won.
+let memory = {};
+let isKeeping = true; // some browsers may not; then a bet lasts as long as the page
+
 function readBets() {
+  if (!isKeeping) return;
   try {
     const kept = Object.entries(JSON.parse(localStorage.getItem(KEPT)) ?? {});
-    return Object.fromEntries(kept.filter(([, bet]) => bet && bet.answer !== undefined));
+    memory = Object.fromEntries(kept.filter(([, bet]) => bet && bet.answer !== undefined));
   } catch {
-    return {}; // kept by no browser, or by one that may not
+    // what is kept is no bets, or can't be read
   }
 }
 
@@ -17,11 +21,11 @@ function writeBets() {
   try {
     localStorage.setItem(KEPT, JSON.stringify(memory));
   } catch {
-    // then a bet lasts as long as the page
+    isKeeping = false;
   }
 }
 
-let memory = readBets();
+readBets();
 
 class Question {
   constructor(element) {
@@ -40,7 +44,7 @@ class Question {
 
   // The first answer stands: there may be one already, from the same page in another tab.
   settle(answer) {
-    memory = readBets();
+    readBets();
     if (this.isOpen) memory[this.key] = { answer, won: answer !== null && this.isRight(answer) };
     writeBets();
     this.tell();
@@ -218,7 +222,7 @@ function showMeasured() {
 }
 
 function showAll() {
-  memory = readBets();
+  readBets();
   const open = bets.filter((bet) => bet.isOpen);
   for (const bet of open) memory[bet.key] = { answer: null, won: false };
   writeBets();
