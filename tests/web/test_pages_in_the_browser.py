@@ -518,7 +518,7 @@ def test_bets_of_two_pages_do_not_erase_one_another(visit, server):
 
 def test_bets_last_as_long_as_a_page_that_may_keep_nothing(visit, server):
     page = visit(SOME[0], server)
-    page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
     show(page, "first-bet", "second-bet")
     for name in ("first-bet", "second-bet"):
         assert not page.locator(f"#bet-{name} form").is_visible()
