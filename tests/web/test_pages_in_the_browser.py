@@ -163,6 +163,8 @@ def test_what_an_address_cannot_mean_leaves_the_explorer_as_it_began(visit, valu
     page = visit(f"index.html#explorer-1&{values}")
     place = wake(page)
     assert place.locator(".initlab-readout").text_content() == "1"
+    if values in ("activation=foo", "depth=17"):
+        place.get_by_text("Not all that the address asks for is on this page.").first.wait_for()
     place.locator("input[type=range]").press("ArrowRight")
     page.wait_for_function("location.hash.includes('std=1.059')")
     hash_ = page.evaluate("location.hash")
@@ -178,6 +180,14 @@ def test_a_section_stays_in_the_address_until_a_hand_moves_something(visit, name
         place.locator("canvas").wait_for()
     page.wait_for_timeout(600)
     assert page.evaluate("location.hash") == "#exercises"
+
+
+def test_a_link_to_a_section_wins_over_a_hand_that_has_just_moved(visit):
+    page = visit("index")
+    wake(page).locator("input[type=range]").press("ArrowRight")
+    page.evaluate("location.hash = '#the-course'")
+    page.wait_for_timeout(600)
+    assert page.evaluate("location.hash") == "#the-course"
 
 
 def readouts(place):
@@ -611,6 +621,15 @@ def test_a_named_start_stays_where_the_width_changes(visit, names):
     page.wait_for_function(
         "number => document.querySelector(`#explorer-${number} .initlab-readout`).textContent"
         " === '0.1414 (He)'",
+        arg=number,
+    )
+    # A link names a number, and not the start that stood there.
+    page.evaluate("hash => { location.hash = hash; }", f"#explorer-{number}&std=0.1414&width=20")
+    page.wait_for_function("location.hash.includes('width=20')")
+    place.locator("canvas").wait_for()
+    page.wait_for_function(
+        "number => !document.querySelector(`#explorer-${number} .initlab-readout`).textContent"
+        ".includes('He')",
         arg=number,
     )
 
