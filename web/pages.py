@@ -63,6 +63,8 @@ def page_of(notebook, name, pictures):
             elif "image/png" in data:
                 outputs.append(_html(figure(output, pictures, f"{name}-{number}-{len(outputs)}")))
             else:
+                if "text" in output:  # on a page the sheet tells of votes
+                    output["text"] = "".join(output["text"]).removeprefix("no votes\n")
                 if "text/markdown" in data:
                     words = "".join(data["text/markdown"])
                     data["text/markdown"] = words.replace(".ipynb)", ".html)")

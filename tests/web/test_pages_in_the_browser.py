@@ -397,8 +397,9 @@ def test_a_bet_hides_its_measurement_and_stands_after_a_reload(visit, server, wa
     assert told.is_visible()
     assert later.locator("form").is_visible()
     said = form.locator("pre").text_content().splitlines()
-    assert said[1].startswith("You bet (b): ")
-    assert said[2].startswith("Measured (")
+    assert [line[:6] for line in said[1:4]] == ["  (a) ", "  (b) ", "  (c) "]
+    assert said[4].startswith("You bet (b): ")
+    assert said[5].startswith("Measured (")
     assert "Bets won so far: 1 of 1" in page.locator(".initlab-score").text_content()
     page.reload()
     assert form.locator("pre").text_content().splitlines() == said
@@ -575,7 +576,7 @@ def test_the_ballot_says_what_python_says(visit, server, monkeypatch, capsys, na
         capsys.readouterr()
         spread = {} if bet["choices"] else {"spread": (bet["low"], bet["high"])}
         asked.reveal(bet["answer"], **spread)
-        assert said[1:] == capsys.readouterr().out.splitlines()[:3]
+        assert said[1 + len(bet["choices"]) :] == capsys.readouterr().out.splitlines()[:3]
         forget(page)
 
 

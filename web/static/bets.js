@@ -113,7 +113,7 @@ class Bet extends Question {
   tell() {
     const { question, choices, unit, said } = this.told;
     const { answer } = memory[this.key];
-    const lines = [question];
+    const lines = [question, ...choices.map(([letter, text]) => `  (${letter}) ${text}`)];
     if (answer !== null && choices.length) {
       lines.push(`You bet (${answer}): ${choices.find(([letter]) => letter === answer)[1]}`);
     } else if (answer !== null) {
@@ -183,7 +183,9 @@ class ClaimSheet extends Question {
       field.classList.add(vote === verdict ? "initlab-won" : "initlab-lost");
     });
     this.last.hidden = true;
-    this.result.textContent = cast ? `Votes that were right: ${right} of ${cast}.` : "No votes.";
+    this.result.textContent = cast
+      ? `Votes that were right: ${right} of ${cast}. (The board below was drawn without them.)`
+      : "No votes.";
   }
 }
 
@@ -241,7 +243,8 @@ function followLink() {
   if (!target?.closest(".initlab-closed")) return;
   isRestOpen = true;
   showMeasured();
-  target.scrollIntoView({ behavior: "instant" });
+  const block = target.matches(".initlab-place") ? "center" : "start";
+  target.scrollIntoView({ block, behavior: "instant" });
 }
 
 // On paper nothing can be opened, so it is printed open.
