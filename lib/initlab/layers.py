@@ -187,9 +187,7 @@ class Activation:
 
     def _without_denormals(self, array: FloatArray) -> FloatArray:
         if self.function.saturation is not None:
-            denormal = np.abs(array) < np.finfo(array.dtype).tiny
-            if denormal.any():
-                array[denormal] = 0
+            array *= np.abs(array) >= np.finfo(array.dtype).tiny
         return array
 
     def __repr__(self) -> str:
