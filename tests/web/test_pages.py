@@ -111,6 +111,15 @@ def test_a_bet_hides_its_measurement_and_the_figures_that_follow(site):
     }
 
 
+def test_the_cover_tells_what_each_notebook_asks_and_pages_tell_nothing_of_jupyter(site, names):
+    cover = page_of(site, "index")
+    for name in names:
+        begin = "".join(notebook_of(name)["cells"][0]["source"])
+        (question,) = re.findall(r"^\*\*(.*)\*\*$", begin, re.M)
+        assert html.escape(question, quote=False) in cover
+        assert "In Jupyter, " not in page_of(site, name)
+
+
 def test_a_folder_with_other_files_is_not_emptied(tmp_path, monkeypatch):
     (tmp_path / "manual.md").write_text("mine", "utf-8")
     monkeypatch.setattr("sys.argv", ["build.py", "--out", str(tmp_path)])
